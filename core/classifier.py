@@ -1,0 +1,75 @@
+"""A trained model that answers: weights, card and how its answers are made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.card import ModelCard
+from core.models.staged import StagedNetwork
+from core.novelty import FeatureSpace
+from core.prediction import Prediction
+from core.transform import to_tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A network in evaluation mode with its card; many threads may share one.
+
+    `feature_space` measures how unfamiliar a picture is, where the checkpoint has it.
+    """
+
+    name: str
+    card: ModelCard
+    network: StagedNetwork
+    weights_sha256: str
+    feature_space: FeatureSpace | None = None
+
+    def tensor(self, views: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """Framed RGB pictures of any size -> `(N, 3, S, S) float32` on the network's device."""
+        return to_tensor(views, self.card.input_size).to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.network.parameters()).device
+
+    def run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients."""
+        with torch.no_grad():
+            activations = self.network.features(inputs)
+            return self.network.head(activations), activations
+
+    def predict(self, views: Sequence[NDArray[np.uint8]], batch_size: int = 32) -> list[Prediction]:
+        """Answer each framed RGB picture `(h, w, 3) uint8`."""
+        answers: list[Prediction] = []
+        for start in range(0, len(views), batch_size):
+            answers += self._predict_batch(views[start : start + batch_size])
+        return answers
+
+    def _predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        started = time.perf_counter()
+        logits, activations = self.run(self.tensor(views))
+        distances = self._distances(activations)
+        probabilities = torch.softmax(logits / self.card.temperature, dim=1)
+        seconds = (time.perf_counter() - started) / len(views)
+        rows = zip(logits.cpu().numpy(), probabilities.cpu().numpy(), distances, strict=True)
+        return [self._prediction(*row, seconds) for row in rows]
+
+    def _distances(self, activations: Tensor) -> list[float | None]:
+        if self.feature_space is None or self.card.novelty is None:
+            return [None] * len(activations)
+        return [float(value) for value in self.feature_space.distance(activations.mean(dim=(2, 3)).cpu())]
+
+    def _prediction(
+        self, logits: NDArray[np.float32], probabilities: NDArray[np.float32], distance: float | None, seconds: float
+    ) -> Prediction:
+        novelty = self.card.novelty
+        strange = novelty is not None and distance is not None and distance > novelty.threshold
+        return Prediction(self.name, self.card.classes, logits, probabilities, distance, strange, seconds)

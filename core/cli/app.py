@@ -1,0 +1,23 @@
+"""The commands of `python -m core`."""
+
+from __future__ import annotations
+
+import typer
+
+from core.cli.evaluate import evaluate
+from core.cli.explain import explain
+from core.cli.models import models
+from core.cli.predict import predict
+from core.cli.preprocess import preprocess
+from core.cli.samples import samples
+from core.cli.train import train
+
+app = typer.Typer(
+    help="LeukoLens: classify white blood cells, cut them out, and show what the classifiers look at. "
+    "Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (models, predict, preprocess, explain, train, evaluate, samples):
+    app.command()(command)

@@ -1,0 +1,98 @@
+"""`predict`: what the models say about images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.checkpoints import available, default_root, find, load_classifier
+from core.classifier import Classifier
+from core.cli.models import AsJson, Checkpoints
+from core.cli.output import emit, progress, reports_bad_input, say
+from core.decoding import find_images, read_image
+from core.errors import InputError
+from core.prediction import Prediction
+from core.preprocessing.framing import FRAMINGS, View, frame_image
+
+BATCH = 32
+Paths = Annotated[list[Path], typer.Argument(help="Image files or folders of them.")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", help="Model name or folder; repeat for several. Default: all.")
+]
+Framing = Annotated[
+    str | None, typer.Option("--framing", help="cell, frame or masked. Default: what each model was trained on.")
+]
+
+
+@reports_bad_input
+def predict(
+    paths: Paths,
+    model: Models = None,
+    framing: Framing = None,
+    checkpoints: Checkpoints = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the cell in each image, by each model, with all class probabilities."""
+    classifiers = load_all(model, checkpoints)
+    if framing is not None and framing not in FRAMINGS:
+        raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
+    files = find_images(paths)
+    entries: list[dict[str, Any]] = []
+    batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+    failed = 0
+    for batch in progress(batches, "batch"):
+        readable = _read(batch)
+        failed += len(batch) - len(readable)
+        for classifier in classifiers:
+            entries += _entries(classifier, readable, framing or classifier.card.framing)
+    if failed and not entries:
+        raise InputError("None of the images could be read.")
+    lines = [f"{e['image']}: {e['model']}: {e['predicted']} {max(e['probabilities']):.1%}" for e in entries]
+    emit(entries, lines, as_json)
+    if failed:
+        say(f"{failed} of {len(files)} images could not be read and were skipped.")
+        raise typer.Exit(2)
+
+
+def load_all(names: list[str] | None, root: Path | None) -> list[Classifier]:
+    """Load the models named, or all that there are; InputError when there is none."""
+    chosen = names or available(root)
+    if not chosen:
+        raise InputError(f"There are no models in {root or default_root()}. Name a folder with --checkpoints.")
+    return [load_classifier(find(name, root)) for name in dict.fromkeys(chosen)]
+
+
+def _read(batch: list[Path]) -> list[tuple[Path, Any]]:
+    readable = []
+    for path in batch:
+        try:
+            decoded = read_image(path)
+        except InputError as error:
+            say(f"skipped {path}: {error}")
+            continue
+        for note in decoded.notes:
+            say(f"{path}: {note}")
+        readable.append((path, decoded.rgb))
+    return readable
+
+
+def _entries(classifier: Classifier, images: list[tuple[Path, Any]], framing: str) -> list[dict[str, Any]]:
+    views = [frame_image(rgb, framing) for _, rgb in images]
+    predictions = classifier.predict([view.rgb for view in views])
+    return [_entry(path, view, answer) for (path, _), view, answer in zip(images, views, predictions, strict=True)]
+
+
+def _entry(path: Path, view: View, prediction: Prediction) -> dict[str, Any]:
+    return {
+        "image": str(path),
+        "model": prediction.model,
+        "classes": list(prediction.classes),
+        "probabilities": [round(float(value), 6) for value in prediction.probabilities],
+        "predicted": prediction.predicted,
+        "seconds": round(prediction.seconds, 5),
+        "framing": view.framing,
+        "cell_found": view.found,
+        "unfamiliar": prediction.unfamiliar,
+    }

@@ -1,0 +1,1 @@
+"""Explanations: where in the picture the evidence for each class lies, as raw values; colour comes last."""

@@ -1,0 +1,42 @@
+"""The architectures that can be trained, loaded and explained. A new one is one builder and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.errors import InputError
+from core.models.islam_cnn import build_islam_cnn
+from core.models.staged import StagedNetwork
+from core.models.torchvision_networks import build_mobilenet_v3_small, build_resnet50, build_vgg19
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of network: how to build it, its input side in px, and its parameters as published, in millions."""
+
+    name: str
+    title: str
+    build: Callable[..., StagedNetwork]
+    input_size: int
+    published_millions: float | None
+    source: str
+
+
+_ALL = (
+    Architecture("resnet50", "ResNet-50", build_resnet50, 224, 25.56, "He et al. 2016"),
+    Architecture("vgg19", "VGG-19", build_vgg19, 224, 143.67, "Simonyan & Zisserman 2015"),
+    Architecture("mobilenet_v3_small", "MobileNet-V3-Small", build_mobilenet_v3_small, 224, 2.54, "Howard et al. 2019"),
+    Architecture("islam_cnn", "Custom CNN", build_islam_cnn, 120, None, "Islam et al. 2024"),
+)
+ARCHITECTURES: dict[str, Architecture] = {entry.name: entry for entry in _ALL}
+if len(ARCHITECTURES) != len(_ALL):
+    raise ValueError("two architectures share a name")
+
+
+def architecture(name: str) -> Architecture:
+    """Return the architecture `name`; InputError lists the known ones."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        raise InputError(f"No architecture {name!r}. Known: {', '.join(ARCHITECTURES)}.") from None

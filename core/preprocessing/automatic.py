@@ -1,0 +1,161 @@
+"""Bounds suggested for the image at hand, so that the pipeline's mask is the whole cell."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.preprocessing.nucleus import find_nucleus
+from core.preprocessing.outline import outline_cell
+from core.preprocessing.parameters import CellParameters
+from core.preprocessing.pipeline import WORKING_SIDE, crop_cell
+
+SEARCH_SIDE = 240  # px of the longer side at which bounds are sought
+SAMPLE = 6_000  # pixels that the bounds are fitted to, at most
+MARGIN = 1.08  # of the search circle, in largest distances of the cell's edge from its centre
+INSIDE_PERCENTILES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 35.0)  # of the cell's colours, at which a bound may lie
+ROUNDS = 3  # of coordinate ascent over the six bounds
+MORPHOLOGIES = (
+    (0.0, 0.0),
+    (0.03, 0.03),
+    (0.06, 0.06),
+    (0.1, 0.1),
+    (0.15, 0.15),
+    (0.2, 0.2),
+    (0.03, 0.05),
+    (0.06, 0.08),
+)
+JOINS = (0.08, 0.0, 0.25)  # tried in turn: distances over which pieces are joined, in cell radii (as the kernels above)
+IMPOSSIBLE = (0, 255, 0)  # a colour no stain has: bounds that hold nothing
+
+Mask = NDArray[np.bool_]
+Bounds = tuple[tuple[int, int, int], tuple[int, int, int]]
+
+
+def suggest_parameters(rgb: NDArray[np.uint8]) -> CellParameters:
+    """Suggest parameters for the cell nearest the centre of `rgb` `(H, W, 3) uint8`; their mode is "automatic".
+
+    The cell is outlined once by other means (`outline_cell`); then bounds, kernels and a circle of search are chosen
+    so that the pipeline's own mask overlaps that outline most. A box of colours alone often holds red cells too: the
+    circle (`region_*`) keeps them out where they do not touch. Without a nucleus the bounds hold nothing, so that
+    `crop_cell` finds no cell and says why. Raises nothing.
+    """
+    small = _reduced(rgb)
+    nucleus = find_nucleus(small)
+    if nucleus is None:
+        return CellParameters(lower=IMPOSSIBLE, upper=IMPOSSIBLE, mode="automatic")
+    cell = outline_cell(small, nucleus)
+    region = _search_circle(cell)
+    lower, upper = fit_bounds(small, cell, _within(region, cell.shape))
+    base = CellParameters(
+        lower=lower,
+        upper=upper,
+        region_x=region[0],
+        region_y=region[1],
+        region_radius=region[2],
+        choice="central",
+        minimum_solidity=0.5,
+        minimum_absorption=0.1,
+        maximum_area=90.0,
+        mode="automatic",
+    )
+    return _with_kernels(base, small, cell, min(WORKING_SIDE, max(rgb.shape[:2])) / max(small.shape[:2]))
+
+
+def fit_bounds(rgb: NDArray[np.uint8], cell: Mask, search: Mask) -> Bounds:
+    """Return the (lower, upper) box of colours whose pixels within `search` overlap `cell` most (IoU).
+
+    Coordinate ascent from the whole cube: each bound in turn takes the best of the percentiles of the cell's colours.
+    """
+    colours, inside = _sample(rgb[search], cell[search])
+    choices = [_levels(colours[inside, channel]) for channel in range(3)]
+    bounds: list[list[int]] = [[0, 255], [0, 255], [0, 255]]
+    for _ in range(ROUNDS):
+        for channel in range(3):
+            others = np.ones(len(colours), dtype=bool)
+            for other in {0, 1, 2} - {channel}:
+                others &= (colours[:, other] >= bounds[other][0]) & (colours[:, other] <= bounds[other][1])
+            bounds[channel] = _best_interval(colours[:, channel], inside, others, choices[channel])
+    red, green, blue = bounds
+    return (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
+
+
+def _best_interval(
+    values: NDArray[np.uint8], inside: Mask, others: Mask, levels: tuple[list[int], list[int]]
+) -> list[int]:
+    """The interval of one channel with the largest overlap, by cumulative counts of the 256 values."""
+    hits = np.concatenate([[0], np.bincount(values[others & inside], minlength=256).cumsum()])
+    takes = np.concatenate([[0], np.bincount(values[others], minlength=256).cumsum()])
+    total = int(inside.sum())
+
+    def overlap(low: int, high: int) -> float:
+        hit, taken = hits[high + 1] - hits[low], takes[high + 1] - takes[low]
+        return float(hit / max(1, total + taken - hit))
+
+    pairs = [(low, high) for low in levels[0] for high in levels[1] if low <= high]
+    low, high = max(pairs, key=lambda pair: (round(overlap(*pair), 4), pair[1] - pair[0]))
+    return [low, high]
+
+
+def _levels(values: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
+    """Where a lower and an upper bound of a channel may lie, given the cell's values in it."""
+    low = np.floor(np.percentile(values, INSIDE_PERCENTILES)).astype(int).tolist()
+    high = np.ceil(np.percentile(values, [100.0 - share for share in INSIDE_PERCENTILES])).astype(int).tolist()
+    return [0, *low], [255, *high]
+
+
+def _sample(colours: NDArray[np.uint8], inside: Mask) -> tuple[NDArray[np.uint8], Mask]:
+    step = max(1, len(colours) // SAMPLE)
+    return colours[::step], inside[::step]
+
+
+def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    scale = SEARCH_SIDE / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _search_circle(cell: Mask) -> tuple[float, float, float]:
+    """Centre x, y in % of the sides and radius in % of the shorter side of a circle that holds the cell."""
+    height, width = cell.shape
+    rows, columns = np.nonzero(cell)
+    x, y = float(columns.mean()), float(rows.mean())
+    radius = MARGIN * float(np.hypot(columns - x, rows - y).max()) + 1.0
+    percent = (100 * x / max(1, width - 1), 100 * y / max(1, height - 1), min(200.0, 100 * radius / min(height, width)))
+    return round(percent[0], 1), round(percent[1], 1), round(percent[2], 1)
+
+
+def _within(region: tuple[float, float, float], shape: tuple[int, int]) -> Mask:
+    height, width = shape
+    rows, columns = np.mgrid[0:height, 0:width]
+    x, y = region[0] / 100 * (width - 1), region[1] / 100 * (height - 1)
+    return np.asarray(np.hypot(columns - x, rows - y) <= region[2] / 100 * min(height, width))
+
+
+def _with_kernels(base: CellParameters, small: NDArray[np.uint8], cell: Mask, scale: float) -> CellParameters:
+    """Choose erosion, dilation and joining distance, one after the other, by the mask's overlap with `cell`."""
+    radius = float(np.sqrt(cell.sum() / np.pi))
+
+    def overlap(shares: tuple[float, float, float]) -> float:
+        mask = crop_cell(small, base.revised("automatic", **_kernels(shares, radius))).mask
+        return float((mask & cell).sum() / max(1, (mask | cell).sum()))
+
+    erode, dilate, _ = max(((*shares, JOINS[0]) for shares in MORPHOLOGIES), key=overlap)
+    best = max(((erode, dilate, join) for join in JOINS), key=overlap)
+    return base.revised("automatic", **_kernels(best, scale * radius))
+
+
+def _kernels(shares: tuple[float, float, float], radius: float) -> dict[str, int]:
+    """Kernel sizes in px from (erosion, dilation, joining) in cell radii."""
+    erode, dilate, join = shares
+    return {
+        "erode_size": min(31, 2 * round(erode * radius) + 1),
+        "erode_iterations": 1,
+        "dilate_size": min(31, 2 * round(dilate * radius) + 1),
+        "dilate_iterations": 1,
+        "join_distance": min(100, round(join * radius)),
+    }

@@ -1,0 +1,62 @@
+"""What part of a picture goes into a model: the cut-out cell, the whole frame, or the masked cell of Islam et al."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.preprocessing.cutout import cut_out, square
+from core.preprocessing.parameters import CellParameters
+from core.preprocessing.pipeline import crop_cell
+
+FRAMINGS: dict[str, str] = {"cell": "cut-out cell", "frame": "whole frame", "masked": "masked cell"}
+
+
+@dataclass(frozen=True)
+class View:
+    """The picture that a model is shown: `rgb` `(h, w, 3) uint8`, and where it lies in the input.
+
+    `box` `(x, y, w, h)` is in the input's coordinates and may reach past its border (reflected there). `found` is False
+    where no cell was found and the whole frame stands in; `warnings` are sentences for the reader.
+    """
+
+    rgb: NDArray[np.uint8]
+    framing: str
+    box: tuple[int, int, int, int]
+    found: bool
+    warnings: tuple[str, ...]
+
+
+def frame_image(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters | None = None) -> View:
+    """Frame `rgb` `(H, W, 3) uint8` as one of FRAMINGS; "masked" needs the pipeline's `parameters`."""
+    if framing == "cell":
+        cut = cut_out(rgb)
+        return View(cut.rgb, framing, cut.box, cut.found, () if cut.found else (_NOT_FOUND,))
+    if framing == "frame":
+        height, width = rgb.shape[:2]
+        side = max(height, width)
+        box = (-((side - width) // 2), -((side - height) // 2), side, side)
+        return View(square(rgb), framing, box, True, ())
+    if framing == "masked":
+        return _masked(rgb, parameters or CellParameters())
+    raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
+
+
+_NOT_FOUND = "No cell found: the whole frame goes in."
+
+
+def _masked(rgb: NDArray[np.uint8], parameters: CellParameters) -> View:
+    crop = crop_cell(rgb, parameters)
+    if not crop.found or crop.box is None:
+        return View(square(rgb), "masked", (0, 0, rgb.shape[1], rgb.shape[0]), False, (f"{_NOT_FOUND} {crop.reason}",))
+    return View(crop.stages["resized"], "masked", crop.box, True, ())
+
+
+def framing_warning(framing: str, trained: str) -> str | None:
+    """A sentence for a framing that a model was not trained on; None for its own."""
+    if framing == trained:
+        return None
+    return f"Trained on the {FRAMINGS[trained]}, shown the {FRAMINGS[framing]}: this answer counts for little."

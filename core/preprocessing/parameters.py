@@ -1,0 +1,154 @@
+"""Everything that can be tuned in the cell pipeline, validated, and saved to and read from JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import InputError
+
+MAXIMUM_BYTES = 16_384  # of a saved parameter file
+
+Channel = Annotated[int, Field(ge=0, le=255)]
+Colour = tuple[Channel, Channel, Channel]
+
+
+def _number(default: float, minimum: float, maximum: float, title: str, description: str) -> Any:
+    return Field(default=default, ge=minimum, le=maximum, title=title, description=description, allow_inf_nan=False)
+
+
+class CellParameters(BaseModel):
+    """Parameters of the pipeline that cuts a cell out of a smear; the defaults are those of Islam et al. 2024 on BCCD.
+
+    Colours are (red, green, blue), 0 to 255. Lengths are pixels of the picture the pipeline works on: the one given,
+    or its copy reduced to 1,280 px where it is longer than that. Every field carries its title, limits and a sentence
+    of explanation (`model_fields`), from which a page builds its controls.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    lower: Colour = Field(
+        default=(80, 80, 180), title="Lower bound", description="Darkest red, green and blue that count as stained."
+    )
+    upper: Colour = Field(
+        default=(180, 170, 245), title="Upper bound", description="Brightest red, green and blue that count as stained."
+    )
+    padding: int = _number(
+        10, 0, 100, "Padding, px", "Width of the border laid around the picture, so that no contour ends at its edge."
+    )
+    padding_colour: Colour = Field(
+        default=(205, 205, 205),
+        title="Padding colour",
+        description="Constant colour of the padding; keep it outside the bounds.",
+    )
+    erode_size: int = _number(
+        3, 1, 31, "Erosion kernel, px", "Diameter of the disc that shrinks the mask: specks thinner than it vanish."
+    )
+    erode_iterations: int = _number(2, 0, 10, "Erosions", "How many times the mask is shrunk.")
+    dilate_size: int = _number(
+        3, 1, 31, "Dilation kernel, px", "Diameter of the disc that grows the mask back after the erosion."
+    )
+    dilate_iterations: int = _number(3, 0, 10, "Dilations", "How many times the mask is grown.")
+    join_distance: int = _number(
+        12,
+        0,
+        100,
+        "Join lobes within, px",
+        "Pieces nearer to one another than this are one cell: lobes of one nucleus.",
+    )
+    region_x: float = _number(
+        50.0, 0, 100, "Search centre x, %", "Centre of the circle in which a cell is sought, in % of the width."
+    )
+    region_y: float = _number(
+        50.0, 0, 100, "Search centre y, %", "Centre of the circle in which a cell is sought, in % of the height."
+    )
+    region_radius: float = _number(
+        0.0, 0, 200, "Search radius, %", "Radius of that circle in % of the shorter side; 0 seeks in the whole frame."
+    )
+    minimum_area: float = _number(
+        0.6,
+        0,
+        100,
+        "Smallest area, %",
+        "A smaller find is a fleck or a platelet: in % of a 640x480 frame; in another frame this area in pixels "
+        "changes with the square root of the frame's, since a smaller frame mostly shows a cell from nearer.",
+    )
+    maximum_area: float = _number(
+        80.0, 0, 100, "Largest area, %", "A find larger than this share of the frame is the background, not a cell."
+    )
+    minimum_solidity: float = _number(
+        0.4, 0, 1, "Least solidity", "Area over that of the convex hull; threads and rims of red cells have little."
+    )
+    minimum_absorption: float = _number(
+        0.29,
+        0,
+        1,
+        "Least absorption",
+        "Share of green light a find must take up, against the frame's bright background.",
+    )
+    choice: Literal["largest", "central"] = Field(
+        default="largest",
+        title="Among several",
+        description="Which find is the cell: the largest, or the one nearest the centre.",
+    )
+    output_size: int = _number(120, 16, 1024, "Output, px", "Side of the square the cropped cell is resized to.")
+    mode: str = Field(
+        default="manual",
+        pattern=r"^[a-z0-9_-]{1,32}$",
+        title="Mode",
+        description="Where the parameters come from: manual, automatic, or a preset's name.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name, low, high in zip(("red", "green", "blue"), self.lower, self.upper, strict=True):
+            if low > high:
+                raise ValueError(f"the lower bound of {name} ({low}) is above the upper bound ({high})")
+        if self.minimum_area > self.maximum_area:
+            raise ValueError("the smallest area is above the largest")
+        return self
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """Build parameters from named fields; raises `InputError` that names each field that is wrong and why."""
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            raise InputError(f"These preprocessing parameters cannot be used: {_in_words(error)}.") from None
+
+    def revised(self, mode: str = "manual", **changes: Any) -> Self:
+        """Return a validated copy with `changes`, its mode "manual" unless said otherwise; raises `InputError`."""
+        return type(self).of(**{**self.model_dump(), **changes, "mode": mode})
+
+    def to_json(self) -> str:
+        """Return the parameters as indented JSON, which `from_json` reads back to equal parameters."""
+        return self.model_dump_json(indent=2)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; missing fields take their defaults. Raises `InputError` on anything invalid."""
+        if len(text) > MAXIMUM_BYTES:
+            raise InputError(
+                f"This parameter file is too large ({len(text):,} bytes; at most {MAXIMUM_BYTES:,}). "
+                "Choose a file that was saved from the Preprocess page."
+            )
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InputError(
+                f"This parameter file cannot be used: {_in_words(error)}. "
+                "Choose a file that was saved from the Preprocess page, or correct it."
+            ) from None
+
+
+def _in_words(error: ValidationError) -> str:
+    """One clause for each thing that is wrong, at most five."""
+    clauses = []
+    for problem in error.errors(include_url=False, include_context=False)[:5]:
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        if problem["type"] == "extra_forbidden":
+            message = "is no parameter of the pipeline"
+        clauses.append(f"{place[:60]} {message}".strip() if place else message)
+    return "; ".join(clauses)

@@ -1,0 +1,127 @@
+"""Simulated smears: a white cell of a given class among red cells, or a field without any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.classes import CLASSES
+from core.errors import InputError
+from core.simulation.body import Anatomy, body_absorbance
+from core.simulation.camera import photograph
+from core.simulation.fields import Field, Plane, coverage, random_waves, wavy_disc
+from core.simulation.nucleus import nucleus_distance
+from core.simulation.smear import Disc, platelet_density, red_cell_density, scatter_red_cells, slide
+from core.simulation.stain import Stain, draw_stain
+
+SMALLEST, LARGEST = 32, 1024
+FIELD_STREAM = len(CLASSES)
+WIDTH_LIMITS = (0.26, 0.60)
+
+
+@dataclass(frozen=True)
+class Habit:
+    """Size and outline of a class's cells.
+
+    `radius`: range in red-cell radii; `waviness`: amplitude of the outline's waves in cell radii; `waves`: how many;
+    `decay`: how fast they fall off.
+    """
+
+    radius: tuple[float, float]
+    waviness: float
+    waves: int
+    decay: float
+
+
+HABITS: dict[str, Habit] = {
+    "basophil": Habit((1.45, 1.80), 0.016, 22, 0.5),
+    "eosinophil": Habit((1.55, 1.90), 0.022, 10, 1.0),
+    "lymphocyte": Habit((1.08, 1.40), 0.019, 16, 0.65),
+    "monocyte": Habit((1.85, 2.35), 0.060, 9, 0.8),
+    "neutrophil": Habit((1.60, 1.95), 0.020, 6, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class SimulatedCell:
+    """A drawn white cell and what it is made of.
+
+    `image` (S, S, 3) uint8 RGB; `nucleus` and `cytoplasm` (S, S) bool, disjoint, together the whole cell, exact
+    before the optical blur; `label` its class; `seed` what it was drawn from.
+    """
+
+    image: NDArray[np.uint8]
+    nucleus: NDArray[np.bool_]
+    cytoplasm: NDArray[np.bool_]
+    label: str
+    seed: int
+
+
+def draw_cell(label: str, seed: int, size: int = 224) -> SimulatedCell:
+    """Draw a white cell of class `label` on a frame of `size` px a side; the same arguments give the same picture.
+
+    Light through the smear falls off with the sum of the absorbances it meets (Beer-Lambert law).
+    Raises InputError on an unknown class, a negative seed, or a size outside 32 to 1024.
+    """
+    if label not in CLASSES:
+        raise InputError(f"'{label}' is not a class of white blood cell; choose one of {', '.join(CLASSES)}.")
+    rng = _generator(CLASSES.index(label), seed, size)
+    stain, plane = draw_stain(rng, size), Plane.of(size)
+    body, red_radius = _place(rng, size, stain.red_cell_radius, HABITS[label])
+    anatomy = _anatomy(rng, plane, label, body)
+    around = _surroundings(rng, plane, stain, red_radius, body)
+    clear = 1.0 - coverage(anatomy.cell, 0.03 * body.radius + 0.3)[:, :, None]
+    absorbance = around * clear + body_absorbance(rng, stain, label, anatomy)
+    image = photograph(rng, slide(rng, size, stain) * np.exp(-absorbance), stain.blur)
+    nucleus = anatomy.nucleus < 0
+    return SimulatedCell(image, nucleus, (anatomy.cell < 0) & ~nucleus, label, seed)
+
+
+def draw_field(seed: int, size: int = 224) -> NDArray[np.uint8]:
+    """Draw a field (S, S, 3) uint8 RGB of red cells and platelets without any white cell; deterministic.
+
+    Raises InputError on a negative seed or a size outside 32 to 1024.
+    """
+    rng = _generator(FIELD_STREAM, seed, size)
+    stain, plane = draw_stain(rng, size), Plane.of(size)
+    absorbance = _surroundings(rng, plane, stain, stain.red_cell_radius, None)
+    return photograph(rng, slide(rng, size, stain) * np.exp(-absorbance), stain.blur)
+
+
+def _generator(stream: int, seed: int, size: int) -> np.random.Generator:
+    if seed < 0:
+        raise InputError(f"The seed is {seed}; give a whole number from 0 up.")
+    if not SMALLEST <= size <= LARGEST:
+        raise InputError(f"The size is {size} px; give one from {SMALLEST} to {LARGEST} px.")
+    return np.random.default_rng([stream, seed])
+
+
+def _place(rng: np.random.Generator, size: int, red_radius: float, habit: Habit) -> tuple[Disc, float]:
+    """The cell's disc near the middle of the frame, and the red cells' radius at the magnification it asks for."""
+    relative = rng.uniform(*habit.radius)
+    wanted = relative * red_radius
+    radius = float(np.clip(wanted, 0.5 * WIDTH_LIMITS[0] * size, 0.5 * WIDTH_LIMITS[1] * size))
+    spread = min(0.035 * size, max(0.0, 0.47 * size - 1.3 * radius))
+    x, y = size / 2.0 + np.clip(rng.normal(0.0, 1.0, 2), -2.0, 2.0) * spread
+    return Disc(float(x), float(y), radius), red_radius * radius / wanted
+
+
+def _anatomy(rng: np.random.Generator, plane: Plane, label: str, body: Disc) -> Anatomy:
+    habit = HABITS[label]
+    waviness = habit.waviness * float(np.exp(rng.normal(0.0, 0.35)))
+    waves = random_waves(rng, waviness, habit.waves, habit.decay)
+    squeeze = float(np.exp(abs(rng.normal(0.0, 0.045))))
+    cell: Field = wavy_disc(plane, (body.x, body.y), body.radius, waves, squeeze)
+    nucleus = np.maximum(nucleus_distance(rng, plane, label, body), cell + np.float32(0.035 * body.radius))
+    return Anatomy(plane, cell, nucleus, body.radius)
+
+
+def _surroundings(
+    rng: np.random.Generator, plane: Plane, stain: Stain, red_radius: float, keep_clear: Disc | None
+) -> NDArray[np.float32]:
+    cells = scatter_red_cells(rng, plane.size, red_radius, keep_clear)
+    red = red_cell_density(rng, plane, cells, stain.ghost)
+    platelets = platelet_density(rng, plane, red_radius, keep_clear)
+    return red[:, :, None] * stain.of("red_cell") + platelets[:, :, None] * stain.of("platelet")

@@ -1,0 +1,1 @@
+"""Training: recipes, batches on the device, the Lightning module, runs and their export."""

@@ -1,0 +1,99 @@
+"""Random changes to whole batches of images, on whatever device they lie."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from core.training.recipe import AugmentRecipe
+
+EPSILON = 1.0 / 255.0
+
+
+def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, random: Generator) -> Tensor:
+    """Turn packed images into training views.
+
+    `images` `(N, 3, P, P) float32` in [0, 1]; `reach` `(N, 1, P, P) float32`: distance of each pixel from the nucleus
+    as a share of the side, negative where no nucleus is known. Returns `(N, 3, size, size)` in [0, 1].
+    """
+    count = len(images)
+    masked, limit = _masked(reach, recipe.mask, random)
+    images = torch.where(
+        masked[:, None, None, None] & (reach > limit[:, None, None, None]), _fill(images, random), images
+    )
+    centre, half = _boxes(reach, limit, masked)
+    grid = F.affine_grid(_affine(count, centre, half, recipe, random), [count, 3, size, size], align_corners=False)
+    views = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    return _degrade(_restain(views, recipe, random), recipe, random)
+
+
+def _uniform(count: int, low: float, high: float, random: Generator) -> Tensor:
+    return torch.rand(count, generator=random) * (high - low) + low
+
+
+def _masked(reach: Tensor, share: float, random: Generator) -> tuple[Tensor, Tensor]:
+    """Which images are masked outside their cell, and how far from the nucleus the cell is taken to reach."""
+    known = reach.amin(dim=(1, 2, 3)) >= 0
+    chosen = (torch.rand(len(reach), generator=random) < share) & known
+    return chosen, _uniform(len(reach), 0.02, 0.25, random)
+
+
+def _fill(images: Tensor, random: Generator) -> Tensor:
+    """Black for most, the image's own brightest colour (its background) for some."""
+    bright = images.amax(dim=(2, 3), keepdim=True)
+    return bright * (torch.rand(len(images), generator=random) < 0.3).float()[:, None, None, None]
+
+
+def _boxes(reach: Tensor, limit: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre and half sides `(N, 2)`, in [-1, 1], of each masked cell's box; the whole view for the others."""
+    inside = (reach[:, 0] <= limit[:, None, None]) & (reach[:, 0] >= 0)
+    centre, half = torch.zeros(len(reach), 2), torch.ones(len(reach), 2)
+    side = reach.shape[-1]
+    for axis in (0, 1):
+        line = inside.any(dim=1 + axis).float()  # x: any over rows; y: any over columns
+        first = line.argmax(dim=1).float() / side * 2 - 1
+        last = 1 - line.flip(1).argmax(dim=1).float() / side * 2
+        centre[masked, axis] = ((first + last) / 2)[masked]
+        half[masked, axis] = ((last - first) / 2)[masked].clamp_min(0.1)
+    return centre, half
+
+
+def _affine(count: int, centre: Tensor, half: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
+    """Random rotation, flip, zoom, slight stretch and shift, inside each image's box: `(N, 2, 3)`."""
+    angle = _uniform(count, 0, 2 * math.pi if recipe.rotate else 0, random)
+    log_zoom = math.log(recipe.zoom)
+    zoom = torch.exp(_uniform(count, -log_zoom, log_zoom, random))
+    stretch = torch.exp(_uniform(count, -0.1, 0.1, random))
+    flip = (torch.rand(count, generator=random) < 0.5).float() * 2 - 1
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    rows = [half[:, 0] * zoom * stretch * cos * flip, -half[:, 0] * zoom * sin]
+    rows += [half[:, 1] * zoom * sin * flip, half[:, 1] * zoom / stretch * cos]
+    matrix = torch.stack(rows, dim=1).view(count, 2, 2)
+    shift = centre + torch.stack([_uniform(count, -1, 1, random), _uniform(count, -1, 1, random)], 1) * 2 * recipe.shift
+    return torch.cat([matrix, shift[:, :, None]], dim=2)
+
+
+def _restain(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
+    """Mix the optical densities of the three channels at random, as another stain or camera would."""
+    count = len(views)
+    mixing = torch.eye(3) + recipe.stain * torch.randn(count, 3, 3, generator=random)
+    strength = torch.exp(recipe.strength * torch.randn(count, 1, 1, generator=random))
+    density = -torch.log(views.clamp(EPSILON, 1.0)).flatten(2)  # (N, 3, S*S)
+    views = torch.exp(-(mixing * strength @ density).clamp_min(0.0)).view_as(views)
+    grey = (torch.rand(count, generator=random) < recipe.grey)[:, None, None, None]
+    return torch.where(grey, views.mean(dim=1, keepdim=True).expand_as(views), views)
+
+
+def _degrade(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
+    """Blur some images as a smaller or unfocused picture would be, and add noise to some."""
+    count, _, size, _ = views.shape
+    blurred = torch.rand(count, generator=random) < recipe.blur
+    if blurred.any():
+        small = int(size * float(_uniform(1, 0.3, 0.7, random)))
+        coarse = F.interpolate(views[blurred], size=(small, small), mode="area")
+        views[blurred] = F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
+    noisy = (torch.rand(count, generator=random) < recipe.noise).float() * 0.03
+    return (views + torch.randn(views.shape, generator=random) * noisy[:, None, None, None]).clamp(0, 1)

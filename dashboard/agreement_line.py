@@ -1,0 +1,28 @@
+"""The sentence on whether the models agree, and the warning above it where they know nothing like the image."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from core.agreement import agreement, unfamiliar_sentence
+from dashboard.answers import Answer, counted
+
+
+def show_agreement(answers: list[Answer]) -> None:
+    """Say whether the models agree; only answers to pictures framed as in training take part."""
+    predictions = counted(answers)
+    unfamiliar = unfamiliar_sentence(predictions)
+    if unfamiliar:
+        st.warning(unfamiliar, icon=":material/help:")
+    if predictions:
+        titles = {answer.prediction.model: answer.slot.title for answer in answers if answer.prediction}
+        sentence = agreement(predictions, titles).sentence
+    elif any(answer.prediction for answer in answers):
+        sentence = "No sentence on agreement: none of the models was trained on this framing."
+    elif answers:
+        sentence = "No model could answer; each says why below."
+    else:
+        return
+    st.html(f'<p class="ll-sentence">{escape(sentence)}</p>')

@@ -1,0 +1,101 @@
+"""Engine calls, remembered by content: weights, image, framing and parameters. Nothing here draws on the page."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import streamlit as st
+
+from core.classifier import Classifier
+from core.explanation.engine import explain
+from core.explanation.explanation import Explanation
+from core.explanation.methods import METHODS
+from core.prediction import Prediction
+from core.preprocessing.automatic import suggest_parameters
+from core.preprocessing.framing import View, frame_image
+from core.preprocessing.parameters import CellParameters
+from core.preprocessing.pipeline import CellCrop, crop_cell
+from dashboard.parameter_text import AUTOMATIC
+from dashboard.subject import Subject
+
+T = TypeVar("T")
+
+
+def parameters_for(subject: Subject, parameters: CellParameters) -> CellParameters:
+    """Return the parameters to cut this image with: in the automatic mode those suggested for it."""
+    if parameters.mode != AUTOMATIC:
+        return parameters
+    return _suggested(subject.sha256, subject)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _suggested(sha256: str, _subject: Subject) -> CellParameters:
+    return suggest_parameters(_subject.rgb)
+
+
+def crop(subject: Subject, parameters: CellParameters) -> CellCrop:
+    """Run the cell pipeline on an image; the last few results of this session are kept."""
+    return _crop(subject.sha256, parameters.to_json(), subject, parameters)
+
+
+@st.cache_resource(show_spinner=False, max_entries=12, scope="session")
+def _crop(sha256: str, key: str, _subject: Subject, _parameters: CellParameters) -> CellCrop:
+    return crop_cell(_subject.rgb, _parameters)
+
+
+def view(subject: Subject, framing: str, parameters: CellParameters) -> View:
+    """Frame an image for a model; the parameters count for the masked framing alone."""
+    key = parameters.to_json() if framing == "masked" else ""
+    return _view(subject.sha256, framing, key, subject, parameters)
+
+
+@st.cache_resource(show_spinner=False, max_entries=24, scope="session")
+def _view(sha256: str, framing: str, key: str, _subject: Subject, _parameters: CellParameters) -> View:
+    return frame_image(_subject.rgb, framing, _parameters if framing == "masked" else None)
+
+
+def predict(classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters) -> Prediction:
+    """Ask one model about one image, framed; numbers alone are kept, for all sessions."""
+    key = parameters.to_json() if framing == "masked" else ""
+    return _predict(classifier.weights_sha256, subject.sha256, framing, key, classifier, subject, parameters)
+
+
+@st.cache_data(show_spinner=False, max_entries=4096)
+def _predict(
+    weights: str,
+    sha256: str,
+    framing: str,
+    key: str,
+    _classifier: Classifier,
+    _subject: Subject,
+    _parameters: CellParameters,
+) -> Prediction:
+    return _classifier.predict([view(_subject, framing, _parameters).rgb])[0]
+
+
+def explained(
+    classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters
+) -> dict[str, Explanation]:
+    """Explain one model's logits for one image: every class, every method of one pass.
+
+    Simulated cells' maps are shared by all sessions; an upload's stay in the session that brought it.
+    """
+    key = parameters.to_json() if framing == "masked" else ""
+    remembered = _explained_for_all if subject.simulated else _explained_here
+    return remembered(classifier.weights_sha256, subject.sha256, framing, key, classifier, subject, parameters)
+
+
+def _explain(
+    weights: str,
+    sha256: str,
+    framing: str,
+    key: str,
+    _classifier: Classifier,
+    _subject: Subject,
+    _parameters: CellParameters,
+) -> dict[str, Explanation]:
+    return explain(_classifier, view(_subject, framing, _parameters).rgb, tuple(METHODS))
+
+
+_explained_for_all = st.cache_resource(show_spinner=False, max_entries=80)(_explain)
+_explained_here = st.cache_resource(show_spinner=False, max_entries=16, scope="session")(_explain)

@@ -1,0 +1,90 @@
+"""Where images come in: files, a folder, or the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from core.decoding import MAX_BYTES, SUFFIXES
+from dashboard import state, uploads
+
+LIMIT_MB = MAX_BYTES // 2**20
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+SOURCES = {"files": "Files", "folder": "Folder", "camera": "Camera"}
+
+
+def take_images() -> None:
+    """Show the ways to bring images in, what was refused, and which of the uploads is looked at."""
+    source = st.segmented_control(
+        "Your own image",
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
+        default="files",
+        required=True,
+        key="intake-source",
+        help="Images stay in the server's memory for this session: they are not stored and not logged. "
+        "In a folder, subfolders named after a class (neutrophil, …) tell the true class.",
+    )
+    listed = _camera() if source == "camera" else _file_list(source or "files")
+    if uploads.unseen(source or "files", listed):
+        with st.spinner("Reading the images"):
+            first = uploads.take(source or "files", listed)
+        if first:
+            state.put("image", first)
+    else:
+        uploads.take(source or "files", listed)
+    for message in uploads.refusals(source or "files")[:5]:
+        st.error(message, icon=":material/block:")
+    _choose_upload()
+
+
+def _file_list(source: str) -> Sequence[Any]:
+    suffixes = [suffix.lstrip(".") for group in SUFFIXES.values() for suffix in group]
+    folder = source == "folder"
+    return st.file_uploader(
+        "PNG, JPEG, BMP, TIFF or WebP",
+        type=suffixes if folder else None,
+        accept_multiple_files="directory" if folder else True,
+        max_upload_size=LIMIT_MB,
+        key=f"intake-{source}",
+    )
+
+
+def _camera() -> Sequence[Any]:
+    if not camera_available(st.context.url):
+        st.info(
+            "A browser gives its camera only to pages served over HTTPS or from localhost, and this one is neither. "
+            "Take the picture with another app and upload the file.",
+            icon=":material/no_photography:",
+        )
+        return []
+    picture = st.camera_input("A smear through the eyepiece, sharp and centred on one cell", key="intake-camera")
+    return [picture] if picture is not None else []
+
+
+def camera_available(url: str | None) -> bool:
+    """Tell whether a browser at this address may use its camera: HTTPS or this very machine."""
+    parts = urlsplit(url or "")
+    return parts.scheme == "https" or parts.hostname in LOCAL
+
+
+def _choose_upload() -> None:
+    files = uploads.store().files
+    if not files:
+        return
+    st.selectbox(
+        f"Uploaded images ({len(files)})",
+        list(files),
+        format_func=lambda key: files[key].name,
+        placeholder="Choose one to look at",
+        **state.bound("image", to_widget=lambda key: key if key in files else None, key="upload"),
+    )
+    st.button("Forget all uploads", on_click=_forget, type="tertiary", icon=":material/delete:")
+
+
+def _forget() -> None:
+    uploads.forget_all()
+    state.reset("image")

@@ -1,0 +1,89 @@
+"""Several uploads at once: a table of every model's answer to each, to look at and to take away."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.preprocessing.parameters import CellParameters
+from dashboard import uploads
+from dashboard.answers import Answer, ask, counted
+from dashboard.cache import parameters_for
+from dashboard.slots import slot
+from dashboard.subject import Subject
+from dashboard.words import percent
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def show_results(names: tuple[str, ...], framing: str, parameters: CellParameters, truth: bool) -> None:
+    """Show the table where there are two uploads or more, and models to ask."""
+    keys = list(uploads.store().files)
+    if len(keys) < 2 or not names:
+        return
+    st.subheader(f"All {len(keys)} uploaded images")
+    rows = _rows(keys, names, framing, parameters)
+    told = rows if truth else [{k: v for k, v in row.items() if k != "true class"} for row in rows]
+    table = pd.DataFrame(told)
+    if truth:
+        _say_accuracy(rows, names)
+    st.dataframe(_readable(table), hide_index=True, alt="What each model names each uploaded image")
+    st.download_button(
+        "Download as CSV", csv_text(table), "leukolens-results.csv", "text/csv", icon=":material/download:", on_click="ignore"
+    )
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return the table as CSV; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return str(table.map(harmless).rename(columns=harmless).to_csv(index=False))
+
+
+def harmless(value: object) -> object:
+    """Put an apostrophe before a text that starts as a formula does."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS) else value
+
+
+def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: CellParameters) -> list[dict[str, object]]:
+    slots = [slot(name) for name in names]
+    bar = st.progress(0.0, text="Asking the models about every image")
+    rows = []
+    for number, key in enumerate(keys, start=1):
+        subject = uploads.subject_of(key)
+        if subject is not None:
+            cut = parameters_for(subject, parameters)
+            rows.append(_row(subject, [ask(place, subject, framing, cut) for place in slots]))
+        bar.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
+    bar.empty()
+    return rows
+
+
+def _row(subject: Subject, answers: list[Answer]) -> dict[str, object]:
+    row: dict[str, object] = {"image": subject.title, "true class": subject.label or "not known"}
+    for answer in answers:
+        prediction = answer.prediction
+        row[answer.slot.title] = prediction.predicted if prediction else "no answer"
+        row[f"{answer.slot.title} probability"] = round(prediction.confidence, 4) if prediction else None
+    taking_part = counted(answers)
+    row["agree"] = "–" if len(taking_part) < 2 else "yes" if len({p.predicted for p in taking_part}) == 1 else "no"
+    row["unfamiliar to"] = sum(prediction.unfamiliar for prediction in taking_part)
+    return row
+
+
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Write each probability beside its class, for the eye."""
+    shown = table.copy()
+    for column in [name for name in table.columns if name.endswith(" probability")]:
+        model = column.removesuffix(" probability")
+        shares = [percent(share) if pd.notna(share) else "" for share in table[column]]
+        shown[model] = [f"{name} {share}".strip() for name, share in zip(table[model], shares, strict=True)]
+        shown = shown.drop(columns=column)
+    return shown
+
+
+def _say_accuracy(rows: list[dict[str, object]], names: tuple[str, ...]) -> None:
+    known = [row for row in rows if row["true class"] != "not known"]
+    if not known:
+        return
+    titles = [slot(name).title for name in names]
+    told = ", ".join(f"{t} {sum(row[t] == row['true class'] for row in known)}" for t in titles)
+    st.caption(f"Named right, of {len(known)} images whose class is known from their folder: {told}.")

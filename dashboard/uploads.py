@@ -1,0 +1,152 @@
+"""Uploaded images: kept in the memory of one session, bounded, never written to disk or to a log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
+
+import streamlit as st
+
+from core.classes import CLASSES
+from core.decoding import DecodedImage, decode
+from core.errors import InputError
+from dashboard.subject import Subject
+
+STORE = "uploads"
+MOST_FILES, MOST_BYTES = 100, 200 * 2**20
+PREFIX = "upload-"
+HASH_DIGITS = 16
+
+
+class Incoming(Protocol):
+    """A file as the browser hands it over."""
+
+    name: str
+    file_id: str
+
+    def getvalue(self) -> bytes:
+        """Return the file's bytes."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file as it came: `name` with the folders that the browser gave, `data` its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass
+class Store:
+    """A session's uploads by key, in the order they came.
+
+    `seen` holds, for each source, the files last listed by its widget: identifier -> key, or None where refused;
+    `refused` says what was wrong with those.
+    """
+
+    files: dict[str, Upload] = field(default_factory=dict)
+    seen: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def store() -> Store:
+    """Return this session's uploads."""
+    return st.session_state.setdefault(STORE, Store())  # type: ignore[no-any-return]
+
+
+def key_of(data: bytes) -> str:
+    """Return what stands for these bytes in the address: the start of their SHA-256 hash."""
+    return PREFIX + hashlib.sha256(data).hexdigest()[:HASH_DIGITS]
+
+
+def unseen(source: str, listed: Sequence[Incoming]) -> bool:
+    """Tell whether the widget lists a file that was not taken yet."""
+    return any(file.file_id not in store().seen.get(source, {}) for file in listed)
+
+
+def take(source: str, listed: Sequence[Incoming]) -> str | None:
+    """Follow the widget of `source`: keep its new files, forget those taken off its list.
+
+    Returns the key of the first new file that can be read. A widget that lists nothing (it was hidden meanwhile)
+    forgets nothing.
+    """
+    held = store()
+    before = held.seen.get(source, {})
+    now = {file.file_id for file in listed}
+    if listed:
+        for identifier in before.keys() - now:
+            held.refused.pop(identifier, None)
+            held.files.pop(before[identifier] or "", None)
+    new = {file.file_id: _keep(held, file) for file in listed if file.file_id not in before}
+    held.seen[source] = {**{i: key for i, key in before.items() if i in now}, **new}
+    return next((key for key in new.values() if key), None)
+
+
+def refusals(source: str) -> list[str]:
+    """Return what was wrong with the files that the widget of `source` lists."""
+    held = store()
+    return [held.refused[i] for i in held.seen.get(source, {}) if i in held.refused]
+
+
+def forget_all() -> None:
+    """Drop every upload of this session."""
+    held = store()
+    held.files.clear()
+    held.refused.clear()
+
+
+def _keep(held: Store, file: Incoming) -> str | None:
+    upload = Upload(file.name, file.getvalue())
+    key = key_of(upload.data)
+    try:
+        if key not in held.files:
+            _check_room(held, upload)
+            decoded(key, upload)
+            held.files[key] = upload
+    except InputError as error:
+        held.refused[file.file_id] = str(error)
+        return None
+    return key
+
+
+def _check_room(held: Store, upload: Upload) -> None:
+    size = sum(len(other.data) for other in held.files.values()) + len(upload.data)
+    if len(held.files) >= MOST_FILES or size > MOST_BYTES:
+        raise InputError(
+            f"“{upload.name}” was left out: a session holds at most {MOST_FILES} images and "
+            f"{MOST_BYTES // 2**20} MB. Forget some, or use `python -m core predict` for whole folders."
+        )
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
+def decoded(key: str, _upload: Upload) -> DecodedImage:
+    """Decode an upload, the last eight kept; InputError if it is no usable image."""
+    return decode(_upload.data, PurePosixPath(_upload.name).name)
+
+
+def subject_of(key: str) -> Subject | None:
+    """Return the upload `key` as an image to look at; None where this session does not hold it."""
+    upload = store().files.get(key)
+    if upload is None:
+        return None
+    image = decoded(key, upload)
+    height, width = image.rgb.shape[:2]
+    return Subject(
+        key=key,
+        title=PurePosixPath(upload.name).name,
+        rgb=image.rgb,
+        sha256=image.sha256,
+        simulated=False,
+        label=label_of(upload.name),
+        detail=f"{width} × {height} px, {image.format}, {image.bit_depth} bit a channel",
+        notes=image.notes,
+    )
+
+
+def label_of(name: str) -> str | None:
+    """Return the true class where the file lies in a folder named after one: `neutrophil/1.png`."""
+    folder = PurePosixPath(name).parent.name.lower()
+    return folder if folder in CLASSES else None

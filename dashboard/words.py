@@ -1,0 +1,28 @@
+"""Numbers as a reader meets them: two or three significant digits, the unit beside them."""
+
+from __future__ import annotations
+
+
+def percent(share: float) -> str:
+    """Write a share from 0 to 1 as a percentage; never a 100 or a 0 that is not one."""
+    value = 100 * share
+    if 0 < value < 0.1:
+        return "< 0.1 %"
+    if 99.9 < value < 100:
+        return "> 99.9 %"
+    return f"{value:.1f} %" if value < 9.95 or 99 < value < 100 else f"{value:.0f} %"
+
+
+def millions(value: float) -> str:
+    """Write a number of parameters, given in millions."""
+    return f"{value:.2f} M" if value < 10 else f"{value:.1f} M"
+
+
+def duration(seconds: float) -> str:
+    """Write a short time in ms, a longer one in s."""
+    return f"{1000 * seconds:.0f} ms" if seconds < 0.9995 else f"{seconds:.2g} s"
+
+
+def size(megabytes: float) -> str:
+    """Write a file's size."""
+    return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
