@@ -15,6 +15,7 @@ from dashboard.parameter_text import default_parameters, parameters_from_text, p
 
 TRAINED = "trained"
 ALL = ("all",)
+SCALES = ("map", "classes")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}")
 
 
@@ -75,12 +76,14 @@ CHOICES: tuple[Choice, ...] = (
     Choice("image", "cell-1", parse_name),
     Choice("models", ALL, parse_names, lambda names: ",".join(names) or "none"),
     Choice("view", TRAINED, one_of("framing", (TRAINED, *FRAMINGS))),
-    Choice("truth", False, lambda text: one_of("switch", ("on", "off"))(text) == "on", lambda on: "on" if on else "off"),
+    Choice(
+        "truth", False, lambda text: one_of("switch", ("on", "off"))(text) == "on", lambda on: "on" if on else "off"
+    ),
     Choice("cell", default_parameters(), parameters_from_text, parameters_to_text),
     Choice("method", next(iter(METHODS)), one_of("method", tuple(METHODS))),
     Choice("palette", PALETTES[0], one_of("palette", tuple(PALETTES))),
     Choice("opacity", 55, whole_number("opacity", 0, 100)),
-    Choice("scale", "map", one_of("scale", ("map", "model"))),
+    Choice("scale", "map", one_of("scale", SCALES)),
 )
 BY_NAME = {choice.name: choice for choice in CHOICES}
 
@@ -94,10 +97,12 @@ def read(query: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
             try:
                 values[choice.name] = choice.parse(query[choice.name])
             except InputError as error:
-                problems[choice.name] = str(error)
+                problems[choice.name] = f"{error} The default stands in its place."
     return values, problems
 
 
 def written(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the query that makes the choices `values`; defaults are left out, so that links stay short."""
-    return {choice.name: choice.write(values[choice.name]) for choice in CHOICES if values[choice.name] != choice.default}
+    return {
+        choice.name: choice.write(values[choice.name]) for choice in CHOICES if values[choice.name] != choice.default
+    }

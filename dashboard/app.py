@@ -9,28 +9,32 @@ import logging
 import sys
 from pathlib import Path
 
+import streamlit as st
+
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-import streamlit as st  # noqa: E402
-
-from dashboard import state  # noqa: E402
-from dashboard.shell import shared_controls, top  # noqa: E402
-
-LOG = logging.getLogger(__name__)
+LOG = logging.getLogger("dashboard")
 PAGES = (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain"))
+STYLE = Path(__file__).with_name("style.css")
+LEAD = (
+    '<p class="ll-lead"><strong>LeukoLens</strong> shows what neural networks say about a white blood cell, and where '
+    'they looked. <span class="ll-quiet">For teaching and audit; not a medical device.</span></p>'
+)
 
 
 def main() -> None:
     """Show the chosen page among the shared controls; a fault of a page becomes a sentence, never a traceback."""
     st.set_page_config(page_title="LeukoLens", layout="wide", initial_sidebar_state=276, page_icon=":material/biotech:")
     page = st.navigation([_page(name, title) for name, title in PAGES], position="top")
-    state.begin(page.url_path)
+    st.html(STYLE)
+    st.html(LEAD)
     try:
-        top()
+        with st.spinner("Starting the engine; this takes a few seconds, once"):
+            from dashboard import state
+            from dashboard.shell import shared_controls
+        state.begin(page.url_path)
         shared_controls()
         page.run()
+        state.write_address()
     except Exception:
         LOG.exception("the page %s stopped", page.title)
         st.error(
@@ -38,13 +42,12 @@ def main() -> None:
             "image. The server's log holds the details.",
             icon=":material/report:",
         )
-    state.write_address()
 
 
 def _page(name: str, title: str) -> st.Page:
     return st.Page(ROOT / "pages" / f"{name}.py", title=title, default=name == PAGES[0][0])
 
 
-
-
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
 main()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import streamlit as st
 
 from core.classifier import Classifier
@@ -17,8 +15,6 @@ from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
 from dashboard.parameter_text import AUTOMATIC
 from dashboard.subject import Subject
-
-T = TypeVar("T")
 
 
 def parameters_for(subject: Subject, parameters: CellParameters) -> CellParameters:
@@ -45,32 +41,25 @@ def _crop(sha256: str, key: str, _subject: Subject, _parameters: CellParameters)
 
 def view(subject: Subject, framing: str, parameters: CellParameters) -> View:
     """Frame an image for a model; the parameters count for the masked framing alone."""
-    key = parameters.to_json() if framing == "masked" else ""
-    return _view(subject.sha256, framing, key, subject, parameters)
+    cut = _cut(subject, framing, parameters)
+    return _view(subject.sha256, framing, _key(cut), subject, cut)
 
 
 @st.cache_resource(show_spinner=False, max_entries=24, scope="session")
-def _view(sha256: str, framing: str, key: str, _subject: Subject, _parameters: CellParameters) -> View:
-    return frame_image(_subject.rgb, framing, _parameters if framing == "masked" else None)
+def _view(sha256: str, framing: str, key: str, _subject: Subject, _cut: CellParameters | None) -> View:
+    return frame_image(_subject.rgb, framing, _cut)
 
 
 def predict(classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters) -> Prediction:
     """Ask one model about one image, framed; numbers alone are kept, for all sessions."""
-    key = parameters.to_json() if framing == "masked" else ""
-    return _predict(classifier.weights_sha256, subject.sha256, framing, key, classifier, subject, parameters)
+    cut = _cut(subject, framing, parameters)
+    view_of = view(subject, framing, parameters)
+    return _predict(classifier.weights_sha256, subject.sha256, framing, _key(cut), classifier, view_of)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _predict(
-    weights: str,
-    sha256: str,
-    framing: str,
-    key: str,
-    _classifier: Classifier,
-    _subject: Subject,
-    _parameters: CellParameters,
-) -> Prediction:
-    return _classifier.predict([view(_subject, framing, _parameters).rgb])[0]
+def _predict(weights: str, sha256: str, framing: str, key: str, _classifier: Classifier, _view: View) -> Prediction:
+    return _classifier.predict([_view.rgb])[0]
 
 
 def explained(
@@ -80,22 +69,29 @@ def explained(
 
     Simulated cells' maps are shared by all sessions; an upload's stay in the session that brought it.
     """
-    key = parameters.to_json() if framing == "masked" else ""
+    key = _key(_cut(subject, framing, parameters))
     remembered = _explained_for_all if subject.simulated else _explained_here
-    return remembered(classifier.weights_sha256, subject.sha256, framing, key, classifier, subject, parameters)
+    view_of = view(subject, framing, parameters)
+    return remembered(classifier.weights_sha256, subject.sha256, framing, key, classifier, view_of)
 
 
-def _explain(
-    weights: str,
-    sha256: str,
-    framing: str,
-    key: str,
-    _classifier: Classifier,
-    _subject: Subject,
-    _parameters: CellParameters,
+@st.cache_resource(show_spinner=False, max_entries=80)
+def _explained_for_all(
+    weights: str, sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
 ) -> dict[str, Explanation]:
-    return explain(_classifier, view(_subject, framing, _parameters).rgb, tuple(METHODS))
+    return explain(_classifier, _view.rgb, tuple(METHODS))
 
 
-_explained_for_all = st.cache_resource(show_spinner=False, max_entries=80)(_explain)
-_explained_here = st.cache_resource(show_spinner=False, max_entries=16, scope="session")(_explain)
+@st.cache_resource(show_spinner=False, max_entries=16, scope="session")
+def _explained_here(
+    weights: str, sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
+) -> dict[str, Explanation]:
+    return explain(_classifier, _view.rgb, tuple(METHODS))
+
+
+def _cut(subject: Subject, framing: str, parameters: CellParameters) -> CellParameters | None:
+    return parameters_for(subject, parameters) if framing == "masked" else None
+
+
+def _key(cut: CellParameters | None) -> str:
+    return "" if cut is None else cut.to_json()

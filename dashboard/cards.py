@@ -43,7 +43,7 @@ def show_answer(answer: Answer, truth: str | None) -> None:
     )
     st.html(
         verdict(prediction.predicted, prediction.confidence, truth)
-        + probability_bars(prediction.classes, prediction.probabilities, answer.slot.title)
+        + probability_bars(prediction.classes, prediction.probabilities.tolist(), answer.slot.title)
         + facts(figures(answer.slot.classifier.card, prediction))
     )
     for message in (*view.warnings, caution(answer)):
@@ -55,5 +55,3 @@ def _truth(label: str | None) -> str:
     if label is None:
         return '<p class="ll-truth">True class: not known</p>'
     return f'<p class="ll-truth">True class: <strong>{escape(label)}</strong></p>'
-
-

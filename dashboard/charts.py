@@ -8,7 +8,6 @@ from html import escape
 from dashboard.palette import class_colour
 from dashboard.words import percent
 
-
 _WRONG = '<span class="ll-wrong">wrong</span>'
 
 

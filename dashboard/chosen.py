@@ -36,5 +36,7 @@ def chosen_image() -> Chosen:
             f"to see it here. Until then, this is {stand_in.title.lower()}."
         )
     else:
-        message = f"The address asks for the image “{key}”, which is not in the gallery. This is {stand_in.title.lower()}."
+        message = (
+            f"The address asks for the image “{key}”, which is not in the gallery. This is {stand_in.title.lower()}."
+        )
     return Chosen(stand_in, message)

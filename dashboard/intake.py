@@ -31,9 +31,8 @@ def take_images() -> None:
     listed = _camera() if source == "camera" else _file_list(source or "files")
     if uploads.unseen(source or "files", listed):
         with st.spinner("Reading the images"):
-            first = uploads.take(source or "files", listed)
-        if first:
-            state.put("image", first)
+            new = uploads.take(source or "files", listed)
+        _look_at(new)
     else:
         uploads.take(source or "files", listed)
     for message in uploads.refusals(source or "files")[:5]:
@@ -69,6 +68,16 @@ def camera_available(url: str | None) -> bool:
     """Tell whether a browser at this address may use its camera: HTTPS or this very machine."""
     parts = urlsplit(url or "")
     return parts.scheme == "https" or parts.hostname in LOCAL
+
+
+def _look_at(new: list[str]) -> None:
+    """Turn to a new upload: the one that the address asks for, if it is among them, else the first."""
+    wanted = state.get("image")
+    if not new or wanted in new:
+        return
+    if wanted.startswith(uploads.PREFIX) and wanted not in uploads.store().files:
+        st.info("The image that the link is about is another file than this one.", icon=":material/link_off:")
+    state.put("image", new[0])
 
 
 def _choose_upload() -> None:

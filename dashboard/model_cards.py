@@ -20,7 +20,9 @@ def show_model_cards(answers: list[Answer]) -> None:
     with st.expander("What these models are and what the figures mean", icon=":material/menu_book:"):
         scores = [row for card in cards for row in _scores(card)]
         if scores:
-            st.dataframe(pd.DataFrame(scores), hide_index=True, alt="Accuracy and recall of each model on each data set")
+            st.dataframe(
+                pd.DataFrame(scores), hide_index=True, alt="Accuracy and recall of each model on each data set"
+            )
             st.caption(
                 "Recall: the share of a class's cells that are named right. Its mean weighs every class alike and "
                 "leaves out classes of which a set holds fewer than ten. Unseen: stains that no training image had."
@@ -32,7 +34,9 @@ def show_model_cards(answers: list[Answer]) -> None:
 
 def _scores(card: ModelCard) -> list[dict[str, str]]:
     tested = [("test split", card.test)] if card.test else []
-    return [_score(card.title, kind, score) for kind, score in (*tested, *(("unseen", s) for s in card.unseen)) if score]
+    return [
+        _score(card.title, kind, score) for kind, score in (*tested, *(("unseen", s) for s in card.unseen)) if score
+    ]
 
 
 def _score(title: str, kind: str, score: Score) -> dict[str, str]:

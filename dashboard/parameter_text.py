@@ -16,8 +16,8 @@ LONGEST = 800
 
 
 def default_parameters() -> CellParameters:
-    """Return the first preset's parameters: the published ones."""
-    return next(iter(PRESETS.values())).parameters
+    """Return what stands before anybody chose: bounds suggested for the image at hand."""
+    return CellParameters(mode=AUTOMATIC)
 
 
 def parameters_of_mode(mode: str) -> CellParameters | None:

@@ -39,3 +39,8 @@ def data_address(rgb: NDArray[np.uint8], side: int) -> str:
     buffer = io.BytesIO()
     Image.fromarray(fitted(squared(rgb), side)).save(buffer, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def strip_address(colours: NDArray[np.uint8]) -> str:
+    """Return colours `(N, 3) uint8`, side by side, as a PNG in a `data:` address."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(np.repeat(colours[None], 4, axis=0))).decode()

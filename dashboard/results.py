@@ -8,7 +8,6 @@ import streamlit as st
 from core.preprocessing.parameters import CellParameters
 from dashboard import uploads
 from dashboard.answers import Answer, ask, counted
-from dashboard.cache import parameters_for
 from dashboard.slots import slot
 from dashboard.subject import Subject
 from dashboard.words import percent
@@ -29,7 +28,12 @@ def show_results(names: tuple[str, ...], framing: str, parameters: CellParameter
         _say_accuracy(rows, names)
     st.dataframe(_readable(table), hide_index=True, alt="What each model names each uploaded image")
     st.download_button(
-        "Download as CSV", csv_text(table), "leukolens-results.csv", "text/csv", icon=":material/download:", on_click="ignore"
+        "Download as CSV",
+        csv_text(table),
+        "leukolens-results.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
 
 
@@ -50,8 +54,7 @@ def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: Cel
     for number, key in enumerate(keys, start=1):
         subject = uploads.subject_of(key)
         if subject is not None:
-            cut = parameters_for(subject, parameters)
-            rows.append(_row(subject, [ask(place, subject, framing, cut) for place in slots]))
+            rows.append(_row(subject, [ask(place, subject, framing, parameters) for place in slots]))
         bar.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
     bar.empty()
     return rows

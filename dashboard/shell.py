@@ -1,8 +1,6 @@
-"""What stands around every page: the sentence on what this is, the gallery, and the shared controls."""
+"""What stands around every page: the gallery and the shared controls."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import streamlit as st
 
@@ -13,18 +11,6 @@ from dashboard.answers import framing_title
 from dashboard.gallery import pick_from_gallery
 from dashboard.intake import take_images
 from dashboard.slots import choose_models
-
-STYLE = Path(__file__).with_name("style.css")
-LEAD = (
-    '<p class="ll-lead"><strong>LeukoLens</strong> shows what neural networks say about a white blood cell, and where '
-    'they looked. <span class="ll-quiet">For teaching and audit; not a medical device.</span></p>'
-)
-
-
-def top() -> None:
-    """Show the style, and what this is in one sentence."""
-    st.html(STYLE)
-    st.html(LEAD)
 
 
 def shared_controls() -> None:

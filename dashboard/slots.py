@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from core import checkpoints
@@ -104,7 +105,9 @@ def slot(name: str) -> Slot:
 @st.cache_resource(show_spinner=False, max_entries=MOST_MODELS)
 def load(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
     """Load a checkpoint once for all sessions; `signature` changes when one of its files does."""
-    return checkpoints.load_classifier(Path(folder))
+    classifier = checkpoints.load_classifier(Path(folder))
+    classifier.predict([np.full((64, 64, 3), 200, dtype=np.uint8)])  # the first pass sets up kernels: nobody's time
+    return classifier
 
 
 def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:

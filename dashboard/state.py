@@ -7,32 +7,50 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import InputError
 from dashboard import address
 
-VALUES, PROBLEMS, WRITTEN, PAGE = "choices", "choice-problems", "address-written", "page-shown"
+VALUES, PROBLEMS, PAGE = "choices", "choice-problems", "page-shown"
+WRITTEN, EMPTY, RETURNED = "address-written", "address-empty", "address-returned"
 _NOTHING = object()
 
 
 def begin(page: str) -> None:
     """Take the choices from the address when it changed (a link, the back button); `page` is the one now shown.
 
-    A switch of pages empties the address: that keeps the choices. Call once at the start of a full run.
+    A switch of pages empties the address: that keeps the choices, and the empty address then stands for them in the
+    browser's history. Call once at the start of a full run.
     """
-    query = st.query_params.to_dict()
-    switched = st.session_state.get(PAGE, page) != page
-    known = VALUES in st.session_state
-    if not known or (query != st.session_state[WRITTEN] and (query or not switched)):
-        st.session_state[VALUES], st.session_state[PROBLEMS] = address.read(query)
-    st.session_state[PAGE] = page
+    query, session = st.query_params.to_dict(), st.session_state
+    new = VALUES not in session
+    switched = not new and session[PAGE] != page
+    if new:
+        session[EMPTY] = {}
+    if new or (query and query != session[WRITTEN]):
+        session[VALUES], session[PROBLEMS] = address.read(query)
+    elif not query and session[WRITTEN] and not switched:
+        session[VALUES] = session[EMPTY].get(page, address.read({})[0])
+    if not query and (new or switched):
+        session[EMPTY][page] = session[VALUES]
+    session[RETURNED] = not (query or new or switched)
+    session[PAGE] = page
 
 
 def write_address() -> None:
-    """Write the choices to the address, where they differ from it; what was invalid stays until it is chosen anew."""
-    kept = {name: st.query_params[name] for name in st.session_state[PROBLEMS] if name in st.query_params}
-    wanted = {**address.written(st.session_state[VALUES]), **kept}
+    """Write the choices to the address, where they differ from it; what was invalid stays until it is chosen anew.
+
+    An empty address that the back button returned to stays empty as long as it stands for the present choices, for a
+    new entry in the history would keep the reader from going further back.
+    """
+    session = st.session_state
+    if session[RETURNED] and session[VALUES] == session[EMPTY].get(session[PAGE]):
+        session[WRITTEN] = {}
+        return
+    kept = {name: st.query_params[name] for name in session[PROBLEMS] if name in st.query_params}
+    wanted = {**address.written(session[VALUES]), **kept}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state[WRITTEN] = wanted
+    session[WRITTEN] = wanted
 
 
 def get(name: str) -> Any:
@@ -53,14 +71,14 @@ def reset(name: str) -> None:
 
 def problem(name: str) -> str | None:
     """Return what was wrong with this choice in the address, if anything was."""
-    return st.session_state[PROBLEMS].get(name)  # type: ignore[no-any-return]
+    return st.session_state[PROBLEMS].get(name)
 
 
 def say_problem(name: str) -> None:
     """Show, where the choice is used, what was wrong with it in the address and what stands in its place."""
     message = problem(name)
     if message:
-        st.warning(f"{message} The default is used instead.", icon=":material/link_off:")
+        st.warning(message, icon=":material/link_off:")
 
 
 def bound(
@@ -72,7 +90,8 @@ def bound(
     """Return the arguments that tie a widget to the choice `name`, converted on the way there and back.
 
     The widget's value is set only where it differs, so that a slider that is being dragged is left alone.
-    Two widgets for one choice need a `key` each. `from_widget` may return None to refuse a value (a pill switched off); the choice then stays.
+    Two widgets for one choice need a `key` each. `from_widget` may return None to refuse a value
+    (a pill switched off) or raise InputError, which is then told; either way the choice stays.
     """
     key = f"choice-{key or name}"
     value = to_widget(get(name))
@@ -82,6 +101,10 @@ def bound(
 
 
 def _take(name: str, key: str, from_widget: Callable[[Any], Any]) -> None:
-    value = from_widget(st.session_state[key])
+    try:
+        value = from_widget(st.session_state[key])
+    except InputError as error:
+        st.session_state[PROBLEMS][name] = str(error)
+        return
     if value is not None:
         put(name, value)

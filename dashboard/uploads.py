@@ -54,7 +54,7 @@ class Store:
 
 def store() -> Store:
     """Return this session's uploads."""
-    return st.session_state.setdefault(STORE, Store())  # type: ignore[no-any-return]
+    return st.session_state.setdefault(STORE, Store())
 
 
 def key_of(data: bytes) -> str:
@@ -67,11 +67,11 @@ def unseen(source: str, listed: Sequence[Incoming]) -> bool:
     return any(file.file_id not in store().seen.get(source, {}) for file in listed)
 
 
-def take(source: str, listed: Sequence[Incoming]) -> str | None:
+def take(source: str, listed: Sequence[Incoming]) -> list[str]:
     """Follow the widget of `source`: keep its new files, forget those taken off its list.
 
-    Returns the key of the first new file that can be read. A widget that lists nothing (it was hidden meanwhile)
-    forgets nothing.
+    Returns the keys of the new files that can be read. A widget that lists nothing (it was hidden meanwhile) forgets
+    nothing.
     """
     held = store()
     before = held.seen.get(source, {})
@@ -82,7 +82,7 @@ def take(source: str, listed: Sequence[Incoming]) -> str | None:
             held.files.pop(before[identifier] or "", None)
     new = {file.file_id: _keep(held, file) for file in listed if file.file_id not in before}
     held.seen[source] = {**{i: key for i, key in before.items() if i in now}, **new}
-    return next((key for key in new.values() if key), None)
+    return [key for key in new.values() if key]
 
 
 def refusals(source: str) -> list[str]:

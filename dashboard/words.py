@@ -4,13 +4,13 @@ from __future__ import annotations
 
 
 def percent(share: float) -> str:
-    """Write a share from 0 to 1 as a percentage; never a 100 or a 0 that is not one."""
+    """Write a share from 0 to 1 as a percentage; a model is never 100 % sure, so none is said to be."""
     value = 100 * share
     if 0 < value < 0.1:
         return "< 0.1 %"
-    if 99.9 < value < 100:
+    if value > 99.9:
         return "> 99.9 %"
-    return f"{value:.1f} %" if value < 9.95 or 99 < value < 100 else f"{value:.0f} %"
+    return f"{value:.1f} %" if value < 9.95 or value > 99 else f"{value:.0f} %"
 
 
 def millions(value: float) -> str:
@@ -26,3 +26,8 @@ def duration(seconds: float) -> str:
 def size(megabytes: float) -> str:
     """Write a file's size."""
     return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
+
+
+def raw(value: float) -> str:
+    """Write a raw value with two significant digits, in powers of ten where it is small or large."""
+    return f"{value:.2g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"

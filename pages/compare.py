@@ -7,7 +7,6 @@ import streamlit as st
 from dashboard import state
 from dashboard.agreement_line import show_agreement
 from dashboard.answers import Answer, ask
-from dashboard.cache import parameters_for
 from dashboard.cards import show_answer, show_subject
 from dashboard.chosen import chosen_image
 from dashboard.model_cards import show_model_cards
@@ -21,19 +20,20 @@ if chosen.message:
 
 summary = st.container()
 names = chosen_names()
-grid = st.grid(1 + max(len(names), 1), min_column_width=158, gap=14, key="answers")
+grid = st.grid(5, min_column_width=158, gap=14, key="answers")
 with grid.cell():
     show_subject(subject, truth)
 
-parameters = parameters_for(subject, state.get("cell"))
 answers: list[Answer] = []
 for name in names:
     with grid.cell():
         with st.spinner(f"Asking {title(name)}"):
-            answers.append(ask(slot(name), subject, state.get("view"), parameters))
+            answers.append(ask(slot(name), subject, state.get("view"), state.get("cell")))
         show_answer(answers[-1], subject.label if truth else None)
 if not names:
-    grid.info("No model is switched on. Switch one on in the sidebar to see what it says.", icon=":material/toggle_off:")
+    grid.info(
+        "No model is switched on. Switch one on in the sidebar to see what it says.", icon=":material/toggle_off:"
+    )
 
 with summary:
     show_agreement(answers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,9 @@ from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import WORKING_SIDE, crop_cell
 
 SEARCH_SIDE = 240  # px of the longer side at which bounds are sought
-SAMPLE = 6_000  # pixels that the bounds are fitted to, at most
+SAMPLE = 6_000  # pixels that the bounds are fitted to, up to twice as many
 MARGIN = 1.08  # of the search circle, in largest distances of the cell's edge from its centre
-INSIDE_PERCENTILES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 35.0)  # of the cell's colours, at which a bound may lie
+ROOM = 0.005  # of overlap that a bound may give up for distance from the colours on either side
 ROUNDS = 3  # of coordinate ascent over the six bounds
 MORPHOLOGIES = (
     (0.0, 0.0),
@@ -27,6 +29,7 @@ MORPHOLOGIES = (
     (0.06, 0.08),
 )
 JOINS = (0.08, 0.0, 0.25)  # tried in turn: distances over which pieces are joined, in cell radii (as the kernels above)
+SMOOTHING = 0.5  # standard deviation in px of the reduced copy, which has lost its grain: the pipeline must too
 IMPOSSIBLE = (0, 255, 0)  # a colour no stain has: bounds that hold nothing
 
 Mask = NDArray[np.bool_]
@@ -56,57 +59,56 @@ def suggest_parameters(rgb: NDArray[np.uint8]) -> CellParameters:
         region_radius=region[2],
         choice="central",
         minimum_solidity=0.5,
-        minimum_absorption=0.1,
+        minimum_absorption=0.15,
         maximum_area=90.0,
         mode="automatic",
     )
     return _with_kernels(base, small, cell, min(WORKING_SIDE, max(rgb.shape[:2])) / max(small.shape[:2]))
 
 
-def fit_bounds(rgb: NDArray[np.uint8], cell: Mask, search: Mask) -> Bounds:
+def fit_bounds(rgb: NDArray[np.uint8], cell: Mask, search: Mask, sample: int = SAMPLE) -> Bounds:
     """Return the (lower, upper) box of colours whose pixels within `search` overlap `cell` most (IoU).
 
-    Coordinate ascent from the whole cube: each bound in turn takes the best of the percentiles of the cell's colours.
+    About `sample` pixels at even distances stand for all. Coordinate ascent from the whole cube: each channel in turn
+    takes its best interval. A bound may move while the overlap stays within 0.005 of the best; it is set amid that
+    room, at 0 or 255 where the room reaches so far.
     """
-    colours, inside = _sample(rgb[search], cell[search])
-    choices = [_levels(colours[inside, channel]) for channel in range(3)]
-    bounds: list[list[int]] = [[0, 255], [0, 255], [0, 255]]
+    colours, inside = _sample(rgb[search], cell[search], sample)
+    bounds: list[tuple[int, int]] = [(0, 255)] * 3
     for _ in range(ROUNDS):
         for channel in range(3):
             others = np.ones(len(colours), dtype=bool)
             for other in {0, 1, 2} - {channel}:
                 others &= (colours[:, other] >= bounds[other][0]) & (colours[:, other] <= bounds[other][1])
-            bounds[channel] = _best_interval(colours[:, channel], inside, others, choices[channel])
+            bounds[channel] = _best_interval(colours[:, channel], inside, others)
     red, green, blue = bounds
     return (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
 
 
-def _best_interval(
-    values: NDArray[np.uint8], inside: Mask, others: Mask, levels: tuple[list[int], list[int]]
-) -> list[int]:
-    """The interval of one channel with the largest overlap, by cumulative counts of the 256 values."""
+def _best_interval(values: NDArray[np.uint8], inside: Mask, others: Mask) -> tuple[int, int]:
+    """The interval of one channel with the largest overlap, amid the room around it."""
     hits = np.concatenate([[0], np.bincount(values[others & inside], minlength=256).cumsum()])
     takes = np.concatenate([[0], np.bincount(values[others], minlength=256).cumsum()])
-    total = int(inside.sum())
-
-    def overlap(low: int, high: int) -> float:
-        hit, taken = hits[high + 1] - hits[low], takes[high + 1] - takes[low]
-        return float(hit / max(1, total + taken - hit))
-
-    pairs = [(low, high) for low in levels[0] for high in levels[1] if low <= high]
-    low, high = max(pairs, key=lambda pair: (round(overlap(*pair), 4), pair[1] - pair[0]))
-    return [low, high]
-
-
-def _levels(values: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
-    """Where a lower and an upper bound of a channel may lie, given the cell's values in it."""
-    low = np.floor(np.percentile(values, INSIDE_PERCENTILES)).astype(int).tolist()
-    high = np.ceil(np.percentile(values, [100.0 - share for share in INSIDE_PERCENTILES])).astype(int).tolist()
-    return [0, *low], [255, *high]
+    hit = hits[None, 1:] - hits[:-1, None]  # (256 lower, 256 upper)
+    taken = takes[None, 1:] - takes[:-1, None]
+    overlap = np.triu(hit / np.maximum(1, int(inside.sum()) + taken - hit))
+    low, high = (int(place) for place in np.unravel_index(int(overlap.argmax()), overlap.shape))
+    enough = overlap[low, high] - ROOM
+    first, last = _run(overlap[:, high] >= enough, low)
+    low = 0 if first == 0 else (first + last) // 2
+    first, last = _run(overlap[low] >= enough, high)
+    return low, 255 if last == 255 else (first + last) // 2
 
 
-def _sample(colours: NDArray[np.uint8], inside: Mask) -> tuple[NDArray[np.uint8], Mask]:
-    step = max(1, len(colours) // SAMPLE)
+def _run(flags: Mask, place: int) -> tuple[int, int]:
+    """First and last place of the unbroken run of True that holds `place` (itself where it is False)."""
+    breaks = np.flatnonzero(~flags)
+    before, after = breaks[breaks < place], breaks[breaks > place]
+    return (int(before[-1]) + 1 if len(before) else 0), (int(after[0]) - 1 if len(after) else len(flags) - 1)
+
+
+def _sample(colours: NDArray[np.uint8], inside: Mask, sample: int) -> tuple[NDArray[np.uint8], Mask]:
+    step = max(1, len(colours) // sample)
     return colours[::step], inside[::step]
 
 
@@ -146,10 +148,11 @@ def _with_kernels(base: CellParameters, small: NDArray[np.uint8], cell: Mask, sc
 
     erode, dilate, _ = max(((*shares, JOINS[0]) for shares in MORPHOLOGIES), key=overlap)
     best = max(((erode, dilate, join) for join in JOINS), key=overlap)
-    return base.revised("automatic", **_kernels(best, scale * radius))
+    smoothing = round(SMOOTHING * scale, 2) if scale > 1 else 0.0
+    return base.revised("automatic", smoothing=smoothing, **_kernels(best, scale * radius))
 
 
-def _kernels(shares: tuple[float, float, float], radius: float) -> dict[str, int]:
+def _kernels(shares: tuple[float, float, float], radius: float) -> dict[str, Any]:
     """Kernel sizes in px from (erosion, dilation, joining) in cell radii."""
     erode, dilate, join = shares
     return {

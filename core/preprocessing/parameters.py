@@ -42,6 +42,13 @@ class CellParameters(BaseModel):
         title="Padding colour",
         description="Constant colour of the padding; keep it outside the bounds.",
     )
+    smoothing: float = _number(
+        0.0,
+        0,
+        10,
+        "Smoothing, px",
+        "Standard deviation of a Gaussian blur before the threshold, against grain; 0: none.",
+    )
     erode_size: int = _number(
         3, 1, 31, "Erosion kernel, px", "Diameter of the disc that shrinks the mask: specks thinner than it vanish."
     )
@@ -67,7 +74,7 @@ class CellParameters(BaseModel):
         0.0, 0, 200, "Search radius, %", "Radius of that circle in % of the shorter side; 0 seeks in the whole frame."
     )
     minimum_area: float = _number(
-        0.6,
+        0.8,
         0,
         100,
         "Smallest area, %",

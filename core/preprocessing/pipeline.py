@@ -50,7 +50,7 @@ class CellCrop:
 def crop_cell(rgb: NDArray[np.uint8], parameters: CellParameters) -> CellCrop:
     """Cut the cell out of `rgb` `(H, W, 3) uint8`: pad, threshold, erode, dilate, contour, mask, crop, resize."""
     padded = _padded(_reduced(rgb), parameters)
-    thresholded = cv2.inRange(padded, np.array(parameters.lower), np.array(parameters.upper))
+    thresholded = cv2.inRange(_smoothed(padded, parameters), np.array(parameters.lower), np.array(parameters.upper))
     eroded = cv2.erode(thresholded, disc(parameters.erode_size), iterations=parameters.erode_iterations)
     grown = cv2.dilate(eroded, disc(parameters.dilate_size), iterations=parameters.dilate_iterations)
     dilated = np.asarray(grown, dtype=np.uint8)
@@ -83,6 +83,12 @@ def _padded(rgb: NDArray[np.uint8], parameters: CellParameters) -> NDArray[np.ui
     colour = parameters.padding_colour
     padded = cv2.copyMakeBorder(rgb, width, width, width, width, cv2.BORDER_CONSTANT, value=colour)
     return np.asarray(padded, dtype=np.uint8)
+
+
+def _smoothed(rgb: NDArray[np.uint8], parameters: CellParameters) -> NDArray[np.uint8]:
+    if parameters.smoothing == 0:
+        return rgb
+    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), parameters.smoothing), dtype=np.uint8)
 
 
 def _unpadded(image: NDArray[np.uint8], parameters: CellParameters) -> NDArray[np.uint8]:

@@ -23,16 +23,18 @@ _ALL = (
         "bccd",
         "BCCD and Kaggle: the paper's bounds",
         "The bounds of Islam et al. 2024, in RGB order; they hold the nucleus. The paper gives no kernels: erosion, "
-        "dilation and what counts as a cell were chosen on BCCD's photographs.",
+        "dilation and what counts as a cell were chosen on BCCD's photographs: the cell found lies in an annotated "
+        "box in 99 % of 358, and one is found in 2 % of crops that hold none.",
         CellParameters(mode="bccd"),
     ),
     Preset(
         "pbc",
         "PBC (Barcelona)",
-        "Bounds that hold the nucleus, fitted to nuclei found by optical density on 250 images of the training split.",
+        "Bounds that hold the nucleus, fitted to nuclei found by optical density on 250 images of the training split; "
+        "on 500 of them a cell was found in every one, and the mask held the nucleus in 99.6 %.",
         CellParameters(
             lower=(0, 0, 0),
-            upper=(183, 107, 255),
+            upper=(182, 108, 255),
             erode_iterations=1,
             dilate_iterations=1,
             join_distance=4,
@@ -43,16 +45,18 @@ _ALL = (
     Preset(
         "lisc",
         "LISC",
-        "Bounds that hold the nucleus, fitted to nuclei found by optical density on the development half.",
-        CellParameters(lower=(0, 0, 122), upper=(218, 138, 255), join_distance=8, choice="central", mode="lisc"),
+        "Bounds that hold the nucleus, fitted to nuclei found by optical density on the 125 images of the development "
+        "half; a cell was found in 98 % of these, and the mask held the nucleus in 97 % of those with one to compare.",
+        CellParameters(lower=(0, 0, 91), upper=(255, 141, 255), join_distance=8, choice="central", mode="lisc"),
     ),
     Preset(
         "jtsc",
         "JTSC (yellow or white field, no red cells)",
-        "Bounds that hold the whole cell, nucleus and cytoplasm, fitted to its masks on the development half.",
+        "Bounds that hold the whole cell, nucleus and cytoplasm, fitted to masks of the 149 images of the development "
+        "half; a cell was found in every one, median IoU with the mask 0.96.",
         CellParameters(
             lower=(0, 0, 0),
-            upper=(255, 194, 255),
+            upper=(255, 188, 255),
             erode_iterations=1,
             dilate_iterations=1,
             join_distance=4,

@@ -83,8 +83,21 @@ def _restain(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
     strength = torch.exp(recipe.strength * torch.randn(count, 1, 1, generator=random))
     density = -torch.log(views.clamp(EPSILON, 1.0)).flatten(2)  # (N, 3, S*S)
     views = torch.exp(-(mixing * strength @ density).clamp_min(0.0)).view_as(views)
+    views = (_hue_matrix(count, recipe, random) @ views.flatten(2)).view_as(views).clamp(0, 1)
     grey = (torch.rand(count, generator=random) < recipe.grey)[:, None, None, None]
     return torch.where(grey, views.mean(dim=1, keepdim=True).expand_as(views), views)
+
+
+def _hue_matrix(count: int, recipe: AugmentRecipe, random: Generator) -> Tensor:
+    """Rotate hue and scale saturation about the grey axis, keeping each pixel's mean: `(N, 3, 3)`."""
+    angle = math.pi * _uniform(count, -recipe.hue, recipe.hue, random)
+    saturation = _uniform(count, 1 - recipe.saturation, 1 + recipe.saturation, random)
+    third, root = 1 / 3, math.sqrt(1 / 3)
+    axis = torch.full((3, 3), third)
+    turn = torch.tensor([[0.0, -root, root], [root, 0.0, -root], [-root, root, 0.0]])
+    plane = torch.eye(3) - axis
+    cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
+    return axis + saturation[:, None, None] * (cos * plane + sin * turn)
 
 
 def _degrade(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:

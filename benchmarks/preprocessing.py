@@ -1,0 +1,165 @@
+"""How often the cell pipeline finds the cell, how well its mask fits, and how long it takes, on real cells.
+
+`python -m benchmarks.preprocessing --data DIR [--json]`; DIR (or LEUKOLENS_DATA) is the folder of the real cells.
+The presets and the automatic mode were chosen on the development halves; `--half report` reads the other half, once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.cells import Corners, empty_crops, halves, jtsc_mask, pbc_training, photographs
+from core.cli.output import emit, reports_bad_input
+from core.decoding import read_image
+from core.errors import InputError
+from core.preprocessing.automatic import suggest_parameters
+from core.preprocessing.nucleus import find_nucleus
+from core.preprocessing.parameters import CellParameters
+from core.preprocessing.pipeline import CellCrop, crop_cell
+from core.preprocessing.presets import PRESETS
+
+CROPS = 1000
+PBC_SAMPLE = 500
+SEED = 20_240
+
+Crop = Callable[[NDArray[np.uint8]], CellCrop]
+Figures = dict[str, Any]
+
+
+def automatic(rgb: NDArray[np.uint8]) -> CellCrop:
+    """The pipeline with the parameters suggested for the image at hand."""
+    return crop_cell(rgb, suggest_parameters(rgb))
+
+
+def preset(name: str) -> Crop:
+    """The pipeline with a preset."""
+    parameters: CellParameters = PRESETS[name].parameters
+    return lambda rgb: crop_cell(rgb, parameters)
+
+
+def box_overlap(box: Corners, other: Corners) -> float:
+    """IoU of two boxes (left, top, right, bottom)."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    shared = max(0, width) * max(0, height)
+    areas = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (box, other))
+    return shared / max(1, areas - shared)
+
+
+def mask_overlap(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """IoU of two masks of one size."""
+    return float((mask & other).sum() / max(1, (mask | other).sum()))
+
+
+def on_photographs(data: Path, crop: Crop) -> Figures:
+    """BCCD: is a cell found whose centre lies in an annotated WBC box, and is one found where there is none?"""
+    fields = photographs(data)
+    hits, overlaps, seconds = [], [], []
+    for field in (field for field in fields if field.white_cells):
+        started = time.perf_counter()
+        box = crop(field.rgb).box
+        seconds.append(time.perf_counter() - started)
+        corners = (box[0], box[1], box[0] + box[2], box[1] + box[3]) if box else (0, 0, 0, 0)
+        x, y = (corners[0] + corners[2]) / 2, (corners[1] + corners[3]) / 2
+        hits.append(
+            box is not None
+            and any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in field.white_cells)
+        )
+        overlaps.append(max(box_overlap(corners, cell) for cell in field.white_cells))
+    empty = [crop(rgb).found for rgb in empty_crops(fields, CROPS, SEED)]
+    return {
+        "images": len(hits),
+        "centre_in_box": float(np.mean(hits)),
+        "median_box_iou": float(np.median(overlaps)),
+        "empty_crops": len(empty),
+        "found_in_empty_crops": float(np.mean(empty)),
+        "median_ms": 1e3 * float(np.median(seconds)),
+    }
+
+
+def on_masks(paths: Sequence[Path], crop: Crop) -> Figures:
+    """JTSC: IoU of the mask with the whole cell, nucleus and cytoplasm."""
+    overlaps, found, seconds = [], [], []
+    for path in paths:
+        rgb = read_image(path).rgb
+        started = time.perf_counter()
+        cut = crop(rgb)
+        seconds.append(time.perf_counter() - started)
+        found.append(cut.found)
+        overlaps.append(mask_overlap(cut.mask, jtsc_mask(path) > 0))
+    return {
+        "images": len(paths),
+        "found": float(np.mean(found)),
+        "median_iou": float(np.median(overlaps)),
+        "tenth_percentile_iou": float(np.percentile(overlaps, 10)),
+        "median_ms": 1e3 * float(np.median(seconds)),
+    }
+
+
+def on_nuclei(paths: Sequence[Path], crop: Crop) -> Figures:
+    """PBC, LISC: how often a cell is found, and holds most of the nucleus that optical density shows."""
+    found, holds, overlaps = [], [], []
+    for path in paths:
+        rgb = read_image(path).rgb
+        cut, nucleus = crop(rgb), find_nucleus(rgb)
+        found.append(cut.found)
+        if nucleus is not None:
+            holds.append(float((cut.mask & nucleus.mask).sum() / nucleus.mask.sum()) > 0.5)
+            overlaps.append(mask_overlap(cut.mask, nucleus.mask))
+    return {
+        "images": len(paths),
+        "found": float(np.mean(found)),
+        "holds_nucleus": float(np.mean(holds)),
+        "median_nucleus_iou": float(np.median(overlaps)),
+    }
+
+
+def measure(data: Path, half: str) -> Figures:
+    """All figures: of the paper's preset, of the other presets, and of the automatic mode."""
+    jtsc, lisc, pbc = halves(data, "jtsc", half), halves(data, "lisc", half), pbc_training(data, PBC_SAMPLE, SEED)
+    return {
+        "half": half,
+        "preset bccd on BCCD": on_photographs(data, preset("bccd")),
+        "preset pbc on PBC, training split": on_nuclei(pbc, preset("pbc")),
+        "preset lisc on LISC": on_nuclei(lisc, preset("lisc")),
+        "preset jtsc on JTSC": on_masks(jtsc, preset("jtsc")),
+        "automatic on BCCD": on_photographs(data, automatic),
+        "automatic on PBC, training split": on_nuclei(pbc, automatic),
+        "automatic on LISC": on_nuclei(lisc, automatic),
+        "automatic on JTSC": on_masks(jtsc, automatic),
+    }
+
+
+@reports_bad_input
+def main(
+    data: Annotated[Path | None, typer.Option(help="Folder of the real cells. Default: LEUKOLENS_DATA.")] = None,
+    half: Annotated[str, typer.Option(help="development or report, of LISC and JTSC.")] = "development",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure the cell pipeline on real cells."""
+    folder = data or Path(os.environ.get("LEUKOLENS_DATA", ""))
+    if not (folder / "bccd" / "annotations").is_dir():
+        raise InputError(f"{folder} does not hold the real cells. Name their folder with --data.")
+    if half not in ("development", "report"):
+        raise InputError(f"No half {half!r}. Known: development, report.")
+    figures = measure(folder, half)
+    lines = [f"{name}: {_readable(value)}" for name, value in figures.items()]
+    emit(figures, lines, as_json)
+
+
+def _readable(value: Figures | str) -> str:
+    if isinstance(value, str):
+        return value
+    return ", ".join(f"{name} {number:.3g}" for name, number in value.items())
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,40 @@
+"""What a reader finds on a page that AppTest ran."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from streamlit.testing.v1 import AppTest
+
+
+def html(app: AppTest) -> str:
+    """All HTML blocks of the page."""
+    return "\n".join(str(block.proto.body) for block in app.html)
+
+
+def verdicts(app: AppTest) -> list[str]:
+    """The classes named, in the order of the cards."""
+    return re.findall(r'class="ll-verdict">.*?<strong>(.*?)</strong>', html(app))
+
+
+def titles(app: AppTest) -> list[str]:
+    """The titles over the pictures."""
+    return [re.sub(r"<.*?>", "", unescape(text)).strip() for text in re.findall(r'class="ll-title">(.*?)</p>', html(app))]
+
+
+def sentence(app: AppTest) -> str:
+    """The sentence above the pictures."""
+    found = re.search(r'class="ll-sentence">(.*?)</p>', html(app))
+    return unescape(found.group(1)) if found else ""
+
+
+def alerts(app: AppTest) -> str:
+    """Every warning, error and information on the page."""
+    return "\n".join(item.value for kind in (app.warning, app.error, app.info) for item in kind)
+
+
+def assert_sound(app: AppTest) -> None:
+    """No traceback, and no fault that the entry had to catch."""
+    assert not app.exception, app.exception
+    assert "failed unexpectedly" not in alerts(app)

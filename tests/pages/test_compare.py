@@ -1,0 +1,225 @@
+"""The landing page: four answers to a cell, in every state that it can be in."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.agreement import agreement
+from core.checkpoints import available, default_root, load_classifier
+from core.preprocessing.framing import frame_image
+from core.simulation import gallery
+from dashboard import cache, uploads
+from dashboard.gallery import gallery_subjects
+from tests.dashboard.tiny import SHIPPED, make_model
+from tests.pages.conftest import Start
+from tests.pages.reading import alerts, assert_sound, html, sentence, titles, verdicts
+
+
+def png(colour: tuple[int, int, int] = (210, 190, 220), side: int = 64) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_fresh_visit_shows_a_cell_and_four_answers(start: Start) -> None:
+    app = start()
+    assert_sound(app)
+    assert titles(app) == ["Simulated cell 1", "ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN"]
+    assert len(verdicts(app)) == 4
+    assert "not a medical device" in html(app)
+    assert app.query_params == {}
+
+
+def test_the_answers_are_those_of_the_engine(start: Start, tiny_root: Path) -> None:
+    app = start(image="cell-3")
+    subject = gallery_subjects()["cell-3"]
+    view = frame_image(subject.rgb, "cell").rgb
+    predictions = [load_classifier(tiny_root / name).predict([view])[0] for name in SHIPPED]
+    assert verdicts(app) == [prediction.predicted for prediction in predictions]
+    expected = agreement(predictions, {p.model: t for p, t in zip(predictions, titles(app)[1:], strict=True)})
+    assert sentence(app) == expected.sentence
+
+
+def test_card_figures_stand_beside_the_answers(start: Start) -> None:
+    page = html(start())
+    assert "91 %, n = 1,234 (made-up cells)" in page
+    assert "20.2 M (15-70 M)" in page
+    assert "143.7 M (&gt; 70 M)" in page
+
+
+def test_choosing_a_cell_and_switching_models_off_reaches_the_address(start: Start) -> None:
+    app = start()
+    app.pills(key="choice-image").set_value("cell-4").run()
+    app.pills(key="choice-models").set_value(["vgg19", "islam_cnn"]).run()
+    assert_sound(app)
+    assert titles(app) == ["Simulated cell 4", "VGG-19", "Custom CNN"]
+    assert app.query_params == {"image": ["cell-4"], "models": ["vgg19,islam_cnn"]}
+    app.pills(key="choice-models").set_value([]).run()
+    assert "No model is switched on" in alerts(app)
+    assert app.query_params["models"] == ["none"]
+
+
+def test_the_true_class_is_hidden_until_it_is_asked_for(start: Start) -> None:
+    app = start()
+    assert "True class" not in html(app)
+    assert all("neutrophil" not in option for option in app.pills(key="choice-image").options)
+    app.toggle(key="choice-truth").set_value(True).run()
+    label = gallery_subjects()["cell-1"].label
+    assert f"True class: <strong>{label}</strong>" in html(app)
+    assert app.query_params["truth"] == ["on"]
+
+
+def test_gallery_order_gives_no_class_away() -> None:
+    shown = [subject.label for subject in gallery_subjects().values()]
+    assert sorted(shown, key=str) == sorted(entry.label for entry in gallery())
+    assert shown != [entry.label for entry in gallery()]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"image": "cell-99"}, "“cell-99”, which is not in the gallery"),
+        ({"image": "<script>"}, "names nothing here"),
+        ({"models": "resnet50,nonsense"}, "“nonsense”, which is not among the models"),
+        ({"models": "a b"}, "name nothing here"),
+        ({"view": "upside-down"}, "upside-down"),
+        ({"truth": "maybe"}, "maybe"),
+        ({"cell": "lower~300-0-0"}, None),
+    ],
+)
+def test_invalid_queries_are_told_and_the_rest_works(start: Start, query: dict[str, str], said: str | None) -> None:
+    app = start(**query)
+    assert_sound(app)
+    assert len(verdicts(app)) >= 1
+    if said:
+        assert said in alerts(app)
+
+
+def test_what_an_invalid_query_said_stays_in_the_address(start: Start) -> None:
+    app = start(view="upside-down", image="cell-2")
+    assert app.query_params == {"view": ["upside-down"], "image": ["cell-2"]}
+    app.selectbox(key="choice-view").set_value("frame").run()
+    assert app.query_params == {"view": ["frame"], "image": ["cell-2"]}
+    assert "upside-down" not in alerts(app)
+
+
+def test_another_framing_carries_a_warning_and_no_agreement(start: Start) -> None:
+    app = start(view="frame")
+    assert "none of the models was trained on this framing" in sentence(app)
+    assert sum("takes no part" in item.value for item in app.caption) == 4
+
+
+def test_a_text_file_named_png_is_refused_in_words(start: Start) -> None:
+    app = start()
+    app.file_uploader(key="intake-files").set_value(("notes.png", b"just some text", "image/png")).run()
+    assert_sound(app)
+    assert "notes.png" in alerts(app)
+    assert "text" in alerts(app)
+    assert len(verdicts(app)) == 4
+
+
+def test_an_upload_is_shown_and_its_hash_stands_in_the_address(start: Start) -> None:
+    app = start()
+    app.file_uploader(key="intake-files").set_value(("mine.png", png(), "image/png")).run()
+    assert_sound(app)
+    assert titles(app)[0] == "mine.png"
+    assert app.query_params["image"] == [uploads.key_of(png())]
+    app.button[0].click().run()
+    assert titles(app)[0] == "Simulated cell 1"
+
+
+def test_a_link_to_an_upload_asks_for_the_file_and_then_shows_it(start: Start) -> None:
+    key = uploads.key_of(png())
+    app = start(image=key)
+    assert "upload that file" in alerts(app)
+    assert app.query_params["image"] == [key]
+    app.file_uploader(key="intake-files").set_value(
+        [("other.png", png((9, 9, 9)), "image/png"), ("mine.png", png(), "image/png")]
+    ).run()
+    assert titles(app)[0] == "mine.png"
+    assert "upload that file" not in alerts(app)
+
+
+def test_several_uploads_make_a_table(start: Start) -> None:
+    app = start(truth="on")
+    files = [("=1+1.png", png(), "image/png"), ("b.png", png((90, 80, 160)), "image/png")]
+    app.file_uploader(key="intake-files").set_value(files).run()
+    assert_sound(app)
+    table = next(frame.value for frame in app.dataframe if "image" in frame.value.columns)
+    assert list(table["image"]) == ["=1+1.png", "b.png"]
+    assert {"true class", "agree", "VGG-19"} <= set(table.columns)
+
+
+def test_without_checkpoints_each_place_says_so(start: Start, tmp_path: Path) -> None:
+    app = start(root=tmp_path)
+    assert_sound(app)
+    assert alerts(app).count("No trained weights") == 4
+    assert "No model could answer" in sentence(app)
+
+
+def test_a_corrupt_checkpoint_leaves_the_others_alone(start: Start, tmp_path: Path) -> None:
+    for name in ("vgg19", "islam_cnn"):
+        make_model(tmp_path, name)
+    (tmp_path / "vgg19" / "model.safetensors").write_bytes(b"not weights")
+    make_model(tmp_path, "mine")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "card.json").write_text('{"name": "foreign"}')
+    app = start(root=tmp_path)
+    assert_sound(app)
+    assert titles(app)[1:] == ["ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN", "foreign", "mine"]
+    assert len(verdicts(app)) == 2
+    assert "not the file its card speaks of" in alerts(app)
+    assert "card.json is not valid" in alerts(app)
+
+
+def test_a_fault_in_one_model_leaves_the_others_alone(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cache.predict
+
+    def predict(classifier, *rest):  # type: ignore[no-untyped-def]
+        if classifier.name == "vgg19":
+            raise RuntimeError("secret detail")
+        return real(classifier, *rest)
+
+    monkeypatch.setattr(cache, "predict", predict)
+    app = start()
+    assert_sound(app)
+    assert len(verdicts(app)) == 3
+    assert "This model failed" in alerts(app)
+    assert "secret detail" not in alerts(app)
+
+
+def test_an_unfamiliar_image_is_called_so_above_the_answers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cache.predict
+    monkeypatch.setattr(
+        cache, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
+    )
+    assert "This may not be a white blood cell" in start().warning[0].value
+
+
+def test_a_fault_of_the_page_becomes_a_sentence(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("dashboard.chosen.chosen_image", broken)
+    app = start()
+    assert not app.exception
+    assert "failed unexpectedly" in alerts(app)
+    assert "secret detail" not in alerts(app)
+
+
+@pytest.mark.skipif(
+    "LEUKOLENS_CHECKPOINTS" in os.environ or not set(SHIPPED) <= set(available(default_root())),
+    reason="needs the shipped weights",
+)
+def test_the_shipped_models_answer(start: Start) -> None:
+    app = start(root=default_root())
+    assert_sound(app)
+    assert len(verdicts(app)) == 4
+    assert np.isin(verdicts(app), [entry.label for entry in gallery()]).all()
