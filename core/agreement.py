@@ -33,13 +33,13 @@ def agreement(predictions: Sequence[Prediction], titles: Mapping[str, str] | Non
     if count == len(predictions):
         low = min(prediction.confidence for prediction in predictions)
         every = "Both models name" if count == 2 else f"All {count} models name"
-        return Agreement(f"{every} it a {majority}, each with at least {_percent(low)}.", True, majority, ())
+        return Agreement(f"{every} it {_article(majority)}, each with {_at_least(low)}.", True, majority, ())
     if sum(votes[name] == count for name in votes) > 1:
         answers = "; ".join(f"{_named(p, names)}: {p.predicted}, {_percent(p.confidence)}" for p in predictions)
         return Agreement(f"The models disagree. {answers}.", False, None, ())
     against = [prediction for prediction in predictions if prediction.predicted != majority]
     said = ", ".join(f"{_named(p, names)} says {p.predicted}, {_percent(p.confidence)}" for p in against)
-    sentence = f"{count} of {len(predictions)} models name it a {majority}; {said}."
+    sentence = f"{count} of {len(predictions)} models name it {_article(majority)}; {said}."
     return Agreement(sentence, False, majority, tuple(prediction.model for prediction in against))
 
 
@@ -59,5 +59,13 @@ def _named(prediction: Prediction, titles: Mapping[str, str]) -> str:
     return titles.get(prediction.model, prediction.model)
 
 
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _at_least(share: float) -> str:
+    return _percent(share) if share >= 0.995 else f"at least {_percent(share)}"
+
+
 def _percent(share: float) -> str:
-    return f"{min(share, 0.99) * 100:.0f} %" if share < 0.995 else "over 99 %"
+    return f"{share * 100:.0f} %" if share < 0.995 else "over 99 %"

@@ -62,7 +62,9 @@ def load_classifier(folder: Path) -> Classifier:
         raise InputError(f"{folder.name}/{WEIGHTS} is damaged or no safetensors file: copy it again.") from error
     space = read_feature_space(tensors)
     weights = {key: value for key, value in tensors.items() if not key.startswith("novelty.")}
-    return Classifier(folder.name, card, _network(card, weights, folder.name), digest, space)
+    network = _network(card, weights, folder.name)
+    _check_feature_space(space, network, card)
+    return Classifier(folder.name, card, network, digest, space)
 
 
 def save_classifier(
@@ -101,6 +103,20 @@ def _read_weights(folder: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{folder.name} has no readable {WEIGHTS}: copy the whole model folder again.") from error
+
+
+def _check_feature_space(space: FeatureSpace | None, network: StagedNetwork, card: ModelCard) -> None:
+    """Try the measure of novelty on an empty picture, so that a foreign one is refused when loading."""
+    if space is None:
+        return
+    with torch.no_grad():
+        pooled = network.features(torch.zeros(1, 3, card.input_size, card.input_size)).mean(dim=(2, 3))
+    try:
+        distance = space.distance(pooled)
+    except RuntimeError:
+        distance = torch.full((1,), torch.nan)
+    if distance.shape != (1,) or not torch.isfinite(distance).all():
+        raise InputError(f"{card.name}'s novelty measure does not fit its network: copy the whole folder again.")
 
 
 def _network(card: ModelCard, weights: dict[str, Tensor], name: str) -> StagedNetwork:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.agreement import agreement, unfamiliar_sentence
 from dashboard.answers import Answer, counted
+from dashboard.words import unbroken
 
 
 def show_agreement(answers: list[Answer]) -> None:
@@ -25,4 +26,4 @@ def show_agreement(answers: list[Answer]) -> None:
         sentence = "No model could answer; each says why below."
     else:
         return
-    st.html(f'<p class="ll-sentence">{escape(sentence)}</p>')
+    st.html(f'<p class="ll-sentence">{escape(unbroken(sentence))}</p>')

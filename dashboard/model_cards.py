@@ -33,16 +33,15 @@ def show_model_cards(answers: list[Answer]) -> None:
 
 
 def _scores(card: ModelCard) -> list[dict[str, str]]:
-    tested = [("test split", card.test)] if card.test else []
-    return [
-        _score(card.title, kind, score) for kind, score in (*tested, *(("unseen", s) for s in card.unseen)) if score
-    ]
+    tested = [_score(card.title, "as in training", card.test)] if card.test else []
+    return [*tested, *(_score(card.title, "unseen", score) for score in card.unseen)]
 
 
-def _score(title: str, kind: str, score: Score) -> dict[str, str]:
+def _score(title: str, stain: str, score: Score) -> dict[str, str]:
     return {
         "Model": title,
-        "Data": f"{score.data} ({kind})",
+        "Data": score.data,
+        "Stain": stain,
         "n": f"{score.images:,}",
         "Accuracy": percent(score.accuracy),
         "Mean recall": percent(score.mean_recall),

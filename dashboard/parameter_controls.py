@@ -46,7 +46,7 @@ def mode_title(mode: str) -> str:
     """Return how a mode is called in the menu."""
     if mode in PRESETS:
         return PRESETS[mode].title
-    return "Automatic: bounds suggested for this image" if mode == AUTOMATIC else "Manual"
+    return "Automatic, for this image" if mode == AUTOMATIC else "Manual"
 
 
 def _choose_mode(current: Current) -> None:

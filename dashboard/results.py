@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import streamlit as st
 
 from core.preprocessing.parameters import CellParameters
 from dashboard import uploads
 from dashboard.answers import Answer, ask, counted
-from dashboard.slots import slot
+from dashboard.slots import Slot, slot
 from dashboard.subject import Subject
 from dashboard.words import percent
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def show_results(names: tuple[str, ...], framing: str, parameters: CellParameters, truth: bool) -> None:
@@ -43,21 +45,38 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def harmless(value: object) -> object:
-    """Put an apostrophe before a text that starts as a formula does."""
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS) else value
+    """Put an apostrophe before a text that starts as a formula does; tabs and line breaks become spaces."""
+    if not isinstance(value, str):
+        return value
+    text = "".join(letter if letter.isprintable() else " " for letter in value)
+    return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) else text
 
 
 def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: CellParameters) -> list[dict[str, object]]:
-    slots = [slot(name) for name in names]
-    bar = st.progress(0.0, text="Asking the models about every image")
-    rows = []
+    """Ask for every row; what takes over a second says how far it is."""
+    slots = tuple(slot(name) for name in names)
+    weights = tuple(place.classifier.weights_sha256 if place.classifier else place.fault for place in slots)
+    place, started, rows = st.empty(), time.monotonic(), []
     for number, key in enumerate(keys, start=1):
-        subject = uploads.subject_of(key)
-        if subject is not None:
-            rows.append(_row(subject, [ask(place, subject, framing, parameters) for place in slots]))
-        bar.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
-    bar.empty()
-    return rows
+        rows.append(_remembered_row(key, names, weights, framing, parameters.to_json(), slots, parameters))
+        if time.monotonic() - started > 1:
+            place.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
+    place.empty()
+    return [row for row in rows if row]
+
+
+@st.cache_data(show_spinner=False, max_entries=4 * uploads.MOST_FILES, scope="session")
+def _remembered_row(
+    key: str,
+    names: tuple[str, ...],
+    weights: tuple[str, ...],
+    framing: str,
+    cut: str,
+    _slots: tuple[Slot, ...],
+    _parameters: CellParameters,
+) -> dict[str, object]:
+    subject = uploads.subject_of(key)
+    return {} if subject is None else _row(subject, [ask(place, subject, framing, _parameters) for place in _slots])
 
 
 def _row(subject: Subject, answers: list[Answer]) -> dict[str, object]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+NO_BREAK = "\u00a0"
+
 
 def percent(share: float) -> str:
     """Write a share from 0 to 1 as a percentage; a model is never 100 % sure, so none is said to be."""
     value = 100 * share
     if 0 < value < 0.1:
-        return "< 0.1 %"
-    if value > 99.9:
-        return "> 99.9 %"
-    return f"{value:.1f} %" if value < 9.95 or value > 99 else f"{value:.0f} %"
+        text = "< 0.1 %"
+    elif value > 99.9:
+        text = "> 99.9 %"
+    else:
+        text = f"{value:.1f} %" if value < 9.95 or value > 99 else f"{value:.0f} %"
+    return unbroken(text)
+
+
+def unbroken(text: str) -> str:
+    """Keep numbers, signs and units on one line: spaces before % and after < or > do not break."""
+    return text.replace(" %", f"{NO_BREAK}%").replace("< ", f"<{NO_BREAK}").replace("> ", f">{NO_BREAK}")
 
 
 def millions(value: float) -> str:

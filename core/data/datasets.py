@@ -65,6 +65,9 @@ def read_dataset(name: str, root: Path) -> Dataset:
         raise InputError(f"No data set {name!r}. Known: {', '.join(KNOWN)}, folder.")
     title, read = KNOWN[name]
     table = read(root)
+    foreign = sorted(set(table["label"]) - set(CLASSES))
+    if foreign:
+        raise InputError(f"{title} holds labels that are none of ours: {', '.join(foreign)}.")
     missing = [path for path in table["path"] if not Path(path).is_file()]
     if missing:
         raise InputError(f"{title}: {len(missing)} of {len(table)} images are missing, first {missing[0]}.")

@@ -48,13 +48,14 @@ class Pack:
 
     def at(self, side: int) -> Pack:
         """The same images at another side in px (area averaging); itself when that is not smaller."""
-        if side >= SIDE:
+        full = self.images.shape[-1]
+        if side >= full:
             return self
         images = torch.empty((len(self.images), 3, side, side), dtype=torch.uint8)
         for start in range(0, len(images), 256):
             part = self.images[start : start + 256].float()
             images[start : start + 256] = torch.nn.functional.interpolate(part, size=side, mode="area").round()
-        steps = torch.linspace(0, SIDE - 1, side).round().long()
+        steps = torch.linspace(0, full - 1, side).round().long()
         return Pack(images, self.reach[:, :, steps][:, :, :, steps], self.labels, self.fingerprint)
 
 

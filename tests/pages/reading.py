@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 def html(app: AppTest) -> str:
     """All HTML blocks of the page."""
-    return "\n".join(str(block.proto.body) for block in app.html)
+    return "\n".join(str(block.proto.body) for block in app.html).replace("\u00a0", " ")
 
 
 def verdicts(app: AppTest) -> list[str]:
@@ -20,7 +20,9 @@ def verdicts(app: AppTest) -> list[str]:
 
 def titles(app: AppTest) -> list[str]:
     """The titles over the pictures."""
-    return [re.sub(r"<.*?>", "", unescape(text)).strip() for text in re.findall(r'class="ll-title">(.*?)</p>', html(app))]
+    return [
+        re.sub(r"<.*?>", "", unescape(text)).strip() for text in re.findall(r'class="ll-title">(.*?)</p>', html(app))
+    ]
 
 
 def sentence(app: AppTest) -> str:
@@ -38,3 +40,8 @@ def assert_sound(app: AppTest) -> None:
     """No traceback, and no fault that the entry had to catch."""
     assert not app.exception, app.exception
     assert "failed unexpectedly" not in alerts(app)
+
+
+def query(app: AppTest) -> dict[str, str]:
+    """The address's query."""
+    return {name: value if isinstance(value, str) else value[-1] for name, value in app.query_params.items()}

@@ -19,7 +19,7 @@ from dashboard import cache, uploads
 from dashboard.gallery import gallery_subjects
 from tests.dashboard.tiny import SHIPPED, make_model
 from tests.pages.conftest import Start
-from tests.pages.reading import alerts, assert_sound, html, sentence, titles, verdicts
+from tests.pages.reading import alerts, assert_sound, html, query, sentence, titles, verdicts
 
 
 def png(colour: tuple[int, int, int] = (210, 190, 220), side: int = 64) -> bytes:
@@ -34,7 +34,7 @@ def test_a_fresh_visit_shows_a_cell_and_four_answers(start: Start) -> None:
     assert titles(app) == ["Simulated cell 1", "ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN"]
     assert len(verdicts(app)) == 4
     assert "not a medical device" in html(app)
-    assert app.query_params == {}
+    assert query(app) == {}
 
 
 def test_the_answers_are_those_of_the_engine(start: Start, tiny_root: Path) -> None:
@@ -60,10 +60,10 @@ def test_choosing_a_cell_and_switching_models_off_reaches_the_address(start: Sta
     app.pills(key="choice-models").set_value(["vgg19", "islam_cnn"]).run()
     assert_sound(app)
     assert titles(app) == ["Simulated cell 4", "VGG-19", "Custom CNN"]
-    assert app.query_params == {"image": ["cell-4"], "models": ["vgg19,islam_cnn"]}
+    assert query(app) == {"image": "cell-4", "models": "vgg19,islam_cnn"}
     app.pills(key="choice-models").set_value([]).run()
     assert "No model is switched on" in alerts(app)
-    assert app.query_params["models"] == ["none"]
+    assert query(app)["models"] == "none"
 
 
 def test_the_true_class_is_hidden_until_it_is_asked_for(start: Start) -> None:
@@ -73,7 +73,7 @@ def test_the_true_class_is_hidden_until_it_is_asked_for(start: Start) -> None:
     app.toggle(key="choice-truth").set_value(True).run()
     label = gallery_subjects()["cell-1"].label
     assert f"True class: <strong>{label}</strong>" in html(app)
-    assert app.query_params["truth"] == ["on"]
+    assert query(app)["truth"] == "on"
 
 
 def test_gallery_order_gives_no_class_away() -> None:
@@ -83,7 +83,7 @@ def test_gallery_order_gives_no_class_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("link", "said"),
     [
         ({"image": "cell-99"}, "“cell-99”, which is not in the gallery"),
         ({"image": "<script>"}, "names nothing here"),
@@ -94,8 +94,8 @@ def test_gallery_order_gives_no_class_away() -> None:
         ({"cell": "lower~300-0-0"}, None),
     ],
 )
-def test_invalid_queries_are_told_and_the_rest_works(start: Start, query: dict[str, str], said: str | None) -> None:
-    app = start(**query)
+def test_invalid_queries_are_told_and_the_rest_works(start: Start, link: dict[str, str], said: str | None) -> None:
+    app = start(**link)
     assert_sound(app)
     assert len(verdicts(app)) >= 1
     if said:
@@ -104,9 +104,9 @@ def test_invalid_queries_are_told_and_the_rest_works(start: Start, query: dict[s
 
 def test_what_an_invalid_query_said_stays_in_the_address(start: Start) -> None:
     app = start(view="upside-down", image="cell-2")
-    assert app.query_params == {"view": ["upside-down"], "image": ["cell-2"]}
+    assert query(app) == {"view": "upside-down", "image": "cell-2"}
     app.selectbox(key="choice-view").set_value("frame").run()
-    assert app.query_params == {"view": ["frame"], "image": ["cell-2"]}
+    assert query(app) == {"view": "frame", "image": "cell-2"}
     assert "upside-down" not in alerts(app)
 
 
@@ -130,7 +130,7 @@ def test_an_upload_is_shown_and_its_hash_stands_in_the_address(start: Start) -> 
     app.file_uploader(key="intake-files").set_value(("mine.png", png(), "image/png")).run()
     assert_sound(app)
     assert titles(app)[0] == "mine.png"
-    assert app.query_params["image"] == [uploads.key_of(png())]
+    assert query(app)["image"] == uploads.key_of(png())
     app.button[0].click().run()
     assert titles(app)[0] == "Simulated cell 1"
 
@@ -139,7 +139,7 @@ def test_a_link_to_an_upload_asks_for_the_file_and_then_shows_it(start: Start) -
     key = uploads.key_of(png())
     app = start(image=key)
     assert "upload that file" in alerts(app)
-    assert app.query_params["image"] == [key]
+    assert query(app)["image"] == key
     app.file_uploader(key="intake-files").set_value(
         [("other.png", png((9, 9, 9)), "image/png"), ("mine.png", png(), "image/png")]
     ).run()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import gc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from core.checkpoints import load_classifier
+from core.classes import CLASSES
+from core.classifier import Classifier
+from core.errors import InputError
+from core.explanation.engine import explain, interpolate
+from core.explanation.methods import METHODS
+from tests.dashboard.tiny import make_model
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    root = tmp_path_factory.mktemp("models")
+    make_model(root, "islam_cnn")
+    return load_classifier(root / "islam_cnn")
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_gives_one_unscaled_map_a_class(classifier: Classifier, name: str) -> None:
+    answer = explain(classifier, picture(0), [name])[name]
+    assert answer.values.shape == (5, 120, 120) and answer.values.dtype == np.float32
+    assert answer.native.shape == (5, 7, 7) and answer.view.shape == (120, 120, 3)
+    assert answer.classes == CLASSES and np.isfinite(answer.values).all()
+    assert METHODS[name].signed or answer.values.min() >= 0
+    again = explain(classifier, picture(0), [name])[name]
+    assert np.array_equal(answer.values, again.values)
+
+
+def test_chosen_classes_come_in_the_order_asked(classifier: Classifier) -> None:
+    every = explain(classifier, picture(0), ["gradcam"])["gradcam"]
+    some = explain(classifier, picture(0), ["gradcam"], ["neutrophil", "basophil"])["gradcam"]
+    assert some.classes == ("neutrophil", "basophil")
+    assert np.array_equal(some.values[1], every.map_of("basophil"))
+
+
+def test_sixteen_threads_on_one_model_get_what_one_thread_gets(classifier: Classifier) -> None:
+    serial = [explain(classifier, picture(n), list(METHODS)) for n in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        parallel = list(pool.map(lambda n: explain(classifier, picture(n % 16), list(METHODS)), range(64)))
+    for number, answer in enumerate(parallel):
+        for name in METHODS:
+            np.testing.assert_allclose(answer[name].native, serial[number % 16][name].native, rtol=1e-4, atol=1e-5)
+
+
+def test_no_hook_and_no_gradient_is_left_behind(classifier: Classifier) -> None:
+    explain(classifier, picture(0), list(METHODS))
+    gc.collect()
+    for module in classifier.network.modules():
+        assert not module._forward_hooks and not module._backward_hooks and not module._forward_pre_hooks
+    assert all(parameter.grad is None for parameter in classifier.network.parameters())
+    assert not classifier.network.training
+
+
+def test_interpolation_keeps_a_constant_map_and_its_scale() -> None:
+    assert np.allclose(interpolate(np.full((7, 7), 3.5, dtype=np.float32), 50), 3.5)
+
+
+def test_unknown_names_are_told(classifier: Classifier) -> None:
+    with pytest.raises(InputError, match="Known: gradcam"):
+        explain(classifier, picture(0), ["saliency"])
+    with pytest.raises(InputError, match="no class 'blast'"):
+        explain(classifier, picture(0), ["gradcam"], ["blast"])
+
+
+def test_a_broken_checkpoints_nan_is_refused(classifier: Classifier) -> None:
+    broken = torch.full_like(classifier.tensor([picture(0)]), float("nan"))
+    from core.explanation.gradients import class_gradients
+
+    with pytest.raises(InputError, match="not finite"):
+        class_gradients(classifier.network, broken)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.agreement import agreement, unfamiliar_sentence
+from core.card import parameter_group
+from core.classes import CLASSES
+from core.prediction import Prediction
+
+
+def says(model: str, label: str, share: float = 0.8, novelty: float | None = 1.0, strange: bool = False) -> Prediction:
+    probabilities = np.full(5, (1 - share) / 4, dtype=np.float32)
+    probabilities[CLASSES.index(label)] = share
+    return Prediction(model, CLASSES, np.log(probabilities), probabilities, novelty, strange, 0.01)
+
+
+def test_all_agree() -> None:
+    answer = agreement([says("a", "monocyte", 0.9), says("b", "monocyte", 0.7), says("c", "monocyte", 0.95)])
+    assert answer.agree and answer.majority == "monocyte" and answer.dissenters == ()
+    assert answer.sentence == "All 3 models name it a monocyte, each with at least 70 %."
+
+
+def test_one_dissents_by_its_readable_name() -> None:
+    answer = agreement(
+        [says("a", "monocyte"), says("b", "monocyte"), says("vgg19", "eosinophil", 0.61)], {"vgg19": "VGG-19"}
+    )
+    assert not answer.agree and answer.dissenters == ("vgg19",)
+    assert answer.sentence == "2 of 3 models name it a monocyte; VGG-19 says eosinophil, 61 %."
+
+
+def test_an_article_before_a_vowel() -> None:
+    assert "an eosinophil" in agreement([says("a", "eosinophil"), says("b", "eosinophil")]).sentence
+
+
+def test_a_tie_has_no_majority() -> None:
+    answer = agreement([says("a", "monocyte"), says("b", "lymphocyte")])
+    assert answer.majority is None and not answer.agree and "disagree" in answer.sentence
+
+
+def test_one_or_no_model() -> None:
+    assert "alone" in agreement([says("a", "basophil")]).sentence
+    assert not agreement([]).agree
+
+
+def test_confidence_is_never_rounded_up_to_certainty() -> None:
+    assert "100 %" not in agreement([says("a", "basophil", 0.9999), says("b", "basophil", 0.9999)]).sentence
+
+
+def test_half_of_the_models_that_can_tell_must_find_it_strange() -> None:
+    calm, strange, mute = (
+        says("a", "basophil"),
+        says("b", "basophil", strange=True),
+        says("c", "basophil", novelty=None),
+    )
+    assert unfamiliar_sentence([calm, calm, strange, mute]) is None
+    told = unfamiliar_sentence([calm, strange, mute])
+    assert told is not None and told.startswith("This may not be a white blood cell: 1 of 2")
+    assert unfamiliar_sentence([mute]) is None
+
+
+def test_margin_is_first_less_second() -> None:
+    assert says("a", "basophil", 0.6).margin == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize(("millions", "group"), [(1.5, "< 15 M"), (20.2, "15-70 M"), (143.7, "> 70 M")])
+def test_parameter_groups_of_katar_and_kilincer(millions: float, group: str) -> None:
+    assert parameter_group(millions) == group

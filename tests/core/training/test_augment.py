@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import torch
+
+from core.data.pack import UNKNOWN, Pack
+from core.training.augment import augment
+from core.training.batches import TrainBatches, ValidationBatches, seeded
+from core.training.recipe import AugmentRecipe, Recipe
+
+NONE = AugmentRecipe(
+    rotate=False, zoom=1.0, shift=0, stain=0, strength=0, hue=0, saturation=0, grey=0, blur=0, noise=0, mask=0
+)
+
+
+def pictures(count: int = 6, side: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, 3, 6, 6, generator=random) * 0.8 + 0.1
+    images = torch.nn.functional.interpolate(coarse, size=side, mode="bicubic").clamp(0.02, 0.98)
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    centre = (side - 1) / 2
+    reach = ((rows - centre) ** 2 + (columns - centre) ** 2).sqrt() / side
+    return images, reach.expand(count, 1, side, side).clamp_min(0)
+
+
+def test_with_everything_off_only_flips_and_a_slight_stretch_are_left() -> None:
+    images, reach = pictures()
+    out = augment(images, reach, 48, NONE, seeded(1))
+    flipped = images.flip(3)
+    nearest = torch.minimum((out - images).abs().mean((1, 2, 3)), (out - flipped).abs().mean((1, 2, 3)))
+    assert nearest.max() < 0.05
+    assert out.shape == images.shape
+
+
+def test_the_same_seed_gives_the_same_views_and_another_seed_others() -> None:
+    images, reach = pictures()
+    recipe = AugmentRecipe(hue=0.2, saturation=0.3)
+    one, same, other = (augment(images, reach, 32, recipe, seeded(n)) for n in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.allclose(one, other)
+    assert one.min() >= 0 and one.max() <= 1 and one.shape == (6, 3, 32, 32)
+
+
+def test_masking_blackens_what_lies_outside_and_zooms_to_the_cell() -> None:
+    images, reach = pictures(40)
+    out = augment(images, reach, 48, NONE.model_copy(update={"mask": 1.0}), seeded(3))
+    black = (out.amax(dim=1) < 0.01).float().mean((1, 2))
+    assert (black > 0.05).float().mean() > 0.5  # a disc in its box leaves its corners, 21 %
+    assert black.median() < 0.3  # and the rest of the frame is not shown
+    assert (out[:, :, 24, 24].amax(dim=1) > 0.02).all()
+
+
+def test_unknown_reach_is_never_masked() -> None:
+    images, reach = pictures()
+    out = augment(images, -torch.ones_like(reach), 48, NONE.model_copy(update={"mask": 1.0}), seeded(3))
+    assert (out.amax(dim=1) > 0.01).all()
+
+
+def test_hue_turns_keep_grey_grey_and_the_mean() -> None:
+    images, reach = pictures()
+    grey = images.mean(1, keepdim=True).expand_as(images).contiguous()
+    recipe = NONE.model_copy(update={"hue": 0.5, "saturation": 0.5})
+    out = augment(grey, reach, 48, recipe, seeded(5))
+    assert (out.amax(1) - out.amin(1)).max() < 1e-4
+    coloured = augment(images * 0.2 + 0.4, reach, 48, recipe, seeded(5))
+    plain = augment(images * 0.2 + 0.4, reach, 48, NONE, seeded(5))
+    assert (coloured - plain).abs().max() > 0.02
+
+
+def pack(count: int = 30, side: int = 40) -> Pack:
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, 3, side, side), generator=random).to(torch.uint8)
+    labels = torch.tensor([0] * (count - 5) + [1] * 5)
+    return Pack(images, torch.full((count, 1, side, side), UNKNOWN, dtype=torch.uint8), labels, "test")
+
+
+def recipe_of(**fields: object) -> Recipe:
+    stages = [{"size": 32, "epochs": 2, "learning_rate": 0.1, "batch_size": 10}]
+    return Recipe.model_validate({"name": "a", "architecture": "b", "stages": stages} | fields)
+
+
+def test_without_balance_every_image_comes_once_an_epoch() -> None:
+    batches = TrainBatches(pack(), recipe_of(balance=0), epoch=0)
+    assert sorted(batches.order.tolist()) == list(range(30))
+    assert [tuple(views.shape) for views, _ in batches] == [(10, 3, 32, 32)] * 3
+
+
+def test_full_balance_draws_classes_equally_often() -> None:
+    stages = [{"size": 32, "epochs": 1, "learning_rate": 0.1, "samples": 4000}]
+    batches = TrainBatches(pack(), recipe_of(balance=1, stages=stages), epoch=0)
+    rare = (pack().labels[batches.order] == 1).float().mean()
+    assert 0.46 < rare < 0.54
+
+
+def test_epochs_differ_and_are_repeatable() -> None:
+    first = [labels.tolist() for _, labels in TrainBatches(pack(), recipe_of(), 0)]
+    views = next(iter(TrainBatches(pack(), recipe_of(), 0)))[0]
+    assert first == [labels.tolist() for _, labels in TrainBatches(pack(), recipe_of(), 0)]
+    assert torch.equal(views, next(iter(TrainBatches(pack(), recipe_of(), 0)))[0])
+    assert not torch.equal(TrainBatches(pack(), recipe_of(), 0).order, TrainBatches(pack(), recipe_of(), 1).order)
+
+
+def test_validation_shows_every_image_once() -> None:
+    batches = list(ValidationBatches(pack(), 32, batch_size=8))
+    assert sum(len(labels) for _, labels in batches) == 30 and len(batches) == 4
+
+
+def test_shrinking_a_pack_averages_and_never_enlarges() -> None:
+    full = pack()
+    small = full.at(20)
+    assert small.images.shape == (30, 3, 20, 20) and small.reach.shape == (30, 1, 20, 20)
+    means = full.images.float().view(30, 3, 20, 2, 20, 2).mean((3, 5))
+    assert (small.images.float() - means).abs().max() <= 0.5
+    assert full.at(40) is full and full.at(99) is full

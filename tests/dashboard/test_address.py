@@ -1,0 +1,75 @@
+"""Choices to the address and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import InputError
+from core.preprocessing.parameters import CellParameters
+from core.preprocessing.presets import PRESETS
+from dashboard import address
+from dashboard.parameter_text import parameters_from_text, parameters_to_text
+
+
+def test_defaults_leave_the_address_empty() -> None:
+    values, problems = address.read({})
+    assert problems == {}
+    assert address.written(values) == {}
+
+
+def test_every_choice_comes_back_from_the_address() -> None:
+    query = {
+        "image": "upload-0123456789abcdef",
+        "models": "vgg19,islam_cnn",
+        "view": "masked",
+        "truth": "on",
+        "cell": "lower~1-2-3",
+        "method": "gradcam++",
+        "palette": "magma",
+        "opacity": "30",
+        "scale": "classes",
+    }
+    assert set(query) == set(address.BY_NAME)
+    values, problems = address.read(query)
+    assert problems == {}
+    assert address.written(values) == query
+
+
+@pytest.mark.parametrize("name", sorted(address.BY_NAME))
+@pytest.mark.parametrize("text", ["", "<b>", "9" * 900, "=1+1", "a,,b", "~~~", "\x00"])
+def test_nonsense_is_told_and_gives_the_default(name: str, text: str) -> None:
+    values, problems = address.read({name: text})
+    if not problems:
+        assert (name, text) == ("cell", "")
+    else:
+        assert values[name] == address.BY_NAME[name].default
+        assert "<" not in problems[name]
+        assert len(problems[name]) < 700
+
+
+def test_one_invalid_value_leaves_the_others() -> None:
+    values, problems = address.read({"view": "sideways", "opacity": "10"})
+    assert list(problems) == ["view"]
+    assert values["opacity"] == 10
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        CellParameters(),
+        CellParameters(lower=(0, 1, 2), minimum_solidity=0.25, padding=0, choice="central"),
+        CellParameters(mode="automatic"),
+        CellParameters(mode="automatic", padding=3),
+        *(preset.parameters for preset in PRESETS.values()),
+    ],
+)
+def test_parameters_come_back_from_their_text(parameters: CellParameters) -> None:
+    text = parameters_to_text(parameters)
+    assert parameters_from_text(text) == parameters
+    assert not set(text) - set("abcdefghijklmnopqrstuvwxyz0123456789_~*-.")
+
+
+@pytest.mark.parametrize("text", ["lower~1-2", "unknown~3", "padding~-4", "lower", "padding~1e9", "mode~no such"])
+def test_invalid_parameters_raise(text: str) -> None:
+    with pytest.raises(InputError):
+        parameters_from_text(text)

@@ -1,0 +1,99 @@
+"""The Explain page: a grid of models by classes, as raw as it is asked to be."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.checkpoints import load_classifier
+from core.classes import CLASSES
+from core.explanation.engine import explain
+from core.explanation.methods import METHODS
+from core.explanation.render import overlay
+from core.preprocessing.framing import frame_image
+from core.preprocessing.parameters import CellParameters
+from dashboard.answers import Answer
+from dashboard.bundle import zip_of
+from dashboard.explained import Row
+from dashboard.gallery import gallery_subjects
+from dashboard.maps import Look, picture_of
+from dashboard.slots import Slot
+from dashboard.words import raw
+from tests.pages.conftest import Start
+from tests.pages.reading import alerts, assert_sound, html, query, titles
+
+
+def test_models_by_classes(start: Start) -> None:
+    app = start("explain")
+    assert_sound(app)
+    assert titles(app) == ["Seen by the model", *CLASSES]
+    assert len(app.get("image") or app.image) >= 4 * 6
+    assert html(app).count(", named") == 4
+
+
+def test_the_maxima_are_the_engines(start: Start, tiny_root: Path) -> None:
+    app = start("explain", image="cell-6", models="vgg19", method="gradcam++")
+    view = frame_image(gallery_subjects()["cell-6"].rgb, "cell").rgb
+    expected = explain(load_classifier(tiny_root / "vgg19"), view, ["gradcam++"])["gradcam++"].maxima
+    for value in expected.values():
+        assert (f"max {raw(value)}" if value else "no positive evidence") in html(app)
+
+
+def test_controls_reach_the_address(start: Start) -> None:
+    app = start("explain")
+    app.slider(key="choice-opacity").set_value(30).run()
+    app.selectbox(key="choice-palette").set_value("magma").run()
+    assert_sound(app)
+    assert query(app) == {"opacity": "30", "palette": "magma"}
+    assert "Palette magma" in html(app)
+
+
+def test_no_model_and_bad_controls_are_told(start: Start) -> None:
+    assert "No model is switched on" in alerts(start("explain", models="none"))
+    told = alerts(start("explain", opacity="900", palette="jet", method="guess", models="vgg19"))
+    assert all(word in told for word in ("900", "jet", "guess"))
+
+
+def test_a_missing_model_keeps_its_row(start: Start, tmp_path: Path) -> None:
+    app = start("explain", root=tmp_path)
+    assert_sound(app)
+    assert alerts(app).count("No trained weights") == 4
+
+
+@pytest.fixture
+def row(tiny_root: Path) -> Row:
+    classifier = load_classifier(tiny_root / "islam_cnn")
+    view = frame_image(gallery_subjects()["cell-1"].rgb, "cell")
+    answer = Answer(Slot("islam_cnn", "Custom CNN", classifier), "cell", True, classifier.predict([view.rgb])[0], view)
+    return Row(answer, explain(classifier, view.rgb, tuple(METHODS)))
+
+
+def test_the_shared_scale_is_the_largest_of_the_models_maps(row: Row) -> None:
+    maps = row.explanations["gradcam"]
+    own = picture_of(maps, CLASSES[0], Look("gradcam", "viridis", 0.5, False))
+    shared = picture_of(maps, CLASSES[0], Look("gradcam", "viridis", 0.5, True))
+    top = max(float(maps.map_of(name).max()) for name in CLASSES)
+    assert np.array_equal(own, overlay(maps.view, maps.map_of(CLASSES[0]), 0.5, "viridis"))
+    assert np.array_equal(shared, overlay(maps.view, maps.map_of(CLASSES[0]), 0.5, "viridis", top))
+
+
+def test_the_zip_holds_raw_values_pictures_and_their_hashes(row: Row) -> None:
+    subject = gallery_subjects()["cell-1"]
+    data = zip_of([row], subject, CellParameters(), Look("gradcam", "viridis", 0.5, False))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        document = json.loads(archive.read("manifest.json"))
+        values = np.load(io.BytesIO(archive.read("islam_cnn/gradcam.npz")))["values"]
+        picture = Image.open(io.BytesIO(archive.read("image.png")))
+    assert names[-1] == "manifest.json"
+    assert len(names) == 2 + len(METHODS) * (1 + len(CLASSES))
+    assert set(document["files"]) == set(names) - {"manifest.json"}
+    assert np.array_equal(values, row.explanations["gradcam"].values)
+    assert np.array_equal(np.asarray(picture), subject.rgb)
+    assert not picture.getexif()
