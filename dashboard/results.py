@@ -56,12 +56,12 @@ def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: Cel
     """Ask for every row; what takes over a second says how far it is."""
     slots = tuple(slot(name) for name in names)
     weights = tuple(place.classifier.weights_sha256 if place.classifier else place.fault for place in slots)
-    place, started, rows = st.empty(), time.monotonic(), []
+    holder, started, rows = st.empty(), time.monotonic(), []
     for number, key in enumerate(keys, start=1):
         rows.append(_remembered_row(key, names, weights, framing, parameters.to_json(), slots, parameters))
         if time.monotonic() - started > 1:
-            place.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
-    place.empty()
+            holder.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
+    holder.empty()
     return [row for row in rows if row]
 
 

@@ -49,7 +49,7 @@ def test_a_wrong_key_is_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
-    with pytest.raises(InputError, match="Shipped: .*leukolens"):
+    with pytest.raises(InputError, match=r"Shipped: .*leukolens"):
         read_recipe("missing")
 
 
