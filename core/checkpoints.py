@@ -120,10 +120,11 @@ def _check_feature_space(space: FeatureSpace | None, network: StagedNetwork, car
 
 
 def _network(card: ModelCard, weights: dict[str, Tensor], name: str) -> StagedNetwork:
-    network = architecture(card.architecture).build(len(card.classes))
+    with torch.device("meta"):  # no time spent on first weights that are replaced at once
+        network = architecture(card.architecture).build(len(card.classes))
     floats = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
     try:
-        network.load_state_dict(floats)
+        network.load_state_dict(floats, assign=True)
     except RuntimeError as error:
         raise InputError(
             f"{name}'s weights are not those of {card.architecture} with {len(card.classes)} classes."

@@ -58,7 +58,8 @@ def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: Cel
     weights = tuple(place.classifier.weights_sha256 if place.classifier else place.fault for place in slots)
     holder, started, rows = st.empty(), time.monotonic(), []
     for number, key in enumerate(keys, start=1):
-        rows.append(_remembered_row(key, names, weights, framing, parameters.to_json(), slots, parameters))
+        name = uploads.store().files[key].name
+        rows.append(_remembered_row(key, name, names, weights, framing, parameters.to_json(), slots, parameters))
         if time.monotonic() - started > 1:
             holder.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
     holder.empty()
@@ -68,6 +69,7 @@ def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: Cel
 @st.cache_data(show_spinner=False, max_entries=4 * uploads.MOST_FILES, scope="session")
 def _remembered_row(
     key: str,
+    name: str,
     names: tuple[str, ...],
     weights: tuple[str, ...],
     framing: str,

@@ -104,7 +104,7 @@ def _keep(held: Store, file: Incoming) -> str | None:
     try:
         if key not in held.files:
             _check_room(held, upload)
-            decoded(key, upload)
+            decoded(key, upload.name, upload.data)
             held.files[key] = upload
     except InputError as error:
         held.refused[file.file_id] = str(error)
@@ -122,9 +122,9 @@ def _check_room(held: Store, upload: Upload) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def decoded(key: str, _upload: Upload) -> DecodedImage:
+def decoded(key: str, name: str, _data: bytes) -> DecodedImage:
     """Decode an upload, the last eight kept; InputError if it is no usable image."""
-    return decode(_upload.data, PurePosixPath(_upload.name).name)
+    return decode(_data, PurePosixPath(name).name)
 
 
 def subject_of(key: str) -> Subject | None:
@@ -132,7 +132,7 @@ def subject_of(key: str) -> Subject | None:
     upload = store().files.get(key)
     if upload is None:
         return None
-    image = decoded(key, upload)
+    image = decoded(key, upload.name, upload.data)
     height, width = image.rgb.shape[:2]
     return Subject(
         key=key,

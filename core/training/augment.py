@@ -105,7 +105,7 @@ def _degrade(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
     count, _, size, _ = views.shape
     blurred = torch.rand(count, generator=random) < recipe.blur
     if blurred.any():
-        small = int(size * float(_uniform(1, 0.3, 0.7, random)))
+        small = int(size * float(_uniform(1, 0.25, 0.7, random)))
         coarse = F.interpolate(views[blurred], size=(small, small), mode="area")
         views[blurred] = F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
     noisy = (torch.rand(count, generator=random) < recipe.noise).float() * 0.03
