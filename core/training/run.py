@@ -98,15 +98,28 @@ def best_network(recipe: Recipe, run: Path) -> StagedNetwork:
 
 
 def _prepare(recipe: Recipe, run: Path, resume: bool) -> None:
-    """Make the run's directory, or check that the one to resume was begun with the same recipe."""
+    """Make the run's directory, or check that the one to resume was begun with the same recipe.
+
+    The last stage of a resumed run may have more epochs than it had: a run that ended too early is prolonged.
+    """
     record = run / "recipe.json"
     if resume:
         if not record.is_file():
             raise InputError(f"{run} is no run to resume: it holds no recipe.json.")
-        if Recipe.model_validate_json(record.read_text()) != recipe:
-            raise InputError(f"{run} was begun with another recipe. Resume it with the same one, or start a new run.")
+        if _endless(Recipe.model_validate_json(record.read_text())) != _endless(recipe):
+            raise InputError(
+                f"{run} was begun with another recipe. Resume it with the same one (its last stage may have more "
+                "epochs), or start a new run."
+            )
+        record.write_text(recipe.model_dump_json(indent=2))
         return
     if record.is_file():
         raise InputError(f"{run} holds a run already. Go on with --resume, or name another folder with --run.")
     run.mkdir(parents=True, exist_ok=True)
     record.write_text(recipe.model_dump_json(indent=2))
+
+
+def _endless(recipe: Recipe) -> Recipe:
+    """The recipe without the length of its last stage."""
+    last = recipe.stages[-1].model_copy(update={"epochs": 1})
+    return recipe.model_copy(update={"stages": (*recipe.stages[:-1], last)})

@@ -121,6 +121,15 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(cells: Path, tmp_pat
     assert list(pd.read_csv(tmp_path / "cut" / "history.csv")["epoch"]) == [0, 1, 2]
 
 
+def test_a_finished_run_can_be_prolonged(cells: Path, tmp_path: Path) -> None:
+    data, quiet = read_dataset("pbc", cells), lambda _: None
+    stage = {"size": 120, "batch_size": 10, "learning_rate": 1e-3}
+    for epochs, resume in ((1, False), (3, True)):
+        fields = {"name": "r", "architecture": "islam_cnn", "patience": 9, "stages": [stage | {"epochs": epochs}]}
+        run_training(Recipe.model_validate(fields), data, tmp_path / "run", tmp_path / "cache", quiet, resume=resume)
+    assert list(pd.read_csv(tmp_path / "run" / "history.csv")["epoch"]) == [0, 1, 2]
+
+
 def test_resuming_the_wrong_thing_is_refused(cells: Path, tmp_path: Path) -> None:
     data, quiet = read_dataset("pbc", cells), lambda _: None
     stages = [{"size": 120, "epochs": 1, "learning_rate": 1e-3}]
