@@ -29,7 +29,7 @@ from core.training.recipe import Recipe
 from core.training.run import Tell, TrainedRun, precision
 
 QUANTILE = 0.99  # of validation images that the novelty threshold accepts
-FITTED_IMAGES = 2000  # training images that the feature space is fitted on
+FITTED_IMAGES = 1200  # training images that the feature space is fitted on
 UNSEEN = (("lisc", "LISC, report half"), ("jtsc", "JTSC, report half"))
 LIMITS = (
     "Not a medical device: for teaching and for auditing models, not for diagnosis.",
