@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,17 +13,22 @@ LARGEST_CARD = 1_000_000  # bytes
 GROUPS = ((15.0, "< 15 M"), (70.0, "15-70 M"), (float("inf"), "> 70 M"))  # Katar & Kilincer 2022
 
 
+ClassName = Annotated[str, Field(pattern=r"^\w[\w +-]{0,40}$")]  # stands in file names
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class Score(_Strict):
-    """Figures on one set: `accuracy` and `mean_recall` in 0-1; classes under 10 images are left out of the mean."""
+    """Figures on one set: `accuracy` and `mean_recall` in 0-1; classes under 10 images are left out of the
+    mean, which is None where no class has as many.
+    """
 
     data: str
     images: int = Field(ge=0)
     accuracy: float = Field(ge=0, le=1)
-    mean_recall: float = Field(ge=0, le=1)
+    mean_recall: float | None = Field(ge=0, le=1)
     recall: dict[str, float]
     counts: dict[str, int]
 
@@ -63,7 +68,7 @@ class ModelCard(_Strict):
     name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_.-]{0,63}$")
     title: str = Field(max_length=80)
     architecture: str
-    classes: tuple[str, ...] = Field(min_length=2, max_length=100)
+    classes: tuple[ClassName, ...] = Field(min_length=2, max_length=100)
     input_size: int = Field(ge=32, le=1024)
     framing: Literal["cell", "frame"]
     parameters: int = Field(gt=0)

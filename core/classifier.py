@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.card import ModelCard
+from core.errors import InputError
 from core.models.staged import StagedNetwork
 from core.novelty import FeatureSpace
 from core.prediction import Prediction
@@ -56,6 +57,8 @@ class Classifier:
     def _predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         started = time.perf_counter()
         logits, activations = self.run(self.tensor(views))
+        if not torch.isfinite(logits).all():
+            raise InputError(f"{self.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
         distances = self._distances(activations)
         probabilities = torch.softmax(logits / self.card.temperature, dim=1)
         seconds = (time.perf_counter() - started) / len(views)

@@ -18,7 +18,7 @@ def confusion_matrix(labels: NDArray[np.int64], answers: NDArray[np.int64], clas
 
 
 def score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: Sequence[str]) -> Score:
-    """Accuracy and recall per class; the mean recall leaves out classes under 10 images."""
+    """Accuracy and recall per class; the mean recall leaves out classes under 10 images (None if all are)."""
     counts = confusion_matrix(labels, answers, len(classes))
     totals = counts.sum(axis=1)
     recalls = counts.diagonal() / np.maximum(totals, 1)
@@ -27,7 +27,7 @@ def score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], clas
         data=data,
         images=int(totals.sum()),
         accuracy=float(counts.diagonal().sum() / max(1, totals.sum())),
-        mean_recall=float(recalls[enough].mean()) if enough.any() else 0.0,
+        mean_recall=float(recalls[enough].mean()) if enough.any() else None,
         recall={name: float(recalls[i]) for i, name in enumerate(classes) if totals[i]},
         counts={name: int(totals[i]) for i, name in enumerate(classes)},
     )

@@ -10,9 +10,14 @@ from core.agreement import agreement, unfamiliar_sentence
 from dashboard.answers import Answer, counted
 from dashboard.words import unbroken
 
+NO_CELL = (
+    "No cell was found in this image: the whole frame stands in for it, so the answers below are not compared with "
+    "one another."
+)
+
 
 def show_agreement(answers: list[Answer]) -> None:
-    """Say whether the models agree; only answers to pictures framed as in training take part."""
+    """Say whether the models agree; only answers to cells found and framed as in training take part."""
     predictions = counted(answers)
     unfamiliar = unfamiliar_sentence(predictions)
     if unfamiliar:
@@ -20,6 +25,8 @@ def show_agreement(answers: list[Answer]) -> None:
     if predictions:
         titles = {answer.prediction.model: answer.slot.title for answer in answers if answer.prediction}
         sentence = agreement(predictions, titles).sentence
+    elif any(answer.view is not None and not answer.view.found for answer in answers):
+        sentence = NO_CELL
     elif any(answer.prediction for answer in answers):
         sentence = "No sentence on agreement: none of the models was trained on this framing."
     elif answers:

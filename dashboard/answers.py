@@ -21,8 +21,8 @@ LOG = logging.getLogger(__name__)
 class Answer:
     """One model's answer to one image, or `fault`, the reason why there is none.
 
-    `view` is the picture the model saw; `counted` tells whether it was framed as in training, so that the answer
-    takes part in the sentence on agreement.
+    `view` is the picture the model saw; `counted` tells whether it was framed as in training and shows a cell that
+    was found, so that the answer takes part in the sentence on agreement.
     """
 
     slot: Slot
@@ -53,7 +53,8 @@ def ask(slot: Slot, subject: Subject, chosen_framing: str, parameters: CellParam
     except Exception:
         LOG.exception("the model %s failed on an image", slot.name)
         return Answer(slot, framing, fault="This model failed on this image; the server's log says why.")
-    return Answer(slot, framing, framing == slot.classifier.card.framing, prediction, view)
+    counts = view.found and framing == slot.classifier.card.framing
+    return Answer(slot, framing, counts, prediction, view)
 
 
 def caution(answer: Answer) -> str:
@@ -61,7 +62,7 @@ def caution(answer: Answer) -> str:
     if answer.prediction is None or answer.counted or answer.slot.classifier is None:
         return ""
     warning = framing_warning(answer.framing, answer.slot.classifier.card.framing) or ""
-    return f"{warning} It takes no part in the sentence on agreement."
+    return f"{warning} It takes no part in the sentence on agreement.".strip()
 
 
 def framing_title(framing: str) -> str:

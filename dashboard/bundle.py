@@ -22,7 +22,7 @@ def zip_of(rows: Sequence[Row], subject: Subject, parameters: CellParameters, lo
     files = {"image.png": picture_png(subject.rgb)}
     for row in rows:
         for name, explanation in row.explanations.items():
-            stem = f"{explanation.model}/{name}"
+            stem = f"{row.answer.slot.name}/{name}"
             files[f"{stem}.npz"] = values_npz(explanation)
             for label in explanation.classes:
                 files[f"{stem}-{label}.png"] = picture_png(picture_of(explanation, label, look))

@@ -1,6 +1,8 @@
-"""Engine calls, remembered by content: weights, image, framing and parameters. Nothing here draws on the page."""
+"""Engine calls, remembered by content: model, image, framing and parameters. Nothing here draws on the page."""
 
 from __future__ import annotations
+
+import hashlib
 
 import streamlit as st
 
@@ -13,13 +15,19 @@ from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.framing import View, frame_image
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
-from dashboard.parameter_text import AUTOMATIC
+from dashboard.parameter_text import default_parameters
 from dashboard.subject import Subject
 
 
+def identity(classifier: Classifier) -> tuple[str, str, str]:
+    """Return what decides a model's answers and how they are called: its name, its weights' hash, its card's hash."""
+    card = hashlib.sha256(classifier.card.model_dump_json().encode()).hexdigest()
+    return classifier.name, classifier.weights_sha256, card
+
+
 def parameters_for(subject: Subject, parameters: CellParameters) -> CellParameters:
-    """Return the parameters to cut this image with: in the automatic mode those suggested for it."""
-    if parameters.mode != AUTOMATIC:
+    """Return the parameters to cut this image with: for the bare choice “automatic” those suggested for it."""
+    if parameters != default_parameters():
         return parameters
     return _suggested(subject.sha256, subject)
 
@@ -54,11 +62,13 @@ def predict(classifier: Classifier, subject: Subject, framing: str, parameters: 
     """Ask one model about one image, framed; numbers alone are kept, for all sessions."""
     cut = _cut(subject, framing, parameters)
     view_of = view(subject, framing, parameters)
-    return _predict(classifier.weights_sha256, subject.sha256, framing, _key(cut), classifier, view_of)
+    return _predict(identity(classifier), subject.sha256, framing, _key(cut), classifier, view_of)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _predict(weights: str, sha256: str, framing: str, key: str, _classifier: Classifier, _view: View) -> Prediction:
+def _predict(
+    model: tuple[str, str, str], sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
+) -> Prediction:
     return _classifier.predict([_view.rgb])[0]
 
 
@@ -72,21 +82,27 @@ def explained(
     key = _key(_cut(subject, framing, parameters))
     remembered = _explained_for_all if subject.simulated else _explained_here
     view_of = view(subject, framing, parameters)
-    return remembered(classifier.weights_sha256, subject.sha256, framing, key, classifier, view_of)
+    return remembered(identity(classifier), subject.sha256, framing, key, classifier, view_of)
 
 
 @st.cache_resource(show_spinner=False, max_entries=80)
 def _explained_for_all(
-    weights: str, sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
+    model: tuple[str, str, str], sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
 ) -> dict[str, Explanation]:
     return explain(_classifier, _view.rgb, tuple(METHODS))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16, scope="session")
 def _explained_here(
-    weights: str, sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
+    model: tuple[str, str, str], sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
 ) -> dict[str, Explanation]:
     return explain(_classifier, _view.rgb, tuple(METHODS))
+
+
+def forget_pictures() -> None:
+    """Drop what this session keeps of pictures: crops, views and maps."""
+    for remembered in (_crop, _view, _explained_here):
+        remembered.clear()
 
 
 def _cut(subject: Subject, framing: str, parameters: CellParameters) -> CellParameters | None:

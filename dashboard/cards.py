@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from core.preprocessing.framing import FRAMINGS
+from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
 from dashboard.charts import facts, probability_bars, verdict
 from dashboard.figures import figures
@@ -42,13 +42,22 @@ def show_answer(answer: Answer, truth: str | None) -> None:
         output_format="PNG",
     )
     st.html(
-        verdict(prediction.predicted, prediction.confidence, truth)
+        f'<p class="ll-caption">{seen(answer.slot.classifier.card.framing, view)}</p>'
+        + verdict(prediction.predicted, prediction.confidence, truth)
         + probability_bars(prediction.classes, prediction.probabilities.tolist(), answer.slot.title)
         + facts(figures(answer.slot.classifier.card, prediction))
     )
     for message in (*view.warnings, caution(answer)):
         if message:
             st.caption(f":orange[:material/warning:] {message}")
+
+
+def seen(trained: str, view: View) -> str:
+    """Say in a line what the model sees here, and what it was trained on."""
+    shown = FRAMINGS[view.framing if view.found else "frame"]
+    if shown == FRAMINGS[trained]:
+        return f"Trained on and sees the {shown}"
+    return f"Trained on the {FRAMINGS[trained]}, sees the {shown}"
 
 
 def _truth(label: str | None) -> str:

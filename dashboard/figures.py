@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.card import ModelCard
 from core.prediction import Prediction
-from dashboard.words import duration, millions, percent, size
+from dashboard.words import duration, measured, millions, size
 
 MEANINGS = {
     "Margin": "The first class's probability less the second's: near 0 the model wavers, near 1 it is sure.",
@@ -34,7 +34,7 @@ def accuracy(card: ModelCard) -> str:
     """Return the test accuracy with its sample size and data set, or that there is none."""
     if card.test is None:
         return "not tested"
-    return f"{percent(card.test.accuracy)}, n = {card.test.images:,} ({card.test.data})"
+    return f"{measured(card.test.accuracy)}, n = {card.test.images:,} ({card.test.data})"
 
 
 def meanings() -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from core.decoding import MAX_BYTES, SUFFIXES
-from dashboard import state, uploads
+from dashboard import cache, state, uploads
 
 LIMIT_MB = MAX_BYTES // 2**20
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -37,18 +37,22 @@ def take_images() -> None:
         uploads.take(source or "files", listed)
     for message in uploads.refusals(source or "files")[:5]:
         st.error(message, icon=":material/block:")
+    for message in uploads.duplicates(source or "files", listed)[:5]:
+        st.info(message, icon=":material/content_copy:")
     _choose_upload()
 
 
 def _file_list(source: str) -> Sequence[Any]:
     suffixes = [suffix.lstrip(".") for group in SUFFIXES.values() for suffix in group]
-    folder = source == "folder"
+    folder, key = source == "folder", f"intake-{source}-{uploads.store().round}"
     return st.file_uploader(
         "PNG, JPEG, BMP, TIFF or WebP",
         type=suffixes if folder else None,
         accept_multiple_files="directory" if folder else True,
         max_upload_size=LIMIT_MB,
-        key=f"intake-{source}",
+        key=key,
+        on_change=_forget_if_emptied,
+        args=(source, key),
     )
 
 
@@ -60,7 +64,9 @@ def _camera() -> Sequence[Any]:
             icon=":material/no_photography:",
         )
         return []
-    picture = st.camera_input("A smear through the eyepiece, sharp and centred on one cell", key="intake-camera")
+    picture = st.camera_input(
+        "A smear through the eyepiece, sharp and centred on one cell", key=f"intake-camera-{uploads.store().round}"
+    )
     return [picture] if picture is not None else []
 
 
@@ -94,6 +100,21 @@ def _choose_upload() -> None:
     st.button("Forget all uploads", on_click=_forget, type="tertiary", icon=":material/delete:")
 
 
+def _forget_if_emptied(source: str, key: str) -> None:
+    """Follow the removal of a list's last file, which a list that was hidden does not bring about."""
+    if not st.session_state[key]:
+        uploads.empty(source)
+        _leave_forgotten_image()
+
+
 def _forget() -> None:
     uploads.forget_all()
+    uploads.decoded.clear()
+    cache.forget_pictures()
     state.reset("image")
+
+
+def _leave_forgotten_image() -> None:
+    wanted = state.get("image")
+    if wanted.startswith(uploads.PREFIX) and wanted not in uploads.store().files:
+        state.reset("image")

@@ -97,9 +97,9 @@ def _show_original(row: Row, explanation: Explanation) -> None:
     st.download_button(
         "Values (npz)",
         lambda: values_npz(explanation),
-        f"{explanation.model}-{explanation.method}.npz",
+        f"{answer.slot.name}-{explanation.method}.npz",
         "application/octet-stream",
-        key=f"values-{explanation.model}-{explanation.method}",
+        key=f"values-{answer.slot.name}-{explanation.method}",
         type="tertiary",
         icon=":material/download:",
         help="The raw maps of all classes, unscaled, as numpy arrays `values` and `native`, in the order of `classes`.",
@@ -123,9 +123,9 @@ def _show_map(row: Row, explanation: Explanation, name: str, look: Look) -> None
         st.download_button(
             ":material/download:",
             lambda: picture_png(picture),
-            f"{explanation.model}-{explanation.method}-{name}.png",
+            f"{row.answer.slot.name}-{explanation.method}-{name}.png",
             "image/png",
-            key=f"png-{explanation.model}-{explanation.method}-{name}",
+            key=f"png-{row.answer.slot.name}-{explanation.method}-{name}",
             type="tertiary",
             help=f"Download as PNG: {method} of {title} for {name}.",
             on_click="ignore",

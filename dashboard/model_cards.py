@@ -5,11 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.card import ModelCard, Score
+from core.card import ModelCard, Score, TrainingFacts
 from core.preprocessing.framing import FRAMINGS
 from dashboard.answers import Answer
 from dashboard.figures import meanings
-from dashboard.words import percent
+from dashboard.words import measured
+
+STARTS = {"none": "from scratch", "imagenet": "from ImageNet weights"}
 
 
 def show_model_cards(answers: list[Answer]) -> None:
@@ -43,21 +45,27 @@ def _score(title: str, stain: str, score: Score) -> dict[str, str]:
         "Data": score.data,
         "Stain": stain,
         "n": f"{score.images:,}",
-        "Accuracy": percent(score.accuracy),
-        "Mean recall": percent(score.mean_recall),
-        **{name: f"{percent(recall)} of {score.counts.get(name, 0):,}" for name, recall in score.recall.items()},
+        "Accuracy": measured(score.accuracy),
+        "Mean recall": measured(score.mean_recall),
+        **{name: f"{measured(recall)} of {score.counts.get(name, 0):,}" for name, recall in score.recall.items()},
     }
+
+
+def training_text(facts: TrainingFacts) -> str:
+    """Say what a model learnt from; `facts.images` counts photographs alone."""
+    source, _, split = facts.data.partition(": ")
+    simulated = f" and {facts.simulated_images:,} simulated cells" if facts.simulated_images else ""
+    start = STARTS.get(facts.initial_weights, f"from {facts.initial_weights} weights")
+    details = [split, f"{facts.epochs} epochs", f"seed {facts.seed}", f"recipe “{facts.recipe}”"]
+    told = "; ".join(detail for detail in details if detail)
+    return f"Trained on {facts.images:,} images of {source}{simulated}, {start} ({told})."
 
 
 def _text(card: ModelCard) -> str:
     lines = [f"**{card.title}** takes the {FRAMINGS[card.framing]} at {card.input_size} × {card.input_size} px."]
     facts = card.training
     if facts is not None:
-        simulated = f", {facts.simulated_images:,} of them simulated" if facts.simulated_images else ""
-        lines.append(
-            f"Trained on {facts.images:,} images of {facts.data}{simulated}, from {facts.initial_weights}, "
-            f"{facts.epochs} epochs, seed {facts.seed}, recipe “{facts.recipe}”."
-        )
+        lines.append(training_text(facts))
     else:
         lines.append("The card does not say how it was trained.")
     lines += [limit if limit.endswith(".") else f"{limit}." for limit in card.limits]

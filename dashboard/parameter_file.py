@@ -7,17 +7,22 @@ import streamlit as st
 from core.errors import InputError
 from core.preprocessing.parameters import CellParameters
 from dashboard import state
+from dashboard.parameter_text import AUTOMATIC, rightly_named
 
 KEY, FAULT = "parameter-file", "parameter-file-fault"
 LARGEST_MB = 1
 
 
 def save_and_load(parameters: CellParameters) -> None:
-    """Show a button that saves `parameters` as JSON and a place to load such a file."""
+    """Show a button that saves `parameters` as JSON and a place to load such a file.
+
+    Bounds that were suggested for one image are saved as manual: the file means the same for every image.
+    """
+    fixed = parameters.revised() if parameters.mode == AUTOMATIC else parameters
     with st.expander("Save or load these parameters"):
         st.download_button(
             "Save as JSON",
-            parameters.to_json(),
+            fixed.to_json(),
             "leukolens-parameters.json",
             "application/json",
             icon=":material/download:",
@@ -34,6 +39,6 @@ def _load() -> None:
     if file is None:
         return
     try:
-        state.put("cell", CellParameters.from_json(file.getvalue()))
+        state.put("cell", rightly_named(CellParameters.from_json(file.getvalue())))
     except InputError as error:
         st.session_state[FAULT] = str(error)

@@ -27,6 +27,15 @@ def parameters_of_mode(mode: str) -> CellParameters | None:
     return PRESETS[mode].parameters if mode in PRESETS else None
 
 
+def rightly_named(parameters: CellParameters) -> CellParameters:
+    """Return the parameters, their mode “manual” unless they are all that their mode stands for.
+
+    For parameters from a link or a file: a preset's name over other bounds would mislead, and bounds that were once
+    suggested for an image are fixed from then on.
+    """
+    return parameters if parameters == parameters_of_mode(parameters.mode) else parameters.revised()
+
+
 def parameters_to_text(parameters: CellParameters) -> str:
     """Write a mode that says it all by its name, or else the fields that differ from the defaults."""
     if parameters == parameters_of_mode(parameters.mode):
@@ -37,7 +46,7 @@ def parameters_to_text(parameters: CellParameters) -> str:
 
 
 def parameters_from_text(text: str) -> CellParameters:
-    """Read what `parameters_to_text` wrote; InputError says what is wrong."""
+    """Read what `parameters_to_text` wrote, rightly named; InputError says what is wrong."""
     parts = [part.partition(BEFORE_VALUE) for part in text.split(BETWEEN_FIELDS) if part]
     if len(text) > LONGEST or any(not found for _, found, _ in parts):
         raise InputError("The address carries preprocessing parameters that cannot be read.")
@@ -46,7 +55,7 @@ def parameters_from_text(text: str) -> CellParameters:
     if named is not None:
         return named
     try:
-        return CellParameters.from_json(json.dumps(fields))
+        return rightly_named(CellParameters.from_json(json.dumps(fields)))
     except InputError as error:
         raise InputError(f"The address carries preprocessing parameters that are not valid. {error}") from None
 

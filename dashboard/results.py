@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.preprocessing.parameters import CellParameters
-from dashboard import uploads
+from dashboard import cache, uploads
 from dashboard.answers import Answer, ask, counted
 from dashboard.slots import Slot, slot
 from dashboard.subject import Subject
@@ -55,15 +55,19 @@ def harmless(value: object) -> object:
 def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: CellParameters) -> list[dict[str, object]]:
     """Ask for every row; what takes over a second says how far it is."""
     slots = tuple(slot(name) for name in names)
-    weights = tuple(place.classifier.weights_sha256 if place.classifier else place.fault for place in slots)
+    models = tuple((place.title, *_identity(place)) for place in slots)
     holder, started, rows = st.empty(), time.monotonic(), []
     for number, key in enumerate(keys, start=1):
         name = uploads.store().files[key].name
-        rows.append(_remembered_row(key, name, names, weights, framing, parameters.to_json(), slots, parameters))
+        rows.append(_remembered_row(key, name, names, models, framing, parameters.to_json(), slots, parameters))
         if time.monotonic() - started > 1:
             holder.progress(number / len(keys), text=f"{number} of {len(keys)} images asked")
     holder.empty()
     return [row for row in rows if row]
+
+
+def _identity(place: Slot) -> tuple[str, ...]:
+    return cache.identity(place.classifier) if place.classifier else (place.fault,)
 
 
 @st.cache_data(show_spinner=False, max_entries=4 * uploads.MOST_FILES, scope="session")
@@ -71,7 +75,7 @@ def _remembered_row(
     key: str,
     name: str,
     names: tuple[str, ...],
-    weights: tuple[str, ...],
+    models: tuple[tuple[str, ...], ...],
     framing: str,
     cut: str,
     _slots: tuple[Slot, ...],

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core import checkpoints
+from core.card import read_card
 from core.classifier import Classifier
 from core.errors import InputError
 from core.models.registry import ARCHITECTURES
@@ -42,8 +43,10 @@ def names() -> tuple[str, ...]:
 
 
 def title(name: str) -> str:
-    """Return a model's title, without loading it."""
-    return ARCHITECTURES[name].title if name in ARCHITECTURES else name
+    """Return a model's title: that of its card, and the folder's name beside it where another model has the same."""
+    own = _card_title(name)
+    shared = any(_card_title(other) == own for other in names() if other != name)
+    return f"{own} ({name})" if shared else own
 
 
 def chosen_names() -> tuple[str, ...]:
@@ -108,6 +111,21 @@ def load(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier
     classifier = checkpoints.load_classifier(Path(folder))
     classifier.predict([np.full((64, 64, 3), 200, dtype=np.uint8)])  # the first pass sets up kernels: nobody's time
     return classifier
+
+
+def _card_title(name: str) -> str:
+    """Return the title on a model's card; where there is no valid card, what the folder's name stands for."""
+    try:
+        path = root() / name / "card.json"
+        facts = path.stat()
+        return _read_title(str(path), facts.st_mtime_ns, facts.st_size)
+    except (OSError, InputError):
+        return ARCHITECTURES[name].title if name in ARCHITECTURES else name
+
+
+@st.cache_data(show_spinner=False, max_entries=16 * MOST_MODELS)
+def _read_title(path: str, changed_ns: int, size: int) -> str:
+    return read_card(Path(path)).title
 
 
 def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:

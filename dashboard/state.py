@@ -25,7 +25,7 @@ def begin(page: str) -> None:
     new = VALUES not in session
     switched = not new and session[PAGE] != page
     if new:
-        session[EMPTY] = {}
+        session[EMPTY], session[WRITTEN] = {}, query
     if new or (query and query != session[WRITTEN]):
         session[VALUES], session[PROBLEMS] = address.read(query)
     elif not query and session[WRITTEN] and not switched:

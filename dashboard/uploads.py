@@ -44,12 +44,14 @@ class Store:
     """A session's uploads by key, in the order they came.
 
     `seen` holds, for each source, the files last listed by its widget: identifier -> key, or None where refused;
-    `refused` says what was wrong with those.
+    `refused` says what was wrong with those. `round` counts how often all were forgotten: the widgets' keys carry it,
+    so that those begin anew.
     """
 
     files: dict[str, Upload] = field(default_factory=dict)
     seen: dict[str, dict[str, str | None]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    round: int = 0
 
 
 def store() -> Store:
@@ -71,18 +73,35 @@ def take(source: str, listed: Sequence[Incoming]) -> list[str]:
     """Follow the widget of `source`: keep its new files, forget those taken off its list.
 
     Returns the keys of the new files that can be read. A widget that lists nothing (it was hidden meanwhile) forgets
-    nothing.
+    nothing; see `empty` for one whose last file was taken off.
     """
     held = store()
     before = held.seen.get(source, {})
     now = {file.file_id for file in listed}
-    if listed:
-        for identifier in before.keys() - now:
-            held.refused.pop(identifier, None)
-            held.files.pop(before[identifier] or "", None)
     new = {file.file_id: _keep(held, file) for file in listed if file.file_id not in before}
     held.seen[source] = {**{i: key for i, key in before.items() if i in now}, **new}
+    if listed:
+        _drop(held, {i: key for i, key in before.items() if i not in now})
     return [key for key in new.values() if key]
+
+
+def empty(source: str) -> None:
+    """Forget the files that the widget of `source` listed: the reader took the last one off."""
+    held = store()
+    _drop(held, held.seen.pop(source, {}))
+
+
+def duplicates(source: str, listed: Sequence[Incoming]) -> list[str]:
+    """Return a sentence for each file on the list of `source` that holds the same bytes as one before it."""
+    first: dict[str, str] = {}
+    told = []
+    for file in listed:
+        key = store().seen.get(source, {}).get(file.file_id)
+        if key in first:
+            told.append(f"“{file.name}” holds the same bytes as “{first[key]}”: it is shown once.")
+        elif key is not None:
+            first[key] = file.name
+    return told
 
 
 def refusals(source: str) -> list[str]:
@@ -92,10 +111,21 @@ def refusals(source: str) -> list[str]:
 
 
 def forget_all() -> None:
-    """Drop every upload of this session."""
+    """Drop every upload of this session, from the widgets' lists too."""
     held = store()
     held.files.clear()
+    held.seen.clear()
     held.refused.clear()
+    held.round += 1
+
+
+def _drop(held: Store, gone: dict[str, str | None]) -> None:
+    """Forget files taken off a list, but not an image that another file on a list still brings."""
+    listed = {key for files in held.seen.values() for key in files.values()}
+    for identifier, key in gone.items():
+        held.refused.pop(identifier, None)
+        if key is not None and key not in listed:
+            held.files.pop(key, None)
 
 
 def _keep(held: Store, file: Incoming) -> str | None:

@@ -6,12 +6,29 @@ NO_BREAK = "\u00a0"
 
 
 def percent(share: float) -> str:
-    """Write a share from 0 to 1 as a percentage; a model is never 100 % sure, so none is said to be."""
+    """Write a probability from 0 to 1 as a percentage; a model is never 100 % sure, so none is said to be."""
     value = 100 * share
     if 0 < value < 0.1:
         text = "< 0.1 %"
     elif value > 99.9:
         text = "> 99.9 %"
+    else:
+        text = f"{value:.1f} %" if value < 9.95 or value > 99 else f"{value:.0f} %"
+    return unbroken(text)
+
+
+def measured(share: float | None) -> str:
+    """Write a share that was counted, from 0 to 1, as a percentage; 100 % stands for all alone, 0 % for none.
+
+    None stands for a share of too few images to tell.
+    """
+    if share is None:
+        return "too few images"
+    value = 100 * share
+    if value in (0, 100):
+        text = f"{value:.0f} %"
+    elif value < 0.05 or value >= 99.95:
+        text = f"{value:.2f} %" if 0.005 <= value < 99.995 else percent(share)
     else:
         text = f"{value:.1f} %" if value < 9.95 or value > 99 else f"{value:.0f} %"
     return unbroken(text)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
+from core.classes import CLASSES
+from core.classifier import Classifier
+from core.cli.explain import write_files
 from core.cli.models import AsJson, Checkpoints
 from core.cli.output import emit, reports_bad_input, say
 from core.cli.predict import Framing, Models, load_all
@@ -33,21 +37,28 @@ def evaluate(
     labelled = read_dataset(dataset, data)
     part = split or {"pbc": "test", "folder": "all"}.get(dataset, "report")
     table = labelled.split(part)
-    document = []
+    document: list[dict[str, Any]] = []
     for classifier in load_all(model, checkpoints):
         say(f"{classifier.name} on {len(table)} images")
+        if classifier.card.classes != CLASSES:
+            raise InputError(f"{classifier.name} knows other classes: {', '.join(classifier.card.classes)}.")
         answers = answer_table(classifier, table, framing)
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            answers.to_parquet(out / f"{classifier.name}.parquet", index=False)
-        figures = score_of(answers, classifier.card.classes, f"{labelled.title}: {part}")
-        unfamiliar = (
-            (answers["novelty"] > classifier.card.novelty.threshold).mean() if classifier.card.novelty else None
-        )
-        document.append({"model": classifier.name, "unfamiliar": unfamiliar, **figures.model_dump(mode="json")})
-    lines = [
-        f"{entry['model']}: accuracy {entry['accuracy']:.2%}, mean recall {entry['mean_recall']:.2%}, "
+            write_files(out, {f"{classifier.name}.parquet": answers.to_parquet(index=False)})
+        figures = score_of(answers, CLASSES, f"{labelled.title}: {part}").model_dump(mode="json")
+        document.append({"model": classifier.name, "unfamiliar": _unfamiliar(classifier, answers), **figures})
+    emit(document, [_line(entry) for entry in document], as_json)
+
+
+def _unfamiliar(classifier: Classifier, answers: pd.DataFrame) -> float | None:
+    """The share of images called unfamiliar, where the model can tell."""
+    novelty, distances = classifier.card.novelty, answers["novelty"].dropna()
+    return None if novelty is None or distances.empty else float((distances > novelty.threshold).mean())
+
+
+def _line(entry: dict[str, Any]) -> str:
+    recall = "not said (too few images a class)" if entry["mean_recall"] is None else f"{entry['mean_recall']:.2%}"
+    return (
+        f"{entry['model']}: accuracy {entry['accuracy']:.2%}, mean recall {recall}, "
         f"{entry['images']} images of {entry['data']}"
-        for entry in document
-    ]
-    emit(document, lines, as_json)
+    )

@@ -62,6 +62,8 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
     try:
         for name, data in files.items():
             path = folder / name
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise InputError(f"{name} would lie outside {folder}: its model's card names no file.")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     except OSError as error:

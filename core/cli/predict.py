@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,34 +39,48 @@ def predict(
     classifiers = load_all(model, checkpoints)
     if framing is not None and framing not in FRAMINGS:
         raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
+    framings = {classifier.name: framing or classifier.card.framing for classifier in classifiers}
     files = find_images(paths)
     entries: list[dict[str, Any]] = []
-    batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    failed = 0
-    for batch in progress(batches, "batch"):
-        readable = _read(batch)
-        failed += len(batch) - len(readable)
+    unreadable = 0
+    for batch in progress([files[start : start + BATCH] for start in range(0, len(files), BATCH)], "batch"):
+        views = _views(batch, set(framings.values()))
+        unreadable += len(batch) - len(views)
         for classifier in classifiers:
-            entries += _entries(classifier, readable, framing or classifier.card.framing)
-    if failed and not entries:
+            entries += _entries(classifier, views, framings[classifier.name])
+    if not entries:
         raise InputError("None of the images could be read.")
     lines = [f"{e['image']}: {e['model']}: {e['predicted']} {max(e['probabilities']):.1%}" for e in entries]
     emit(entries, lines, as_json)
-    if failed:
-        say(f"{failed} of {len(files)} images could not be read and were skipped.")
+    if unreadable:
+        say(f"{unreadable} of {len(files)} images could not be read and were skipped.")
         raise typer.Exit(2)
 
 
 def load_all(names: list[str] | None, root: Path | None) -> list[Classifier]:
-    """Load the models named, or all that there are; InputError when there is none."""
-    chosen = names or available(root)
-    if not chosen:
+    """Load the models named, or all that are fit to be used; InputError when there is none, or two of one name."""
+    loaded = [load_classifier(find(name, root)) for name in names] if names else _usable(root)
+    if not loaded:
         raise InputError(f"There are no models in {root or default_root()}. Name a folder with --checkpoints.")
-    return [load_classifier(find(name, root)) for name in dict.fromkeys(chosen)]
+    twice = [name for name, count in Counter(classifier.name for classifier in loaded).items() if count > 1]
+    if twice:
+        raise InputError(f"Two models are named {twice[0]}: rename one's folder, or ask them one after the other.")
+    return loaded
 
 
-def _read(batch: list[Path]) -> list[tuple[Path, Any]]:
-    readable = []
+def _usable(root: Path | None) -> list[Classifier]:
+    loaded = []
+    for name in available(root):
+        try:
+            loaded.append(load_classifier(find(name, root)))
+        except InputError as error:
+            say(f"skipped: {error}")
+    return loaded
+
+
+def _views(batch: list[Path], framings: set[str]) -> dict[Path, dict[str, View]]:
+    """Read each image and frame it in every way that is asked for; what cannot be read is told and left out."""
+    views: dict[Path, dict[str, View]] = {}
     for path in batch:
         try:
             decoded = read_image(path)
@@ -74,14 +89,14 @@ def _read(batch: list[Path]) -> list[tuple[Path, Any]]:
             continue
         for note in decoded.notes:
             say(f"{path}: {note}")
-        readable.append((path, decoded.rgb))
-    return readable
+        views[path] = {framing: frame_image(decoded.rgb, framing) for framing in framings}
+    return views
 
 
-def _entries(classifier: Classifier, images: list[tuple[Path, Any]], framing: str) -> list[dict[str, Any]]:
-    views = [frame_image(rgb, framing) for _, rgb in images]
+def _entries(classifier: Classifier, images: dict[Path, dict[str, View]], framing: str) -> list[dict[str, Any]]:
+    views = [views[framing] for views in images.values()]
     predictions = classifier.predict([view.rgb for view in views])
-    return [_entry(path, view, answer) for (path, _), view, answer in zip(images, views, predictions, strict=True)]
+    return [_entry(*row) for row in zip(images, views, predictions, strict=True)]
 
 
 def _entry(path: Path, view: View, prediction: Prediction) -> dict[str, Any]:

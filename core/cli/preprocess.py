@@ -102,17 +102,28 @@ def _check_one_source(auto: bool, *others: object) -> None:
         raise InputError("Give one of --preset, --lower with --upper, --auto and --parameters, not several.")
 
 
-def _fixed_parameters(preset: str | None, lower: str | None, upper: str | None, saved: Path | None) -> CellParameters:
+def _fixed_parameters(
+    preset: str | None, lower: str | None, upper: str | None, saved: Path | None
+) -> CellParameters | None:
     if saved is not None:
-        try:
-            return CellParameters.from_json(saved.read_bytes())
-        except OSError as error:
-            raise InputError(f"Cannot read {saved}: {error.strerror or error}.") from None
+        return _saved_parameters(saved)
     if (lower is None) != (upper is None):
         raise InputError("Give both --lower and --upper, each as R,G,B.")
     if lower is not None and upper is not None:
         return CellParameters.of(lower=_colour("--lower", lower), upper=_colour("--upper", upper))
     return preset_parameters(preset or "bccd")
+
+
+def _saved_parameters(path: Path) -> CellParameters | None:
+    """Read a parameter file; None for a bare "automatic". Bounds that differ from their preset's are "manual"."""
+    try:
+        saved = CellParameters.from_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from None
+    if saved == CellParameters(mode="automatic"):
+        return None
+    preset = PRESETS.get(saved.mode)
+    return saved if preset is not None and saved == preset.parameters else saved.revised()
 
 
 def _colour(option: str, text: str) -> tuple[int, ...]:

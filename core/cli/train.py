@@ -13,7 +13,7 @@ from core.cli.models import AsJson
 from core.cli.output import emit, reports_bad_input, say
 from core.data.datasets import KNOWN, Dataset, read_dataset
 from core.errors import InputError
-from core.training.recipe import Recipe, read_recipe
+from core.training.recipe import Recipe, checked_recipe, read_recipe
 
 Data = Annotated[Path | None, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder that holds the data sets.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help=f"{', '.join(KNOWN)}, or folder for class folders.")]
@@ -51,10 +51,12 @@ def train(
 
 
 def _overridden(recipe: Recipe, seed: int | None, simulated: int | None) -> Recipe:
-    changes: dict[str, object] = {} if seed is None else {"seed": seed}
+    document = recipe.model_dump()
+    if seed is not None:
+        document["seed"] = seed
     if simulated is not None:
-        changes["data"] = recipe.data.model_copy(update={"simulated": simulated})
-    return recipe.model_copy(update=changes)
+        document["data"]["simulated"] = simulated
+    return checked_recipe(document, "the options")
 
 
 def _train(recipe: Recipe, data: Dataset, root: Path, run: Path, out: Path, cache: Path, resume: bool) -> ModelCard:

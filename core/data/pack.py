@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,8 @@ from core.transform import resize
 
 SIDE = 192  # px at which images are kept: a PBC cut-out is about as large
 UNKNOWN = 255
-VERSION = "1"  # raise when framing changes, so that no stale copy is used
+CORE = Path(__file__).parents[1]
+FRAMING_CODE = ("preprocessing/nucleus.py", "preprocessing/cutout.py", "data/pack.py")  # a change makes copies stale
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,11 @@ class Pack:
 def pack_table(table: pd.DataFrame, framing: str, cache: Path, tell: Callable[[str], None]) -> Pack:
     """Pack the images of `table` (columns path, label), framed as `framing` ("cell" or "frame")."""
     paths = [Path(path) for path in table["path"]]
-    digest = hashlib.sha256(f"{VERSION} {framing} {SIDE}".encode())
+    digest = _code_digest(FRAMING_CODE)
+    digest.update(f"{framing} {SIDE}".encode())
     for path, label in zip(paths, table["label"], strict=True):
-        digest.update(f"{label} {path.parent.name}/{path.name} {path.stat().st_size}".encode())
+        digest.update(f"{label} {path.parent.name}/{path.name}".encode())
+        digest.update(path.read_bytes())
     labels = [CLASSES.index(label) for label in table["label"]]
 
     def draw(number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -75,15 +78,22 @@ def pack_table(table: pd.DataFrame, framing: str, cache: Path, tell: Callable[[s
 
 def pack_simulated(count: int, first_seed: int, framing: str, cache: Path, tell: Callable[[str], None]) -> Pack:
     """Pack `count` simulated cells, the classes in turn, from seeds `first_seed` on."""
-    digest = hashlib.sha256(f"{VERSION} simulated {framing} {SIDE} {count} {first_seed}".encode())
+    drawing = sorted(path.relative_to(CORE).as_posix() for path in (CORE / "simulation").glob("*.py"))
+    digest = _code_digest((*FRAMING_CODE, *drawing))
+    digest.update(f"simulated {framing} {SIDE} {count} {first_seed}".encode())
     labels = [number % len(CLASSES) for number in range(count)]
-    for file in sorted((Path(__file__).parents[1] / "simulation").glob("*.py")):
-        digest.update(file.read_bytes())
 
     def draw(number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         return _framed(draw_cell(CLASSES[labels[number]], first_seed + number).image, framing)
 
     return _cached(cache, digest.hexdigest(), labels, draw, tell)
+
+
+def _code_digest(files: Sequence[str]) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update((CORE / file).read_bytes())
+    return digest
 
 
 def _framed(rgb: NDArray[np.uint8], framing: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -13,6 +13,9 @@ MAX_PIXELS = 40_000_000
 MIN_SIDE = 16
 """The smallest accepted width and height, in pixels."""
 
+MAX_RATIO = 8
+"""The largest accepted ratio of the longer side to the shorter; a strip, made square, would fill the memory."""
+
 
 def check_bytes(count: int, label: str) -> None:
     """Raise `InputError` for a file of `count` bytes that is empty or above `MAX_BYTES`."""
@@ -33,5 +36,7 @@ def check_size(width: int, height: int, label: str) -> None:
             f"{label} has {size} ({width * height / 1e6:,.1f} megapixels); "
             f"at most {MAX_PIXELS // 1_000_000} megapixels are accepted. Crop it around the cell or make it smaller."
         )
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise InputError(f"{label} has {size}: a strip. Crop it to at most {MAX_RATIO}:1 around the cell.")
     if min(width, height) < MIN_SIDE:
         raise InputError(f"{label} has {size}: too small to show a cell. Each side needs at least {MIN_SIDE} px.")

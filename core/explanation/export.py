@@ -83,6 +83,7 @@ def _model_entry(classifier: Classifier, view: View, explanations: Mapping[str, 
         "framing_of_training": classifier.card.framing,
         "box": list(view.box),
         "cell_found": view.found,
+        "preprocessing": view.parameters.model_dump(mode="json") if view.parameters else None,
         "layer": classifier.network.cut,
         "explanations": [
             {

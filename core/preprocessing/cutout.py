@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.preprocessing.nucleus import Nucleus, find_nucleus, frame_extent
 
 HALF_SIDE = 1.45  # of the square, in square roots of the nucleus' area
+LARGEST = 1024  # px of a cut-out's side; no network takes more
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Cutout:
 
 
 def cut_out(rgb: NDArray[np.uint8]) -> Cutout:
-    """Cut the cell nearest the centre out of `rgb` `(H, W, 3) uint8` as a square.
+    """Cut the cell nearest the centre out of `rgb` `(H, W, 3) uint8` as a square, reduced to 1,024 px where larger.
 
     The square's centre is the nucleus' centroid and its half side 1.45 times the square root of the nucleus' area, so
     that every cell comes at the same scale, whatever the magnification (measured: without it, models trained on one
@@ -42,17 +43,36 @@ def cut_out(rgb: NDArray[np.uint8]) -> Cutout:
     else:
         box = _square_around(nucleus)
     mask = nucleus.mask if nucleus is not None else np.zeros(rgb.shape[:2], dtype=bool)
-    inside = (x, y, width, height)
-    cut_mask = _reflected(mask.astype(np.uint8), box, inside, cv2.BORDER_CONSTANT) > 0
-    return Cutout(_reflected(rgb, box, inside, cv2.BORDER_REFLECT_101), box, nucleus is not None, cut_mask)
+    scale = min(1.0, LARGEST / box[2])
+    cut, inside = _scaled(box, scale), _scaled((x, y, width, height), scale)
+    cut_mask = _reflected(_reduced(mask.astype(np.uint8), scale), cut, inside, cv2.BORDER_CONSTANT) > 0
+    return Cutout(
+        _reflected(_reduced(rgb, scale), cut, inside, cv2.BORDER_REFLECT_101), box, nucleus is not None, cut_mask
+    )
 
 
 def square(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Complete an image to a square, reflecting it at its shorter sides' borders: no distortion, nothing lost."""
+    """Complete an image to a square, reflecting it at its shorter sides' borders: no distortion, nothing lost.
+
+    An image longer than 1,024 px is reduced to that first.
+    """
+    rgb = _reduced(rgb, min(1.0, LARGEST / max(rgb.shape[:2])))
     height, width = rgb.shape[:2]
     side = max(height, width)
     box = (-((side - width) // 2), -((side - height) // 2), side, side)
     return _reflected(rgb, box, (0, 0, width, height), cv2.BORDER_REFLECT_101)
+
+
+def _reduced(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _scaled(box: tuple[int, int, int, int], scale: float) -> tuple[int, int, int, int]:
+    x, y, width, height = (round(value * scale) for value in box)
+    return x, y, max(1, width), max(1, height)
 
 
 def _square_around(nucleus: Nucleus) -> tuple[int, int, int, int]:

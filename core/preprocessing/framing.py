@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.cutout import cut_out, square
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import crop_cell
@@ -20,7 +21,8 @@ class View:
     """The picture that a model is shown: `rgb` `(h, w, 3) uint8`, and where it lies in the input.
 
     `box` `(x, y, w, h)` is in the input's coordinates and may reach past its border (reflected there). `found` is False
-    where no cell was found and the whole frame stands in; `warnings` are sentences for the reader.
+    where no cell was found and the whole frame stands in; `warnings` are sentences for the reader, `parameters`
+    those of the pipeline (masked framing only).
     """
 
     rgb: NDArray[np.uint8]
@@ -28,10 +30,14 @@ class View:
     box: tuple[int, int, int, int]
     found: bool
     warnings: tuple[str, ...]
+    parameters: CellParameters | None = None
 
 
 def frame_image(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters | None = None) -> View:
-    """Frame `rgb` `(H, W, 3) uint8` as one of FRAMINGS; "masked" needs the pipeline's `parameters`."""
+    """Frame `rgb` `(H, W, 3) uint8` as one of FRAMINGS.
+
+    "masked" is cut by the pipeline with `parameters`, by default those that the automatic mode suggests for the image.
+    """
     if framing == "cell":
         cut = cut_out(rgb)
         return View(cut.rgb, framing, cut.box, cut.found, () if cut.found else (_NOT_FOUND,))
@@ -41,7 +47,7 @@ def frame_image(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters
         box = (-((side - width) // 2), -((side - height) // 2), side, side)
         return View(square(rgb), framing, box, True, ())
     if framing == "masked":
-        return _masked(rgb, parameters or CellParameters())
+        return _masked(rgb, parameters or suggest_parameters(rgb))
     raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
 
 
@@ -51,8 +57,15 @@ _NOT_FOUND = "No cell found: the whole frame goes in."
 def _masked(rgb: NDArray[np.uint8], parameters: CellParameters) -> View:
     crop = crop_cell(rgb, parameters)
     if not crop.found or crop.box is None:
-        return View(square(rgb), "masked", (0, 0, rgb.shape[1], rgb.shape[0]), False, (f"{_NOT_FOUND} {crop.reason}",))
-    return View(crop.stages["resized"], "masked", crop.box, True, ())
+        return View(
+            square(rgb),
+            "masked",
+            (0, 0, rgb.shape[1], rgb.shape[0]),
+            False,
+            (f"{_NOT_FOUND} {crop.reason}",),
+            parameters,
+        )
+    return View(crop.stages["resized"], "masked", crop.box, True, (), parameters)
 
 
 def framing_warning(framing: str, trained: str) -> str | None:

@@ -52,7 +52,7 @@ class TrainBatches:
             reach = self.pack.reach[chosen].float()
             reach = torch.where(reach == UNKNOWN, -torch.ones(()), reach / 254.0)
             random = seeded(self.recipe.seed, self.epoch, step)
-            views = augment(images, reach, self.stage.size, self.recipe.augment, random)
+            views = augment(images, reach, self.stage.size, self.stage.augment or self.recipe.augment, random)
             yield standardise(views), self.pack.labels[chosen]
 
 

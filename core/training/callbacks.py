@@ -51,7 +51,7 @@ class StopInLastStage(EarlyStopping):
     """Stops when validation accuracy has not improved for the recipe's patience, counted in the last stage."""
 
     def __init__(self, recipe: Recipe) -> None:
-        super().__init__(monitor="val_accuracy", mode="max", patience=recipe.patience)
+        super().__init__("val_accuracy", mode="max", patience=recipe.patience, check_on_train_epoch_end=False)
         self.recipe = recipe
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from core.data.pack import Pack
 from core.errors import InputError
 from core.evaluation import answer_table, score_of
 from core.models.registry import architecture
-from core.models.staged import StagedNetwork
 from core.novelty import FeatureSpace, fit_feature_space
 from core.training.batches import ValidationBatches
 from core.training.recipe import Recipe
@@ -46,31 +43,35 @@ def finish(
     recipe: Recipe, trained: TrainedRun, data: Dataset, root: Path, run: Path, out: Path, tell: Tell
 ) -> ModelCard:
     """Calibrate the best network, measure it on the test split and unseen stains, and write the model folder `out`."""
-    tell("Fitting temperature and novelty threshold on the validation set.")
-    size = recipe.stages[-1].size
-    train_features, train_labels, _ = _outputs(trained.network, _sample(trained.train, recipe.seed), size, recipe)
-    features, labels, logits = _outputs(trained.network, trained.validation, size, recipe)
-    space = fit_feature_space(train_features, train_labels)
-    threshold = float(torch.quantile(space.distance(features), QUANTILE))
-    card = _card(
-        recipe, trained, data, run, fit_temperature(logits, labels), Novelty(threshold=threshold, quantile=QUANTILE)
-    )
+    tell("Fitting the feature space on training images.")
+    space = _feature_space(recipe, trained)
+    card = _card(recipe, trained, data, run)
     save_classifier(out, card, trained.network, space)
     shutil.copyfile(run / "history.csv", out / "history.csv")
-    return measure(out, data, root, trained.network, card, space, tell)
+    tell("Fitting temperature and novelty threshold on the validation split.")
+    answers = answer_table(load_classifier(out), data.split("val"), tell=tell)
+    fitted = {
+        "temperature": fit_temperature(*_logits_and_labels(answers)),
+        "novelty": Novelty(threshold=float(answers["novelty"].quantile(QUANTILE)), quantile=QUANTILE),
+    }
+    card = save_classifier(out, card.model_copy(update=fitted), trained.network, space)
+    return save_classifier(out, measured(card, out, data, root, tell), trained.network, space)
 
 
-def measure(
-    out: Path, data: Dataset, root: Path, network: StagedNetwork, card: ModelCard, space: FeatureSpace, tell: Tell
-) -> ModelCard:
-    """Answer the test split (kept as predictions.parquet) and the unseen stains, and complete the card."""
+def measured(card: ModelCard, out: Path, data: Dataset, root: Path, tell: Tell) -> ModelCard:
+    """Answer the test split (kept as predictions.parquet) and the unseen stains; the card with their figures."""
     classifier = load_classifier(out)
     tell(f"Answering the test split of {data.title}.")
     answers = answer_table(classifier, data.split("test"), tell=tell)
     answers.to_parquet(out / "predictions.parquet", index=False)
+    test = score_of(answers, CLASSES, f"{data.title}: test")
     unseen = tuple(score for name, title in UNSEEN if (score := _unseen(classifier, name, title, root)) is not None)
-    test = score_of(answers, CLASSES, f"{data.title}: test split")
-    return save_classifier(out, card.model_copy(update={"test": test, "unseen": unseen}), network, space)
+    return card.model_copy(update={"test": test, "unseen": unseen})
+
+
+def _logits_and_labels(answers: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    logits = answers[[f"logit_{name}" for name in CLASSES]].to_numpy()
+    return torch.from_numpy(logits).float(), torch.tensor([CLASSES.index(label) for label in answers["label"]])
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -96,31 +97,21 @@ def _unseen(classifier: Classifier, name: str, title: str, root: Path) -> Score 
     return score_of(answer_table(classifier, table), CLASSES, title)
 
 
-def _sample(pack: Pack, seed: int) -> Pack:
-    chosen = torch.randperm(len(pack.labels), generator=torch.Generator().manual_seed(seed))[:FITTED_IMAGES]
-    return Pack(pack.images[chosen], pack.reach[chosen], pack.labels[chosen], pack.fingerprint)
+def _feature_space(recipe: Recipe, trained: TrainedRun) -> FeatureSpace:
+    """Fit the measure of novelty on pooled features of a sample of the training images."""
+    pack = trained.train
+    random = torch.Generator().manual_seed(recipe.seed)
+    chosen = torch.randperm(len(pack.labels), generator=random)[:FITTED_IMAGES]
+    sample = Pack(pack.images[chosen], pack.reach[chosen], pack.labels[chosen], pack.fingerprint)
+    fast = torch.autocast("cpu", torch.bfloat16, enabled=precision(recipe) == "bf16-mixed")
+    with torch.no_grad(), fast:
+        batches = ValidationBatches(sample, recipe.stages[-1].size)
+        pooled = [trained.network.features(views).float().mean(dim=(2, 3)) for views, _ in batches]
+    return fit_feature_space(torch.cat(pooled), sample.labels)
 
 
-def _outputs(network: StagedNetwork, pack: Pack, size: int, recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
-    """Pooled features `(N, C)`, labels `(N,)` and logits `(N, K)` of packed images."""
-    features, logits = [], []
-    with torch.no_grad(), _fast(recipe):
-        for views, _ in ValidationBatches(pack, size):
-            activations = network.features(views)
-            features.append(activations.float().mean(dim=(2, 3)))
-            logits.append(network.head(activations).float())
-    return torch.cat(features), pack.labels, torch.cat(logits)
-
-
-@contextmanager
-def _fast(recipe: Recipe) -> Iterator[None]:
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision(recipe) == "bf16-mixed"):
-        yield
-
-
-def _card(
-    recipe: Recipe, trained: TrainedRun, data: Dataset, run: Path, temperature: float, novelty: Novelty
-) -> ModelCard:
+def _card(recipe: Recipe, trained: TrainedRun, data: Dataset, run: Path) -> ModelCard:
+    """The card as far as it stands before anything is measured."""
     kind = architecture(recipe.architecture)
     history = pd.read_csv(run / "history.csv")
     facts = TrainingFacts(
@@ -148,8 +139,8 @@ def _card(
         weights_mb=1.0,
         weights_sha256="0" * 64,
         published_millions=kind.published_millions,
-        temperature=temperature,
-        novelty=novelty,
+        temperature=1.0,
+        novelty=Novelty(threshold=1e9, quantile=QUANTILE),
         training=facts,
         sources=SOURCES if data.name == "pbc" else (),
         limits=LIMITS,

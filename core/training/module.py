@@ -42,6 +42,11 @@ class CellModule(LightningModule):
         optimiser: torch.optim.Optimizer = OPTIMISERS[self.recipe.optimiser](groups, lr=1e-3)
         return optimiser
 
+    def on_train_epoch_start(self) -> None:
+        """Start the average anew with each stage: weights of another input size do not belong into it."""
+        if self.recipe.stage_at(self.current_epoch)[1] == 0:
+            self.steps.zero_()
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate: a short rise, then half a cosine, in each stage anew."""
         stage, epoch = self.recipe.stage_at(self.current_epoch)

@@ -44,7 +44,10 @@ class AugmentRecipe(_Strict):
 
 
 class StageRecipe(_Strict):
-    """One stretch of training at one input size; `samples` is how many images an epoch draws."""
+    """One stretch of training at one input size; `samples` is how many images an epoch draws.
+
+    `augment` replaces the recipe's for this stage.
+    """
 
     size: int = Field(ge=32, le=512)
     epochs: int = Field(ge=1, le=1000)
@@ -52,6 +55,7 @@ class StageRecipe(_Strict):
     learning_rate: float = Field(gt=0, le=1)
     samples: int | None = Field(default=None, ge=1)
     final_rate: float = Field(default=0.01, ge=0, le=1, description="learning rate at the end, as a share of the first")
+    augment: AugmentRecipe | None = None
 
 
 class Recipe(_Strict):
@@ -99,11 +103,18 @@ def read_recipe(name_or_path: str, architecture: str | None = None) -> Recipe:
         shipped = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
         raise InputError(f"No recipe {name_or_path!r}. Shipped: {shipped}; or give the path of a .toml file.")
     try:
-        return Recipe.model_validate(_for_architecture(tomllib.loads(path.read_text(encoding="utf-8")), architecture))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is not valid TOML: {error}.") from error
+    return checked_recipe(_for_architecture(document, architecture), path.name)
+
+
+def checked_recipe(document: Any, source: str) -> Recipe:
+    """Validate a recipe's document; InputError names the first keys of `source` that are wrong."""
+    try:
+        return Recipe.model_validate(document)
     except ValidationError as error:
-        raise InputError(f"{path.name}: {_first_problems(error)}") from error
+        raise InputError(f"{source}: {_first_problems(error)}") from error
 
 
 def _for_architecture(document: dict[str, Any], architecture: str | None) -> dict[str, Any]:
@@ -111,8 +122,12 @@ def _for_architecture(document: dict[str, Any], architecture: str | None) -> dic
     special = document.pop("for", {})
     if architecture is not None:
         document["architecture"] = architecture
-    for key, value in special.get(document.get("architecture"), {}).items():
-        document[key] = document.get(key, {}) | value if isinstance(value, dict) else value
+    tables = special.values() if isinstance(special, dict) else [None]
+    if not all(isinstance(table, dict) for table in tables):
+        raise InputError("[for.NAME] in the recipe must be a table of keys for the architecture NAME.")
+    for key, value in special.get(str(document.get("architecture")), {}).items():
+        shared = document.get(key)
+        document[key] = shared | value if isinstance(value, dict) and isinstance(shared, dict) else value
     return document
 
 

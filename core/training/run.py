@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from core.models.staged import StagedNetwork, fold_batch_norm
 from core.training.batches import CellData
 from core.training.callbacks import callbacks
 from core.training.module import CellModule, kept_network
-from core.training.recipe import Recipe
+from core.training.recipe import Recipe, checked_recipe
 
 Tell = Callable[[str], None]
 
@@ -62,6 +63,9 @@ def packs(recipe: Recipe, data: Dataset, cache: Path, tell: Tell) -> tuple[Pack,
 
 def run_training(recipe: Recipe, data: Dataset, run: Path, cache: Path, tell: Tell, resume: bool) -> TrainedRun:
     """Train by `recipe` in the directory `run`; with `resume`, go on after the last finished epoch."""
+    architecture(recipe.architecture)
+    for split in ("train", "val"):
+        data.split(split)
     _prepare(recipe, run, resume)
     train, validation = packs(recipe, data, cache, tell)
     module = CellModule(build_network(recipe).to(memory_format=torch.channels_last), recipe, len(CLASSES))
@@ -100,16 +104,16 @@ def best_network(recipe: Recipe, run: Path) -> StagedNetwork:
 def _prepare(recipe: Recipe, run: Path, resume: bool) -> None:
     """Make the run's directory, or check that the one to resume was begun with the same recipe.
 
-    The last stage of a resumed run may have more epochs than it had: a run that ended too early is prolonged.
+    A resumed run may have a longer last stage or further stages: one that ended too early is prolonged.
     """
     record = run / "recipe.json"
     if resume:
         if not record.is_file():
             raise InputError(f"{run} is no run to resume: it holds no recipe.json.")
-        if _endless(Recipe.model_validate_json(record.read_text())) != _endless(recipe):
+        if not _continues(_recorded(record), recipe):
             raise InputError(
-                f"{run} was begun with another recipe. Resume it with the same one (its last stage may have more "
-                "epochs), or start a new run."
+                f"{run} was begun with another recipe. Resume it with the same one (a longer last stage or "
+                "further stages are allowed), or start a new run."
             )
         record.write_text(recipe.model_dump_json(indent=2))
         return
@@ -119,7 +123,19 @@ def _prepare(recipe: Recipe, run: Path, resume: bool) -> None:
     record.write_text(recipe.model_dump_json(indent=2))
 
 
-def _endless(recipe: Recipe) -> Recipe:
-    """The recipe without the length of its last stage."""
-    last = recipe.stages[-1].model_copy(update={"epochs": 1})
-    return recipe.model_copy(update={"stages": (*recipe.stages[:-1], last)})
+def _recorded(record: Path) -> Recipe:
+    try:
+        return checked_recipe(json.loads(record.read_bytes()), str(record))
+    except ValueError as error:
+        raise InputError(f"{record} is damaged: start a new run.") from error
+
+
+def _continues(begun: Recipe, recipe: Recipe) -> bool:
+    """Whether `recipe` is the one begun, but for a longer last stage or stages that follow."""
+    last = len(begun.stages) - 1
+    if len(recipe.stages) <= last or recipe.stages[last].epochs < begun.stages[last].epochs:
+        return False
+    prolonged = begun.stages[last].model_copy(update={"epochs": recipe.stages[last].epochs})
+    return begun.model_copy(update={"stages": (*begun.stages[:last], prolonged)}) == recipe.model_copy(
+        update={"stages": recipe.stages[: last + 1]}
+    )

@@ -69,6 +69,7 @@ def test_temperature_divides_the_logits(folder: Path) -> None:
         (lambda f: alter_card(f, surprise=1), "surprise"),
         (lambda f: alter_card(f, name="../../etc"), "name"),
         (lambda f: alter_card(f, temperature=0), "temperature"),
+        (lambda f: alter_card(f, classes=["../../x", "b", "c", "d", "e"]), "classes.0"),
         (lambda f: alter_card(f, architecture="alexnet"), "No architecture"),
         (lambda f: alter_card(f, architecture="resnet50"), "not those of resnet50"),
         (lambda f: alter_card(f, classes=["a", "b"]), "not those of islam_cnn with 2 classes"),
@@ -108,6 +109,18 @@ def test_weights_that_are_not_finite_are_refused(folder: Path) -> None:
     rehash(folder)
     with pytest.raises(InputError, match="not finite"):
         load_classifier(folder)
+
+
+def test_answers_that_are_not_finite_are_refused(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    last = max(key for key in tensors if key.startswith("stages.classifier.") and key.endswith("bias"))
+    tensors[last] = torch.full_like(tensors[last], 3e38, dtype=torch.float32)
+    tensors[last.replace("bias", "weight")] = torch.full((5, 64), 3e38)
+    save_file(tensors, folder / "model.safetensors")
+    rehash(folder)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    with pytest.raises(InputError, match="not finite"):
+        load_classifier(folder).predict([picture])
 
 
 def test_a_feature_space_of_another_network_is_refused(folder: Path) -> None:

@@ -18,6 +18,11 @@ def test_figures_equal_scikit_learns() -> None:
     assert list(figures.recall.values()) == pytest.approx(list(recall_score(labels, answers, average=None)))
 
 
+def test_without_ten_images_a_class_there_is_no_mean() -> None:
+    figures = score("made up", np.array([0, 1]), np.array([0, 1]), "ab")
+    assert figures.accuracy == 1 and figures.mean_recall is None
+
+
 def test_classes_under_ten_images_do_not_count_in_the_mean() -> None:
     labels = np.array([0] * 20 + [1] * 10 + [2] * 9)
     answers = np.array([0] * 20 + [1] * 5 + [0] * 5 + [0] * 9)

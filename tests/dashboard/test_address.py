@@ -59,7 +59,6 @@ def test_one_invalid_value_leaves_the_others() -> None:
         CellParameters(),
         CellParameters(lower=(0, 1, 2), minimum_solidity=0.25, padding=0, choice="central"),
         CellParameters(mode="automatic"),
-        CellParameters(mode="automatic", padding=3),
         *(preset.parameters for preset in PRESETS.values()),
     ],
 )
@@ -67,6 +66,12 @@ def test_parameters_come_back_from_their_text(parameters: CellParameters) -> Non
     text = parameters_to_text(parameters)
     assert parameters_from_text(text) == parameters
     assert not set(text) - set("abcdefghijklmnopqrstuvwxyz0123456789_~*-.")
+
+
+@pytest.mark.parametrize("mode", ["pbc", "automatic", "nosuch"])
+def test_a_link_cannot_wear_a_name_over_other_bounds(mode: str) -> None:
+    read = parameters_from_text(f"mode~{mode}*lower~1-2-3")
+    assert read == CellParameters(lower=(1, 2, 3), mode="manual")
 
 
 @pytest.mark.parametrize("text", ["lower~1-2", "unknown~3", "padding~-4", "lower", "padding~1e9", "mode~no such"])

@@ -53,6 +53,29 @@ def test_a_widget_that_was_hidden_forgets_nothing(held: uploads.Store) -> None:
     assert [upload.name for upload in held.files.values()] == ["a.jpg", "b.jpg"]
 
 
+def test_a_duplicate_is_told_and_keeps_the_image_while_one_of_the_two_is_listed(held: uploads.Store) -> None:
+    first, second = File("a.jpg", picture(1), "1"), File("b.jpg", picture(1), "2")
+    uploads.take("files", [first, second])
+    (told,) = uploads.duplicates("files", [first, second])
+    assert "“b.jpg”" in told and "“a.jpg”" in told
+    uploads.take("files", [second])
+    assert len(held.files) == 1
+    assert uploads.duplicates("files", [second]) == []
+    uploads.take("folder", [File("set/c.jpg", picture(1), "3"), File("set/d.jpg", picture(2), "4")])
+    uploads.empty("files")
+    assert len(held.files) == 2
+    uploads.empty("folder")
+    assert held.files == {}
+
+
+def test_forgetting_all_begins_anew(held: uploads.Store) -> None:
+    mine = File("a.jpg", picture(1), "1")
+    uploads.take("files", [mine])
+    uploads.forget_all()
+    assert (held.files, held.seen, held.round) == ({}, {}, 1)
+    assert uploads.unseen("files", [mine])
+
+
 def test_refusals_are_told_and_go_with_the_file(held: uploads.Store) -> None:
     bad, good = File("bad.png", b"text", "1"), File("a.jpg", picture(1), "2")
     assert len(uploads.take("files", [bad, good])) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.words import NO_BREAK, duration, millions, percent, raw, size
+from dashboard.words import NO_BREAK, duration, measured, millions, percent, raw, size
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,23 @@ def test_percent(share: float, text: str) -> None:
 
 def test_no_model_is_a_hundred_percent_sure() -> None:
     assert percent(1.0) == percent(0.99999) == "> 99.9 %".replace(" ", NO_BREAK)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1.0, "100 %"),
+        (0.0, "0 %"),
+        (0.9996, "99.96 %"),
+        (0.9934, "99.3 %"),
+        (0.912, "91 %"),
+        (0.0004, "0.04 %"),
+        (1 - 1e-7, "> 99.9 %"),
+        (None, "too few images"),
+    ],
+)
+def test_what_was_counted_is_written_as_it_is(share: float | None, text: str) -> None:
+    assert measured(share) == text.replace("> ", f">{NO_BREAK}").replace(" %", f"{NO_BREAK}%")
 
 
 def test_units_stand_beside_numbers() -> None:

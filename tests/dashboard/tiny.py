@@ -9,7 +9,7 @@ import torch
 from core.card import ModelCard, Novelty, Score
 from core.checkpoints import save_classifier
 from core.classes import CLASSES
-from core.models.registry import architecture
+from core.models.registry import ARCHITECTURES, architecture
 
 SHIPPED = ("resnet50", "vgg19", "mobilenet_v3_small", "islam_cnn")
 TESTED = Score(
@@ -28,7 +28,7 @@ def make_model(root: Path, name: str, seed: int = 0, card: dict[str, object] | N
     network = architecture("islam_cnn").build(len(CLASSES))
     fields: dict[str, object] = {
         "name": name,
-        "title": f"Title of {name}",
+        "title": ARCHITECTURES[name].title if name in ARCHITECTURES else f"Title of {name}",
         "architecture": "islam_cnn",
         "classes": CLASSES,
         "input_size": 120,

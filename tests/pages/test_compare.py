@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 from pathlib import Path
 
-import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 
 from core.agreement import agreement
-from core.checkpoints import available, default_root, load_classifier
+from core.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 from dashboard import cache, uploads
@@ -118,7 +117,7 @@ def test_another_framing_carries_a_warning_and_no_agreement(start: Start) -> Non
 
 def test_a_text_file_named_png_is_refused_in_words(start: Start) -> None:
     app = start()
-    app.file_uploader(key="intake-files").set_value(("notes.png", b"just some text", "image/png")).run()
+    app.file_uploader(key="intake-files-0").set_value(("notes.png", b"just some text", "image/png")).run()
     assert_sound(app)
     assert "notes.png" in alerts(app)
     assert "text" in alerts(app)
@@ -127,7 +126,7 @@ def test_a_text_file_named_png_is_refused_in_words(start: Start) -> None:
 
 def test_an_upload_is_shown_and_its_hash_stands_in_the_address(start: Start) -> None:
     app = start()
-    app.file_uploader(key="intake-files").set_value(("mine.png", png(), "image/png")).run()
+    app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
     assert_sound(app)
     assert titles(app)[0] == "mine.png"
     assert query(app)["image"] == uploads.key_of(png())
@@ -140,7 +139,7 @@ def test_a_link_to_an_upload_asks_for_the_file_and_then_shows_it(start: Start) -
     app = start(image=key)
     assert "upload that file" in alerts(app)
     assert query(app)["image"] == key
-    app.file_uploader(key="intake-files").set_value(
+    app.file_uploader(key="intake-files-0").set_value(
         [("other.png", png((9, 9, 9)), "image/png"), ("mine.png", png(), "image/png")]
     ).run()
     assert titles(app)[0] == "mine.png"
@@ -150,7 +149,7 @@ def test_a_link_to_an_upload_asks_for_the_file_and_then_shows_it(start: Start) -
 def test_several_uploads_make_a_table(start: Start) -> None:
     app = start(truth="on")
     files = [("=1+1.png", png(), "image/png"), ("b.png", png((90, 80, 160)), "image/png")]
-    app.file_uploader(key="intake-files").set_value(files).run()
+    app.file_uploader(key="intake-files-0").set_value(files).run()
     assert_sound(app)
     table = next(frame.value for frame in app.dataframe if "image" in frame.value.columns)
     assert list(table["image"]) == ["=1+1.png", "b.png"]
@@ -173,7 +172,7 @@ def test_a_corrupt_checkpoint_leaves_the_others_alone(start: Start, tmp_path: Pa
     (tmp_path / "foreign" / "card.json").write_text('{"name": "foreign"}')
     app = start(root=tmp_path)
     assert_sound(app)
-    assert titles(app)[1:] == ["ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN", "foreign", "mine"]
+    assert titles(app)[1:] == ["ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN", "foreign", "Title of mine"]
     assert len(verdicts(app)) == 2
     assert "not the file its card speaks of" in alerts(app)
     assert "card.json is not valid" in alerts(app)
@@ -214,12 +213,60 @@ def test_a_fault_of_the_page_becomes_a_sentence(start: Start, monkeypatch: pytes
     assert "secret detail" not in alerts(app)
 
 
-@pytest.mark.skipif(
-    "LEUKOLENS_CHECKPOINTS" in os.environ or not set(SHIPPED) <= set(available(default_root())),
-    reason="needs the shipped weights",
-)
-def test_the_shipped_models_answer(start: Start) -> None:
-    app = start(root=default_root())
+def test_a_picture_without_a_cell_gets_no_sentence_on_agreement(start: Start) -> None:
+    app = start()
+    app.file_uploader(key="intake-files-0").set_value(("blank.png", png(), "image/png")).run()
     assert_sound(app)
-    assert len(verdicts(app)) == 4
-    assert np.isin(verdicts(app), [entry.label for entry in gallery()]).all()
+    assert sentence(app).startswith("No cell was found in this image:")
+    assert html(app).count("Trained on the cut-out cell, sees the whole frame") == 4
+
+
+def test_each_card_says_what_the_model_sees(start: Start) -> None:
+    assert html(start()).count("Trained on and sees the cut-out cell") == 4
+    assert html(start(view="frame")).count("Trained on the cut-out cell, sees the whole frame") == 4
+
+
+def test_a_click_during_the_first_load_does_no_harm(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("dashboard.chosen.chosen_image", st.stop)
+        app = start(image="cell-2")
+        assert titles(app) == []
+    app.pills(key="choice-image").set_value("cell-4").run()
+    assert_sound(app)
+    assert titles(app)[0] == "Simulated cell 4"
+    assert query(app) == {"image": "cell-4"}
+
+
+def test_an_upload_that_comes_twice_is_told_and_outlives_its_twin(start: Start) -> None:
+    app = start()
+    files = [("one.png", png(), "image/png"), ("two.png", png(), "image/png")]
+    app.file_uploader(key="intake-files-0").set_value(files).run()
+    assert "“two.png” holds the same bytes as “one.png”" in alerts(app)
+
+
+def test_taking_the_last_file_off_forgets_it(start: Start) -> None:
+    app = start()
+    app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
+    app.file_uploader(key="intake-files-0").set_value([]).run()
+    assert_sound(app)
+    assert titles(app)[0] == "Simulated cell 1"
+    assert app.session_state[uploads.STORE].files == {}
+
+
+def test_forgetting_empties_the_uploader(start: Start) -> None:
+    app = start()
+    app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
+    app.button[0].click().run()
+    assert_sound(app)
+    assert app.session_state[uploads.STORE].files == {}
+    assert [uploader.key for uploader in app.file_uploader] == ["intake-files-1"]
+    app.file_uploader(key="intake-files-1").set_value(("mine.png", png(), "image/png")).run()
+    assert titles(app)[0] == "mine.png"
+
+
+def test_titles_come_from_cards_and_twins_bear_their_folders_names(start: Start, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        make_model(tmp_path, name, card={"title": "Ours"})
+    make_model(tmp_path, "vgg19", card={"title": "VGG-19, retrained"})
+    app = start(root=tmp_path, models="vgg19,one,other")
+    assert titles(app)[1:] == ["VGG-19, retrained", "Ours (one)", "Ours (other)"]

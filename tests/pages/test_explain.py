@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -97,3 +98,12 @@ def test_the_zip_holds_raw_values_pictures_and_their_hashes(row: Row) -> None:
     assert np.array_equal(values, row.explanations["gradcam"].values)
     assert np.array_equal(np.asarray(picture), subject.rgb)
     assert not picture.getexif()
+
+
+def test_two_folders_with_the_same_weights_stand_side_by_side(start: Start, tiny_root: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_root / "vgg19", tmp_path / "vgg19")
+    shutil.copytree(tiny_root / "vgg19", tmp_path / "copy")
+    (tmp_path / "link").symlink_to(tmp_path / "copy")
+    app = start("explain", root=tmp_path, models="vgg19,copy,link")
+    assert_sound(app)
+    assert html(app).count(", named") == 3

@@ -6,8 +6,10 @@ import io
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 
+from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import STAGES, crop_cell
 from core.preprocessing.presets import PRESETS
@@ -99,11 +101,32 @@ def test_a_saved_file_loads_and_a_wrong_one_is_refused(start: Start) -> None:
     assert app.slider(key="choice-cell-blue").value[0] == 9
 
 
+def test_suggested_bounds_are_saved_as_manual_and_a_loaded_file_keeps_its_own(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[CellParameters] = []
+    real = st.download_button
+
+    def button(label: str, data: str, *rest: object, **more: object) -> bool:
+        if label == "Save as JSON":
+            saved.append(CellParameters.from_json(data))
+        return real(label, data, *rest, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(st, "download_button", button)
+    app = start("preprocess", image="cell-2")
+    suggested = suggest_parameters(gallery_subjects()["cell-2"].rgb)
+    assert saved[-1] == suggested.revised()
+    other = suggested.revised(mode="automatic", lower=(7, 8, 9)).to_json().encode()
+    app.file_uploader(key="parameter-file").set_value(("mine.json", other, "application/json")).run()
+    assert app.slider(key="choice-cell-blue").value[0] == 9
+    assert app.selectbox(key="choice-cell-mode").value == "manual"
+
+
 def test_a_picture_without_a_cell_is_handled(start: Start) -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.full((80, 120, 3), 230, dtype=np.uint8)).save(buffer, "BMP")
     app = start()
-    app.file_uploader(key="intake-files").set_value(("empty.bmp", buffer.getvalue(), "image/bmp")).run()
+    app.file_uploader(key="intake-files-0").set_value(("empty.bmp", buffer.getvalue(), "image/bmp")).run()
     app = go(app, "preprocess")
     assert_sound(app)
     assert "No cell found" in alerts(app)

@@ -85,6 +85,36 @@ def test_predict_skips_what_cannot_be_read_and_says_so(root: Path, images: Path,
     assert "broken.png" in result.stderr and "1 of 2 images" in result.stderr
 
 
+def test_predict_skips_folders_that_are_no_models_unless_they_are_named(images: Path, tmp_path: Path) -> None:
+    make_model(tmp_path, "good")
+    (tmp_path / "notes").mkdir()
+    result = run("predict", images / "monocyte.png", "--checkpoints", tmp_path, "--json")
+    assert result.exit_code == 0 and [entry["model"] for entry in json.loads(result.stdout)] == ["good"]
+    assert "notes" in result.stderr
+    refused(run("predict", images / "monocyte.png", "--model", "notes", "--checkpoints", tmp_path))
+
+
+def test_two_models_of_one_name_are_refused(images: Path, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        make_model(tmp_path / place, "same")
+    two = ["--model", tmp_path / "a" / "same", "--model", tmp_path / "b" / "same"]
+    assert "named same" in refused(run("predict", images / "monocyte.png", *two))
+
+
+def test_the_current_folder_can_be_a_model(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_model(tmp_path, "mine")
+    monkeypatch.chdir(tmp_path / "mine")
+    result = run("predict", images / "monocyte.png", "--model", ".", "--json")
+    assert json.loads(result.stdout)[0]["model"] == "mine"
+
+
+def test_masked_pictures_say_how_they_were_cut(root: Path, images: Path, tmp_path: Path) -> None:
+    options = ["--method", "gradcam", "--framing", "masked", "--model", "second", "--checkpoints", root]
+    result = run("explain", images / "neutrophil.png", *options, "--out", tmp_path, "--json")
+    entry = json.loads(result.stdout)["models"][0]
+    assert entry["framing"] == "masked" and entry["preprocessing"]["mode"] == "automatic"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -159,7 +189,11 @@ def test_evaluate_a_folder_of_class_folders(root: Path, tmp_path: Path) -> None:
         (tmp_path / label).mkdir()
         Image.fromarray(draw_cell(label, 1, size=120).image).save(tmp_path / label / "a.png")
     arguments = ["evaluate", "--data", tmp_path, "--dataset", "folder", "--checkpoints", root]
-    document = json.loads(run(*arguments, "--model", "second", "--json").stdout)
+    result = run(*arguments, "--model", "second", "--out", tmp_path / "answers", "--json")
+    document = json.loads(result.stdout)
+    assert (tmp_path / "answers" / "second.parquet").is_file() and document[0]["mean_recall"] is None
+    (tmp_path / "file").write_text("")
+    assert "Cannot write" in refused(run(*arguments, "--out", tmp_path / "file"))
     assert document[0]["images"] == 2 and document[0]["counts"]["monocyte"] == 1
 
 

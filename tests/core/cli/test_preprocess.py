@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from core.cli.preprocess import output_folders, preprocess
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import STAGES
+from core.preprocessing.presets import PRESETS
 from tests.core.preprocessing.smears import NUCLEUS, field, paint
 
 app = typer.Typer()
@@ -76,7 +77,19 @@ def test_automatic_and_saved_parameters(cell: Path, tmp_path: Path) -> None:
     saved = tmp_path / "saved.json"
     saved.write_text(CellParameters(mode="pbc", upper=(181, 170, 245)).to_json())
     entry = json.loads(run(cell, "--parameters", saved, "--json").stdout)[0]
-    assert entry["mode"] == "pbc" and entry["upper"] == [181, 170, 245]
+    assert entry["mode"] == "manual" and entry["upper"] == [181, 170, 245]
+    saved.write_text(PRESETS["pbc"].parameters.to_json())
+    assert json.loads(run(cell, "--parameters", saved, "--json").stdout)[0]["mode"] == "pbc"
+
+
+def test_saved_bounds_are_used_as_saved_and_a_bare_automatic_suggests_them(cell: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    saved.write_text(CellParameters(mode="automatic", lower=(119, 99, 199), upper=(121, 101, 201)).to_json())
+    entry = json.loads(run(cell, "--parameters", saved, "--json").stdout)[0]
+    assert (entry["mode"], entry["lower"], entry["upper"]) == ("manual", [119, 99, 199], [121, 101, 201])
+    saved.write_text(CellParameters(mode="automatic").to_json())
+    suggested = json.loads(run(cell, "--auto", "--json").stdout)
+    assert json.loads(run(cell, "--parameters", saved, "--json").stdout) == suggested
 
 
 @pytest.mark.parametrize(

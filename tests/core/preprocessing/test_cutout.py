@@ -64,13 +64,31 @@ def test_black_padding_is_not_taken_for_a_nucleus() -> None:
 )
 def test_without_a_cell_the_whole_frame_stands_in(rgb: np.ndarray) -> None:
     cut = cut_out(rgb)
-    assert not cut.found and cut.rgb.shape[0] == cut.rgb.shape[1] == max(rgb.shape[:2])
+    assert not cut.found and cut.rgb.shape[0] == cut.rgb.shape[1] == min(1024, max(rgb.shape[:2]))
     view = frame_image(rgb, "cell")
     assert not view.found and "whole frame" in view.warnings[0]
 
 
 def test_a_field_without_a_white_cell_is_mostly_left_whole() -> None:
     assert sum(cut_out(draw_field(seed)).found for seed in range(20)) <= 10
+
+
+def test_a_large_photograph_is_reduced_and_its_box_is_not() -> None:
+    image = draw_cell("monocyte", 3, size=512).image
+    larger = cv2.resize(image, (3072, 3072), interpolation=cv2.INTER_LINEAR)
+    small, large = cut_out(image), cut_out(larger)
+    assert large.rgb.shape[:2] == (1024, 1024) == large.nucleus.shape
+    assert large.box[2] / small.box[2] == pytest.approx(6, rel=0.1)
+    same = cv2.resize(small.rgb, (64, 64), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(cv2.resize(large.rgb, (64, 64), interpolation=cv2.INTER_AREA) - same).mean() < 12
+    assert square(larger[:2000]).shape == (1024, 1024, 3)
+
+
+def test_the_masked_framing_says_how_it_was_cut() -> None:
+    view = frame_image(draw_cell("neutrophil", 3).image, "masked")
+    assert view.found and view.parameters is not None and view.parameters.mode == "automatic"
+    empty = frame_image(np.full((90, 90, 3), 200, dtype=np.uint8), "masked")
+    assert not empty.found and "whole frame" in empty.warnings[0]
 
 
 def test_square_loses_and_distorts_nothing() -> None:

@@ -34,6 +34,8 @@ def test_tables_for_an_architecture_lie_over_the_rest(tmp_path: Path) -> None:
     [
         ("name = ", "not valid TOML"),
         ('name = "a"\narchitecture = "b"\nstages = []', "stages"),
+        ('name = "a"\narchitecture = "b"\nfor = 3\n[[stages]]\nsize=64\nepochs=1\nlearning_rate=1', "for.NAME"),
+        ('name = "a"\narchitecture = ["b"]\n[[stages]]\nsize=64\nepochs=1\nlearning_rate=1', "architecture"),
         (
             'name = "a"\narchitecture = "b"\nlerning_rate = 1\n[[stages]]\nsize=64\nepochs=1\nlearning_rate=1',
             "lerning_rate",

@@ -138,11 +138,18 @@ def test_resuming_the_wrong_thing_is_refused(cells: Path, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="no run to resume"):
         run_training(plan, data, run, tmp_path / "cache", quiet, resume=True)
     run.mkdir()
+    (run / "recipe.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        run_training(plan, data, run, tmp_path / "cache", quiet, resume=True)
     (run / "recipe.json").write_text(plan.model_copy(update={"seed": 5}).model_dump_json())
     with pytest.raises(InputError, match="another recipe"):
         run_training(plan, data, run, tmp_path / "cache", quiet, resume=True)
     with pytest.raises(InputError, match="holds a run already"):
         run_training(plan, data, run, tmp_path / "cache", quiet, resume=False)
+    unknown = plan.model_copy(update={"architecture": "alexnet"})
+    with pytest.raises(InputError, match="No architecture"):
+        run_training(unknown, data, tmp_path / "unused", tmp_path / "cache", quiet, resume=False)
+    assert not (tmp_path / "unused").exists()
 
 
 def test_temperature_finds_the_scale_of_overconfident_logits() -> None:
