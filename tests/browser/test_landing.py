@@ -99,3 +99,18 @@ def test_the_result_fits_a_phone(page: sync_api.Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     sync_api.expect(page.locator(".ll-verdict")).to_have_count(4, timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_forgotten_files_leave_the_uploader_too(page: sync_api.Page) -> None:
+    listed = page.get_by_test_id("stFileChipName")
+    for forget in ("Forget all uploads", "Remove mine.png"):
+        buffer = io.BytesIO()
+        Image.fromarray(draw_cell("monocyte", 77).image).save(buffer, "PNG")
+        upload = {"name": "mine.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+        page.locator("input[type=file]").first.set_input_files([upload])
+        page.locator(".ll-title", has_text="mine.png").wait_for()
+        sync_api.expect(listed).to_have_count(1)
+        page.get_by_role("button", name=forget).click()
+        page.locator(".ll-title", has_text="Simulated cell 1").wait_for()
+        sync_api.expect(listed).to_have_count(0)
+        sync_api.expect(page.get_by_text("Uploaded images")).to_have_count(0)
