@@ -14,7 +14,7 @@ from torch import Tensor
 from core.card import ModelCard, read_card
 from core.classifier import Classifier
 from core.errors import InputError
-from core.models.registry import architecture
+from core.models.registry import ARCHITECTURES, architecture
 from core.models.staged import StagedNetwork
 from core.novelty import FeatureSpace, read_feature_space
 
@@ -34,7 +34,7 @@ def available(root: Path | None = None) -> list[str]:
     if not folder.is_dir():
         return []
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    order = ["resnet50", "vgg19", "mobilenet_v3_small", "islam_cnn"]
+    order = list(ARCHITECTURES)
     return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 

@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.models.registry import ARCHITECTURES
 from dashboard import address, state
 
-SHIPPED = ("resnet50", "vgg19", "mobilenet_v3_small", "islam_cnn")
+SHIPPED = tuple(ARCHITECTURES)
 MOST_MODELS = 8
 LOG = logging.getLogger(__name__)
 
