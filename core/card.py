@@ -62,7 +62,10 @@ class Novelty(_Strict):
 
 
 class ModelCard(_Strict):
-    """Everything the dashboard says about a model comes from here."""
+    """Everything the dashboard says about a model comes from here.
+
+    `bfloat16` tells, by family of methods, the rank correlation of its maps in bfloat16 with those in float32.
+    """
 
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_.-]{0,63}$")
@@ -77,6 +80,7 @@ class ModelCard(_Strict):
     published_millions: float | None = None
     temperature: float = Field(gt=0, le=100)
     novelty: Novelty | None = None
+    bfloat16: dict[Literal["masks", "gradients"], float] = {}
     training: TrainingFacts | None = None
     test: Score | None = None
     unseen: tuple[Score, ...] = ()

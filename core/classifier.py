@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.card import ModelCard
 from core.errors import InputError
 from core.models.staged import StagedNetwork
+from core.models.twin import twin
 from core.novelty import FeatureSpace
 from core.prediction import Prediction
 from core.transform import to_tensor
@@ -31,6 +35,21 @@ class Classifier:
     network: StagedNetwork
     weights_sha256: str
     feature_space: FeatureSpace | None = None
+    _twins: dict[str, nn.Module] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @cached_property
+    def identity(self) -> tuple[str, str, str]:
+        """What decides a model's answers and how they are called: name, weights' SHA-256, card's SHA-256."""
+        card = hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
+        return self.name, self.weights_sha256, card
+
+    def twin(self, precision: str) -> nn.Module:
+        """The network's copy for many evaluations in `precision`, made on first use; its weights take no gradients."""
+        with self._lock:
+            if precision not in self._twins:
+                self._twins[precision] = twin(self.network, precision)
+            return self._twins[precision]
 
     def tensor(self, views: Sequence[NDArray[np.uint8]]) -> Tensor:
         """Framed RGB pictures of any size -> `(N, 3, S, S) float32` on the network's device."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import streamlit as st
 
 from core.classifier import Classifier
@@ -17,12 +15,6 @@ from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
 from dashboard.parameter_text import default_parameters
 from dashboard.subject import Subject
-
-
-def identity(classifier: Classifier) -> tuple[str, str, str]:
-    """Return what decides a model's answers and how they are called: its name, its weights' hash, its card's hash."""
-    card = hashlib.sha256(classifier.card.model_dump_json().encode()).hexdigest()
-    return classifier.name, classifier.weights_sha256, card
 
 
 def parameters_for(subject: Subject, parameters: CellParameters) -> CellParameters:
@@ -62,7 +54,7 @@ def predict(classifier: Classifier, subject: Subject, framing: str, parameters: 
     """Ask one model about one image, framed; numbers alone are kept, for all sessions."""
     cut = _cut(subject, framing, parameters)
     view_of = view(subject, framing, parameters)
-    return _predict(identity(classifier), subject.sha256, framing, _key(cut), classifier, view_of)
+    return _predict(classifier.identity, subject.sha256, framing, _key(cut), classifier, view_of)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
@@ -82,7 +74,7 @@ def explained(
     key = _key(_cut(subject, framing, parameters))
     remembered = _explained_for_all if subject.simulated else _explained_here
     view_of = view(subject, framing, parameters)
-    return remembered(identity(classifier), subject.sha256, framing, key, classifier, view_of)
+    return remembered(classifier.identity, subject.sha256, framing, key, classifier, view_of)
 
 
 @st.cache_resource(show_spinner=False, max_entries=80)

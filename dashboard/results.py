@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.preprocessing.parameters import CellParameters
-from dashboard import cache, uploads
+from dashboard import uploads
 from dashboard.answers import Answer, ask, counted
 from dashboard.slots import Slot, slot
 from dashboard.subject import Subject
@@ -67,7 +67,7 @@ def _rows(keys: list[str], names: tuple[str, ...], framing: str, parameters: Cel
 
 
 def _identity(place: Slot) -> tuple[str, ...]:
-    return cache.identity(place.classifier) if place.classifier else (place.fault,)
+    return place.classifier.identity if place.classifier else (place.fault,)
 
 
 @st.cache_data(show_spinner=False, max_entries=4 * uploads.MOST_FILES, scope="session")

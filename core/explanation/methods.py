@@ -1,45 +1,12 @@
-"""The explanation methods. A new one is one entry here and the function that computes it."""
+"""The registry of explanation methods. A new one is one file in `estimators` and one line here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.errors import InputError
+from core.explanation.estimators.cam import EIGENCAM, GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM
+from core.explanation.method import Method
 
-
-@dataclass(frozen=True)
-class Method:
-    """A method: what to call it, the class of pytorch-grad-cam whose formula it uses, sign, source, one sentence."""
-
-    name: str
-    title: str
-    upstream: str
-    signed: bool
-    explains: str
-    paper: str
-    help: str
-
-
-_ALL = (
-    Method(
-        "gradcam",
-        "Grad-CAM",
-        "GradCAM",
-        False,
-        "logit",
-        "Selvaraju et al. 2017, eq. 1 and 2",
-        "Weighs each feature map by the mean gradient of the class's logit, adds them up and keeps the positive part.",
-    ),
-    Method(
-        "gradcam++",
-        "Grad-CAM++",
-        "GradCAMPlusPlus",
-        False,
-        "logit",
-        "Chattopadhay et al. 2018, eq. 19",
-        "As Grad-CAM, with positive gradients weighted place by place: shows several separate regions more evenly.",
-    ),
-)
+_ALL: tuple[Method, ...] = (GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM, EIGENCAM)
 METHODS: dict[str, Method] = {entry.name: entry for entry in _ALL}
 if len(METHODS) != len(_ALL):
     raise ValueError("two methods share a name")

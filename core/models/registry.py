@@ -13,7 +13,10 @@ from core.models.torchvision_networks import build_mobilenet_v3_small, build_res
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of network: how to build it, its input side in px, and its parameters as published, in millions."""
+    """A kind of network: how to build it, its input side in px, and its parameters as published, in millions.
+
+    `slow_in_bfloat16` names the work ("masks", "gradients") that float32 is faster for on processors that have both.
+    """
 
     name: str
     title: str
@@ -21,12 +24,21 @@ class Architecture:
     input_size: int
     published_millions: float | None
     source: str
+    slow_in_bfloat16: tuple[str, ...] = ()
 
 
 _ALL = (
     Architecture("resnet50", "ResNet-50", build_resnet50, 224, 25.56, "He et al. 2016"),
     Architecture("vgg19", "VGG-19", build_vgg19, 224, 143.67, "Simonyan & Zisserman 2015"),
-    Architecture("mobilenet_v3_small", "MobileNet-V3-Small", build_mobilenet_v3_small, 224, 2.54, "Howard et al. 2019"),
+    Architecture(
+        "mobilenet_v3_small",
+        "MobileNet-V3-Small",
+        build_mobilenet_v3_small,
+        224,
+        2.54,
+        "Howard et al. 2019",
+        slow_in_bfloat16=("gradients",),
+    ),
     Architecture("islam_cnn", "Custom CNN", build_islam_cnn, 120, None, "Islam et al. 2024"),
 )
 ARCHITECTURES: dict[str, Architecture] = {entry.name: entry for entry in _ALL}

@@ -1,0 +1,87 @@
+"""One picture before the models, and all that its explanations share: superpixels, baselines, masks, evaluations."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.transform import resize
+
+SIDE = 224  # px: superpixels, baselines and masks are made at this side, and scaled to what each model takes
+MOST_SHARED = 96  # results kept, the least recently used go first
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Scene:
+    """A framed RGB picture `(h, w, 3) uint8`; many threads may share one.
+
+    `given_mask` `(h, w) bool` is the reader's own mask of the cell, in the place of the estimated one.
+    """
+
+    rgb: NDArray[np.uint8]
+    given_mask: NDArray[np.bool_] | None = None
+    _kept: OrderedDict[Hashable, _Once] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.given_mask is not None and self.given_mask.shape != self.rgb.shape[:2]:
+            found, wanted = self.given_mask.shape, self.rgb.shape[:2]
+            raise InputError(
+                f"The mask has {found[1]}x{found[0]} pixels and the picture {wanted[1]}x{wanted[0]}: they must be the same."
+            )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the picture, its size and the given mask."""
+        parts = [repr(self.rgb.shape).encode(), self.rgb.tobytes()]
+        if self.given_mask is not None:
+            parts.append(self.given_mask.tobytes())
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
+    def picture(self, side: int = SIDE) -> NDArray[np.uint8]:
+        """The picture as a model of input `side` takes it, `(side, side, 3) uint8`."""
+        return self.shared(("picture", side), lambda: resize(self.rgb, side))
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` makes, made once for all who ask for `key`; a failure is not kept."""
+        with self._lock:
+            once = self._kept.setdefault(key, _Once())
+            self._kept.move_to_end(key)
+            while len(self._kept) > MOST_SHARED:
+                self._kept.popitem(last=False)
+        return cast(T, once.get(make))
+
+
+class _Once:
+    """A value made by the first who asks; the others wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made = False
+        self._value: Any = None
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        if not self._made:
+            with self._lock:
+                if not self._made:
+                    self._value = make()
+                    self._made = True
+        return self._value
+
+
+def scaled_labels(labels: NDArray[np.int32], side: int) -> NDArray[np.int32]:
+    """Bring a label picture `(s, s) int32` to `(side, side)` by nearest neighbour."""
+    if labels.shape == (side, side):
+        return labels
+    return np.asarray(cv2.resize(labels, (side, side), interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.int32)
