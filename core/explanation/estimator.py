@@ -51,7 +51,7 @@ class Maps:
     """Unscaled maps of all K classes on the grid they were computed on: `native` `(K, h, w) float32`.
 
     Sampling methods give `error`, the standard error of each value `(K, h, w)`. Methods whose values must add up to a
-    difference of outputs give `gap` `(K,)`: (sum of values - difference) / |difference|, signed, and 0 where both are 0.
+    difference of outputs give `gap` `(K,)`: (sum of values - difference) / |difference|, signed, 0 where both are 0.
     `regions` where the method weighs superpixels; `note` is a sentence for the reader where there is something to say.
     """
 

@@ -38,7 +38,8 @@ class Scene:
         if self.given_mask is not None and self.given_mask.shape != self.rgb.shape[:2]:
             found, wanted = self.given_mask.shape, self.rgb.shape[:2]
             raise InputError(
-                f"The mask has {found[1]}x{found[0]} pixels and the picture {wanted[1]}x{wanted[0]}: they must be the same."
+                f"The mask has {found[1]}x{found[0]} pixels and the picture {wanted[1]}x{wanted[0]}: "
+                "they must be the same."
             )
 
     @property

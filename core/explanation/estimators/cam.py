@@ -111,8 +111,8 @@ HIRESCAM = _entry(
     "HiResCAM",
     "HiResCAM",
     "Draelos & Carin 2020, eq. 5",
-    "Multiplies each feature map by its gradients place by place. Where the head is one mean and one linear layer it is "
-    "the same map as Grad-CAM.",
+    "Multiplies each feature map by its gradients place by place. Where the head is one mean and one linear layer it "
+    "is the same map as Grad-CAM.",
 )
 LAYERCAM = _entry(
     "layercam",
