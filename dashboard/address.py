@@ -9,13 +9,19 @@ from typing import Any
 
 from core.errors import InputError
 from core.explanation.methods import METHODS
-from core.explanation.render import PALETTES
+from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import FRAMINGS
+from dashboard.method_settings import NO_SETTINGS, settings_from_text, settings_to_text
 from dashboard.parameter_text import default_parameters, parameters_from_text, parameters_to_text
 
 TRAINED = "trained"
 ALL = ("all",)
 SCALES = ("map", "classes")
+PRECISIONS = ("auto", "float32")
+HIGHEST_SEED = 9999
+FORMER_NAMES = {"methods": "method"}  # as older links call it
+DEFAULT_METHODS = ("gradcam",)
+DEFAULT_BORDERS = ("lime",)  # methods whose superpixels are outlined, as their paper does, not coloured
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}")
 
 
@@ -58,12 +64,33 @@ def parse_name(text: str) -> str:
     return text
 
 
-def parse_names(text: str) -> tuple[str, ...]:
-    """Take names joined by commas; `none` is the empty choice."""
-    names = tuple(dict.fromkeys(text.split(","))) if text != "none" else ()
-    if any(not NAME.fullmatch(name) for name in names):
-        raise InputError(f"The address asks for the models “{shown(text)}”, which name nothing here.")
-    return names
+def names_of(what: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of names joined by commas; `none` is the empty choice, `all` stands for ALL."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(text.split(","))) if text != "none" else ()
+        if any(not NAME.fullmatch(name) for name in names):
+            raise InputError(f"The address asks for the {what} “{shown(text)}”, which name nothing here.")
+        return names
+
+    return parse
+
+
+def some_of(what: str, options: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of names joined by commas, each one of `options`; `none` is the empty choice."""
+    one = one_of(what, options)
+
+    def parse(text: str) -> tuple[str, ...]:
+        # A plus sign in a query is a space once decoded: links written by hand say `gradcam++` for `gradcam%2B%2B`.
+        names = text.replace(" ", "+").split(",") if text != "none" else []
+        return tuple(dict.fromkeys(one(name) for name in names))
+
+    return parse
+
+
+def joined(names: tuple[str, ...]) -> str:
+    """Write names as `names_of` and `some_of` read them."""
+    return ",".join(names) or "none"
 
 
 def shown(text: str) -> str:
@@ -74,14 +101,20 @@ def shown(text: str) -> str:
 
 CHOICES: tuple[Choice, ...] = (
     Choice("image", "cell-1", parse_name),
-    Choice("models", ALL, parse_names, lambda names: ",".join(names) or "none"),
+    Choice("models", ALL, names_of("models"), joined),
     Choice("view", TRAINED, one_of("framing", (TRAINED, *FRAMINGS))),
     Choice(
         "truth", False, lambda text: one_of("switch", ("on", "off"))(text) == "on", lambda on: "on" if on else "off"
     ),
     Choice("cell", default_parameters(), parameters_from_text, parameters_to_text),
-    Choice("method", next(iter(METHODS)), one_of("method", tuple(METHODS))),
+    Choice("methods", DEFAULT_METHODS, some_of("method", tuple(METHODS)), joined),
+    Choice("classes", ALL, names_of("classes"), joined),
+    Choice("set", NO_SETTINGS, settings_from_text, settings_to_text),
+    Choice("seed", 0, whole_number("the seed", 0, HIGHEST_SEED)),
+    Choice("precision", PRECISIONS[0], one_of("precision", PRECISIONS)),
+    Choice("borders", DEFAULT_BORDERS, some_of("method", tuple(METHODS)), joined),
     Choice("palette", PALETTES[0], one_of("palette", tuple(PALETTES))),
+    Choice("diverging", DIVERGING[0], one_of("palette", DIVERGING)),
     Choice("opacity", 55, whole_number("opacity", 0, 100)),
     Choice("scale", "map", one_of("scale", SCALES)),
 )
@@ -93,9 +126,10 @@ def read(query: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     values, problems = {}, {}
     for choice in CHOICES:
         values[choice.name] = choice.default
-        if choice.name in query:
+        text = query.get(choice.name, query.get(FORMER_NAMES.get(choice.name, "")))
+        if text is not None:
             try:
-                values[choice.name] = choice.parse(query[choice.name])
+                values[choice.name] = choice.parse(text)
             except InputError as error:
                 problems[choice.name] = f"{error} The default stands in its place."
     return values, problems

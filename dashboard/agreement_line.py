@@ -19,9 +19,7 @@ NO_CELL = (
 def show_agreement(answers: list[Answer]) -> None:
     """Say whether the models agree; only answers to cells found and framed as in training take part."""
     predictions = counted(answers)
-    unfamiliar = unfamiliar_sentence(predictions)
-    if unfamiliar:
-        st.warning(unfamiliar, icon=":material/help:")
+    show_unfamiliar(answers)
     if predictions:
         titles = {answer.prediction.model: answer.slot.title for answer in answers if answer.prediction}
         sentence = agreement(predictions, titles).sentence
@@ -34,3 +32,10 @@ def show_agreement(answers: list[Answer]) -> None:
     else:
         return
     st.html(f'<p class="ll-sentence">{escape(unbroken(sentence))}</p>')
+
+
+def show_unfamiliar(answers: list[Answer]) -> None:
+    """Warn where the models have seen nothing like the image; only answers framed as in training can tell."""
+    unfamiliar = unfamiliar_sentence(counted(answers))
+    if unfamiliar:
+        st.warning(unfamiliar, icon=":material/help:")

@@ -8,6 +8,7 @@ import streamlit as st
 from core.prediction import Prediction
 from core.preprocessing.parameters import CellParameters
 from dashboard.address import TRAINED
+from dashboard.agreement_line import show_unfamiliar
 from dashboard.answers import Answer, ask
 from dashboard.slots import slot, title
 from dashboard.subject import Subject
@@ -20,12 +21,14 @@ def show_before_and_after(names: tuple[str, ...], subject: Subject, parameters: 
     if not names:
         st.info("No model is switched on. Switch one on in the sidebar.", icon=":material/toggle_off:")
         return
-    rows = []
+    rows, trained = [], []
     with st.spinner("Asking the models"):
         for name in names:
             place = slot(name)
             before, after = (ask(place, subject, framing, parameters) for framing in (TRAINED, "masked"))
             rows.append(_row(title(name), before, after))
+            trained.append(before)
+    show_unfamiliar(trained)
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Each model's answer before and after")
     st.caption(
         "Before: framed as in the model's training. After: the last stage above, which no shipped model was trained "

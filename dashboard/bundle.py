@@ -1,42 +1,40 @@
-"""Everything on the Explain page in one zip: pictures, raw values, and how they were made."""
+"""Everything on the Explain page in one zip: pictures, raw values, scores, and how they were made."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 
-from core.explanation.export import manifest, manifest_json, picture_png, values_npz
+import numpy as np
+from numpy.typing import NDArray
+
+from core.explanation.evidence import Documented, Findings, evidence, zipped
+from core.explanation.scene import Scene
+from core.explanation.worth.agreement import Agreement
+from core.preprocessing.given_mask import framed_mask
 from core.preprocessing.parameters import CellParameters
 from dashboard.explained import Row
-from dashboard.maps import Look, picture_of
+from dashboard.look import Look, picture_of
 from dashboard.subject import Subject
 
 
-def zip_of(rows: Sequence[Row], subject: Subject, parameters: CellParameters, look: Look) -> bytes:
+def zip_of(
+    rows: Sequence[Row],
+    subject: Subject,
+    parameters: CellParameters,
+    look: Look,
+    worths: Sequence[Documented] = (),
+    randomisations: Sequence[Documented] = (),
+    mask: NDArray[np.bool_] | None = None,
+    agreements: Sequence[Agreement] = (),
+) -> bytes:
     """Return a zip with every model's and method's values and pictures as they look now, and `manifest.json`.
 
-    The image itself is in it as pixels alone, without the metadata of the file that it came from.
+    `worths` and `randomisations` go to the rows of the models they name; `mask` `(H, W) bool` is the reader's own mask
+    of the cell on the subject's image; `agreements` say how alike maps are. The image itself is in the zip as pixels
+    alone, without the metadata of the file that it came from.
     """
-    files = {"image.png": picture_png(subject.rgb)}
-    for row in rows:
-        for name, explanation in row.explanations.items():
-            stem = f"{row.answer.slot.name}/{name}"
-            files[f"{stem}.npz"] = values_npz(explanation)
-            for label in explanation.classes:
-                files[f"{stem}-{label}.png"] = picture_png(picture_of(explanation, label, look))
-    files["manifest.json"] = manifest_json(_manifest(rows, subject, parameters, look, files))
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in files.items():
-            archive.writestr(path, data)
-    return buffer.getvalue()
-
-
-def _manifest(
-    rows: Sequence[Row], subject: Subject, parameters: CellParameters, look: Look, files: dict[str, bytes]
-) -> dict[str, object]:
     height, width = subject.rgb.shape[:2]
     image = {
         "key": subject.key,
@@ -45,9 +43,32 @@ def _manifest(
         "height": height,
         "simulated": subject.simulated,
     }
-    runs = [
-        (row.answer.slot.classifier, row.answer.view, row.explanations)
-        for row in rows
-        if row.answer.slot.classifier is not None and row.answer.view is not None and row.explanations
-    ]
-    return manifest(image, runs, files, {"cell": parameters.model_dump(mode="json"), "look": asdict(look)})
+    found = [_findings(row, subject, worths, randomisations, mask) for row in rows]
+    asked = {"cell": parameters.model_dump(mode="json"), "look": asdict(look)}
+    findings = [each for each in found if each is not None]
+    paint = partial(picture_of, look=replace(look, borders=()))  # borders have files of their own
+    return zipped(evidence(image, subject.rgb, findings, asked, paint, _faults(rows), agreements))
+
+
+def _findings(
+    row: Row,
+    subject: Subject,
+    worths: Sequence[Documented],
+    randomisations: Sequence[Documented],
+    mask: NDArray[np.bool_] | None,
+) -> Findings | None:
+    """What a row holds; None where its model has no answer or no map yet."""
+    classifier, view = row.answer.slot.classifier, row.answer.view
+    if classifier is None or view is None or not row.explanations:
+        return None
+    framed = None if mask is None else framed_mask(mask, subject.rgb, view)
+
+    def own(results: Sequence[Documented]) -> list[Documented]:
+        return [result for result in results if result.model == classifier.name]
+
+    scene = Scene(view.rgb, framed)
+    return Findings(classifier, view, scene, row.explanations, row.answer.prediction, own(worths), own(randomisations))
+
+
+def _faults(rows: Sequence[Row]) -> list[Mapping[str, str]]:
+    return [{"model": row.answer.slot.name, "message": row.fault} for row in rows if row.fault]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from core.classifier import Classifier
-from core.explanation.engine import explain
-from core.explanation.explanation import Explanation
-from core.explanation.methods import METHODS
 from core.prediction import Prediction
 from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.framing import View, frame_image
@@ -64,36 +61,9 @@ def _predict(
     return _classifier.predict([_view.rgb])[0]
 
 
-def explained(
-    classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters
-) -> dict[str, Explanation]:
-    """Explain one model's logits for one image: every class, every method of one pass.
-
-    Simulated cells' maps are shared by all sessions; an upload's stay in the session that brought it.
-    """
-    key = _key(_cut(subject, framing, parameters))
-    remembered = _explained_for_all if subject.simulated else _explained_here
-    view_of = view(subject, framing, parameters)
-    return remembered(classifier.identity, subject.sha256, framing, key, classifier, view_of)
-
-
-@st.cache_resource(show_spinner=False, max_entries=80)
-def _explained_for_all(
-    model: tuple[str, str, str], sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
-) -> dict[str, Explanation]:
-    return explain(_classifier, _view.rgb, tuple(METHODS))
-
-
-@st.cache_resource(show_spinner=False, max_entries=16, scope="session")
-def _explained_here(
-    model: tuple[str, str, str], sha256: str, framing: str, key: str, _classifier: Classifier, _view: View
-) -> dict[str, Explanation]:
-    return explain(_classifier, _view.rgb, tuple(METHODS))
-
-
 def forget_pictures() -> None:
-    """Drop what this session keeps of pictures: crops, views and maps."""
-    for remembered in (_crop, _view, _explained_here):
+    """Drop what this session keeps of pictures: crops and views."""
+    for remembered in (_crop, _view):
         remembered.clear()
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.decoding import MAX_BYTES, SUFFIXES
 from dashboard import cache, state, uploads
+from dashboard.forgetting import forget_explanations
 
 LIMIT_MB = MAX_BYTES // 2**20
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -104,6 +105,8 @@ def _forget_if_emptied(source: str, key: str) -> None:
     """Follow the removal of a list's last file, which a list that was hidden does not bring about."""
     if not st.session_state[key]:
         uploads.empty(source)
+        cache.forget_pictures()
+        forget_explanations()
         _leave_forgotten_image()
 
 
@@ -111,6 +114,7 @@ def _forget() -> None:
     uploads.forget_all()
     uploads.decoded.clear()
     cache.forget_pictures()
+    forget_explanations()
     state.reset("image")
 
 

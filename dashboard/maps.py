@@ -1,105 +1,118 @@
-"""Maps of models (rows) by classes (columns), each over the picture that the model saw."""
+"""Maps of models (rows) by classes (columns), each over the picture that the model saw: one grid a method."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from core.explanation.explanation import Explanation, has_evidence
+from core.explanation.explanation import Explanation
 from core.explanation.export import picture_png, values_npz
+from core.explanation.method import Method
 from core.explanation.methods import METHODS
-from core.explanation.render import overlay, palette
+from core.explanation.render import palette
 from core.preprocessing.framing import FRAMINGS
 from dashboard.answers import caution
 from dashboard.explained import Row
+from dashboard.look import Look, picture_of, shown_picture
+from dashboard.map_words import evidence, legend_ends, legend_text
 from dashboard.palette import class_colour
 from dashboard.pictures import strip_address
-from dashboard.words import percent, raw
+from dashboard.progress import show_progress
+from dashboard.words import percent
 
 
-@dataclass(frozen=True)
-class Look:
-    """How maps are shown: `opacity` from 0 to 1; `shared` scales a model's classes together."""
-
-    method: str
-    palette: str
-    opacity: float
-    shared: bool
-
-
-def show_maps(rows: Sequence[Row], look: Look) -> None:
-    """Show the grid: a row a model, its picture first, then its map for each class."""
-    classes = _columns(rows)
-    grid = st.grid(1 + len(classes), min_column_width=116, wrap=False, gap=10, key="maps")
-    grid.html('<p class="ll-title">Seen by the model</p>')
-    for name in classes:
-        mark = f'<span class="ll-mark" style="background:{class_colour(name)}"></span>'
-        grid.html(f'<p class="ll-title">{mark} {escape(name)}</p>')
-    for row in rows:
-        _show_row(grid, row, classes, look)
+def show_maps(rows: Sequence[Row], method: str, classes: Sequence[str], look: Look) -> None:
+    """Show a method's grid: a row a model, its picture first, then its map for each class."""
+    kind = METHODS[method]
+    bordered = _bordered(rows, method, look)
+    with st.container(key=f"method-{_safe(method)}", gap="xxsmall"):
+        st.html(f'<h3 class="ll-method">{escape(kind.title)}</h3>')
+        _show_legend(kind, look, bordered, rows)
+        grid = st.grid(1 + len(classes), min_column_width=116, wrap=False, gap=10, key=f"maps-{_safe(method)}")
+        grid.html('<p class="ll-title">Seen by the model</p>')
+        for name in classes:
+            mark = f'<span class="ll-mark" style="background:{class_colour(name)}"></span>'
+            grid.html(f'<p class="ll-title">{mark} {escape(name)}</p>')
+        for row in rows:
+            _show_row(grid, row, kind, classes, look)
 
 
-def show_legend(look: Look) -> None:
-    """Show the palette from 0 to the scale's end, and what the maps explain."""
-    kind = METHODS[look.method]
-    end = "the largest value of a model's classes" if look.shared else "each map's own maximum"
-    about = f"“max”: a map's raw maximum, without unit. {kind.title} shows what speaks for a class's {kind.explains}."
-    st.html(
-        f'<p class="ll-legend"><span>0</span><img src="{strip_address(palette(look.palette))}" '
-        f'alt="Palette {escape(look.palette)}, low to high"><span>{end}</span>'
-        f'<span class="ll-quiet">{escape(about)}</span></p>'
-    )
+def _safe(method: str) -> str:
+    return method.replace("+", "p")
 
 
-def picture_of(explanation: Explanation, name: str, look: Look) -> NDArray[np.uint8]:
-    """Return one class's map over the model's picture, `(S, S, 3) uint8`."""
-    scale = float(explanation.values.max()) if look.shared else None
-    return overlay(explanation.view, explanation.map_of(name), look.opacity, look.palette, scale)
+def _bordered(rows: Sequence[Row], method: str, look: Look) -> bool:
+    """Whether the method's maps are outlined superpixels: where it weighs superpixels and that is how to show them."""
+    found = [row.explanations[method] for row in rows if method in row.explanations]
+    return look.style(method) == "borders" and any(explanation.regions is not None for explanation in found)
 
 
-def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
-    predictions = [row.answer.prediction for row in rows if row.answer.prediction is not None]
-    return tuple(dict.fromkeys(name for prediction in predictions for name in prediction.classes))
+def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[Row]) -> None:
+    about = legend_text(kind, bordered)
+    if bordered:
+        strip = '<span class="ll-border-mark"></span>'
+    else:
+        low, high = legend_ends(kind, look.shared)
+        colours = look.diverging if kind.signed else look.palette
+        strip = (
+            f'<span>{escape(low)}</span><img src="{strip_address(palette(colours))}" '
+            f'alt="Palette {escape(colours)}, low to high"><span>{escape(high)}</span>'
+        )
+    notes = dict.fromkeys(row.explanations[kind.name].note for row in rows if kind.name in row.explanations)
+    told = " ".join([about, *(note for note in notes if note)])
+    st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{escape(told)}</span></p>')
 
 
-def _show_row(grid: Any, row: Row, classes: Sequence[str], look: Look) -> None:
-    title = row.answer.slot.title
-    explanation = row.explanations.get(look.method)
-    if explanation is None:
+def _show_row(grid: Any, row: Row, kind: Method, classes: Sequence[str], look: Look) -> None:
+    fault = row.fault_of(kind.name)
+    explanation = row.explanations.get(kind.name)
+    if fault:
         with grid.cell(column_span="all"):
-            st.warning(f"{title}: {row.fault}", icon=":material/block:")
-        return
+            st.warning(f"{row.title}: {fault}", icon=":material/block:")
+        if explanation is None:
+            return
     with grid.cell():
-        _show_original(row, explanation)
+        _show_original(row, kind, explanation)
     for name in classes:
         with grid.cell():
-            if name in explanation.classes:
-                _show_map(row, explanation, name, look)
-            else:
-                st.caption(f"{title} does not know this class.")
+            _show_cell(row, kind, explanation, name, look)
     view = row.answer.view
     messages = [text for text in (*(view.warnings if view else ()), caution(row.answer)) if text]
     if messages:
         with grid.cell(column_span="all"):
-            st.caption(f":orange[:material/warning:] {title}: {' '.join(messages)}")
+            st.caption(f":orange[:material/warning:] {row.title}: {' '.join(messages)}")
 
 
-def _show_original(row: Row, explanation: Explanation) -> None:
-    title, answer = row.answer.slot.title, row.answer
-    st.image(explanation.view, width="stretch", alt=f"What {title} saw: the {FRAMINGS[answer.framing]}")
-    st.html(f'<p class="ll-caption"><strong>{escape(title)}</strong></p>')
+def _show_cell(row: Row, kind: Method, explanation: Explanation | None, name: str, look: Look) -> None:
+    classifier = row.answer.slot.classifier
+    if classifier is not None and name not in classifier.card.classes:
+        st.caption(f"{row.title} does not know this class.")
+    elif explanation is None:
+        st.html('<div class="ll-waiting"><span>first estimate to come</span></div>')
+    else:
+        _show_map(row, kind, explanation, name, look)
+
+
+def _show_original(row: Row, kind: Method, explanation: Explanation | None) -> None:
+    view = row.answer.view
+    if view is not None:
+        seen = explanation.view if explanation is not None else view.rgb
+        st.image(seen, width="stretch", alt=f"What {row.title} saw: the {FRAMINGS[row.answer.framing]}")
+    st.html(f'<p class="ll-caption"><strong>{escape(row.title)}</strong></p>')
+    ticket = row.tickets.get(kind.name)
+    if ticket is not None:
+        show_progress(ticket, explanation, row.title)
+    if explanation is None:
+        return
     st.download_button(
         "Values (npz)",
         lambda: values_npz(explanation),
-        f"{answer.slot.name}-{explanation.method}.npz",
+        f"{row.name}-{kind.name}.npz",
         "application/octet-stream",
-        key=f"values-{answer.slot.name}-{explanation.method}",
+        key=f"values-{row.name}-{kind.name}",
         type="tertiary",
         icon=":material/download:",
         help="The raw maps of all classes, unscaled, as numpy arrays `values` and `native`, in the order of `classes`.",
@@ -107,26 +120,27 @@ def _show_original(row: Row, explanation: Explanation) -> None:
     )
 
 
-def _show_map(row: Row, explanation: Explanation, name: str, look: Look) -> None:
-    picture = picture_of(explanation, name, look)
-    title, method = row.answer.slot.title, METHODS[look.method].title
-    some = has_evidence(explanation.map_of(name))
-    found = f"max {raw(explanation.maxima[name])}" if some else "no positive evidence"
-    st.image(picture, width="stretch", alt=f"{method} of {title} for {name}: {found}")
+def _show_map(row: Row, kind: Method, explanation: Explanation, name: str, look: Look) -> None:
+    found = evidence(explanation, name)
+    stamp = row.tickets[kind.name].stamp(explanation) if kind.name in row.tickets else ""
+    picture = shown_picture(stamp, explanation, name, look)
+    style = "superpixels that speak for it, outlined" if look.style(kind.name) == "borders" else "map"
+    st.image(picture, width="stretch", alt=f"{kind.title} of {row.title} for {name}, {style}: {', '.join(found)}")
     prediction = row.answer.prediction
     if prediction is None:
         return
     share = percent(float(prediction.probabilities[prediction.classes.index(name)]))
     named = f"<strong>{share}, named</strong>" if name == prediction.predicted else share
+    about = "<br>".join(found)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="top", horizontal_alignment="distribute"):
-        st.html(f'<p class="ll-caption">{named}<br>{found}</p>', width="content")
+        st.html(f'<p class="ll-caption">{named}<br>{about}</p>', width="content")
         st.download_button(
             ":material/download:",
-            lambda: picture_png(picture),
-            f"{row.answer.slot.name}-{explanation.method}-{name}.png",
+            lambda: picture_png(picture_of(explanation, name, look)),
+            f"{row.name}-{kind.name}-{name}.png",
             "image/png",
-            key=f"png-{row.answer.slot.name}-{explanation.method}-{name}",
+            key=f"png-{row.name}-{kind.name}-{name}",
             type="tertiary",
-            help=f"Download as PNG: {method} of {title} for {name}.",
+            help=f"Download as PNG: {kind.title} of {row.title} for {name}.",
             on_click="ignore",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def unknown_names() -> tuple[str, ...]:
     """Return the names that the address asks for and the folder does not hold."""
     chosen = state.get("models")
     return () if chosen == address.ALL else tuple(name for name in chosen if name not in names())
+
+
+def known_classes(slots: Sequence[Slot]) -> tuple[str, ...]:
+    """Return the classes that the models know, in the order in which they are met."""
+    cards = [slot.classifier.card for slot in slots if slot.classifier is not None]
+    return tuple(dict.fromkeys(name for card in cards for name in card.classes))
 
 
 def choose_models() -> None:

@@ -57,3 +57,10 @@ def size(megabytes: float) -> str:
 def raw(value: float) -> str:
     """Write a raw value with two significant digits, in powers of ten where it is small or large."""
     return f"{value:.2g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+
+
+def took(seconds: float) -> str:
+    """Write how long work has taken so far, in s or in minutes and seconds."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

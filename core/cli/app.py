@@ -6,6 +6,7 @@ import typer
 
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
+from core.cli.method_options import settings_help
 from core.cli.models import models
 from core.cli.predict import predict
 from core.cli.preprocess import preprocess
@@ -20,4 +21,4 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (models, predict, preprocess, explain, train, evaluate, samples):
-    app.command()(command)
+    app.command(epilog=settings_help() if command is explain else None)(command)

@@ -10,7 +10,7 @@ import typer
 
 from core.classes import CLASSES
 from core.classifier import Classifier
-from core.cli.explain import write_files
+from core.cli.files import write_files
 from core.cli.models import AsJson, Checkpoints
 from core.cli.output import emit, reports_bad_input, say
 from core.cli.predict import Framing, Models, load_all

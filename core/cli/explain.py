@@ -1,70 +1,151 @@
-"""`explain`: maps of an image, as raw values, pictures and a manifest."""
+"""`explain`: maps of an image, as raw values, pictures, scores and a manifest."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
+from core.cli.explain_work import Asked, Faults, agreements, plans, work
+from core.cli.files import is_zip, writable, write_bundle
+from core.cli.meter import stoppable
+from core.cli.method_options import ALL, chosen_methods, parse_settings
 from core.cli.models import AsJson, Checkpoints
-from core.cli.output import emit, progress, reports_bad_input
+from core.cli.output import emit, reports_bad_input, say
 from core.cli.predict import Framing, Models, load_all
-from core.decoding import read_image
+from core.decoding import DecodedImage, read_image
 from core.errors import InputError
-from core.explanation.engine import explain as explain_view
-from core.explanation.export import explanation_files, manifest, manifest_json
-from core.explanation.methods import METHODS, method
-from core.explanation.render import PALETTES
-from core.preprocessing.framing import frame_image
+from core.explanation.evidence import MANIFEST, evidence
+from core.explanation.explanation import Explanation
+from core.explanation.methods import METHODS
+from core.explanation.precision import PRECISIONS
+from core.explanation.render import DIVERGING, PALETTES, picture
+from core.preprocessing.given_mask import mask_of
 
-Methods = Annotated[list[str], typer.Option("--method", help=f"{', '.join(METHODS)}; repeat for several.")]
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+
+Methods = Annotated[
+    list[str] | None,
+    typer.Option("--method", help=f"{', '.join(METHODS)}, or all; repeat for several. Default: gradcam."),
+]
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Class to explain; repeat. Default: all.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A method's setting, listed below; repeat for several."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Of all that is drawn at random.")]
+Precision = Annotated[str, typer.Option("--precision", help=f"Number format: {', '.join(PRECISIONS)}.")]
+MaskFile = Annotated[
+    Path | None,
+    typer.Option("--mask", help="Picture of the image's size, white on the cell. Default: the cell is estimated."),
+]
+Scores = Annotated[
+    bool,
+    typer.Option("--scores", help="Score each map beside controls: for the classes named, or each model's answer."),
+]
+Randomisation = Annotated[
+    bool,
+    typer.Option("--randomisation", help="Check that maps change as weights are made random; classes as in --scores."),
+]
+Opacity = Annotated[float, typer.Option("--opacity", min=0, max=1, help="Of the map over the picture.")]
+Palette = Annotated[str, typer.Option("--palette", help=f"Of unsigned maps: {', '.join(PALETTES)}.")]
+Diverging = Annotated[str, typer.Option("--diverging", help=f"Of signed maps: {', '.join(DIVERGING)}.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to, or one file that ends in .zip.")]
 
 
 @reports_bad_input
 def explain(
     image: Annotated[Path, typer.Argument(help="Image file.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
-    methods: Methods,
+    out: Out,
+    methods: Methods = None,
     model: Models = None,
     classes: Classes = None,
+    settings: Settings = None,
+    seed: Seed = 0,
+    precision: Precision = "auto",
+    scores: Scores = False,
+    randomisation: Randomisation = False,
+    mask: MaskFile = None,
     framing: Framing = None,
-    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the map over the picture.")] = 0.5,
-    palette: Annotated[str, typer.Option(help=", ".join(PALETTES))] = "viridis",
+    opacity: Opacity = 0.5,
+    palette: Palette = "viridis",
+    diverging: Diverging = DIVERGING[0],
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where each model finds its evidence: OUT/<model>/<method>.npz, a picture a class, manifest.json last."""
-    for name in methods:
-        method(name)
-    if palette not in PALETTES:
-        raise InputError(f"No palette {palette!r}. Known: {', '.join(PALETTES)}.")
-    decoded = read_image(image)
-    files: dict[str, bytes] = {}
-    runs = []
-    for classifier in progress(load_all(model, checkpoints), "model"):
-        view = frame_image(decoded.rgb, framing or classifier.card.framing)
-        explanations = explain_view(classifier, view.rgb, methods, classes)
-        runs.append((classifier, view, explanations))
-        for item in explanations.values():
-            files |= explanation_files(item, opacity, palette)
-    source = {"name": image.name, "sha256": decoded.sha256, "format": decoded.format, "bit_depth": decoded.bit_depth}
-    parameters = {"methods": methods, "classes": classes, "opacity": opacity, "palette": palette}
-    document = manifest(source, runs, files, parameters)
-    write_files(out, files | {"manifest.json": manifest_json(document)})
-    lines = [f"{out / name}" for name in files]
-    emit(document, lines, as_json)
+    """Show where each model finds its evidence, and what each map is worth.
+
+    OUT gets <model>/<method>.npz with the raw values, <model>/<method>-<class>.png, scores.json where scores were asked
+    for, and manifest.json last. Ctrl-C keeps what was found until then.
+    """
+    drawing = Drawing(opacity, palette, diverging)
+    chosen = chosen_methods(methods or ["gradcam"])
+    decoded = _read(image)
+    given = None if mask is None else mask_of(_read(mask).rgb, decoded.rgb.shape)
+    classifiers = load_all(model, checkpoints)
+    asked = Asked(
+        methods=chosen,
+        settings=parse_settings(settings or [], chosen, [classifier.name for classifier in classifiers]),
+        named=tuple(dict.fromkeys(classes or ())),
+        framing=framing,
+        seed=seed,
+        precision=precision,
+        scores=scores,
+        randomisation=randomisation,
+        lenient=ALL in (methods or []),
+    )
+    planned = plans(classifiers, decoded.rgb, given, asked)
+    with writable(out), stoppable() as stop:
+        faults = Faults()
+        findings = work(planned, asked, stop, faults)
+        if not findings:
+            raise InputError("Nothing was found out, so nothing was written.")
+        parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
+        alike = agreements(findings, asked) if scores else []
+        files = evidence(_source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike)
+        write_bundle(out, files)
+    emit(json.loads(files[MANIFEST]), [str(out)] if is_zip(out) else [str(out / name) for name in files], as_json)
+    if stop.asked or faults.entries:
+        raise typer.Exit(INTERRUPTED if stop.asked else 2)
 
 
-def write_files(folder: Path, files: dict[str, bytes]) -> None:
-    """Write each file below `folder`, in order; InputError when the disk will not have it."""
-    try:
-        for name, data in files.items():
-            path = folder / name
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise InputError(f"{name} would lie outside {folder}: its model's card names no file.")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-    except OSError as error:
-        raise InputError(f"Cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
+@dataclass(frozen=True)
+class Drawing:
+    """How the pictures are drawn; InputError where there is no such palette."""
+
+    opacity: float
+    palette: str
+    diverging: str
+
+    def __post_init__(self) -> None:
+        for option, name, known in (("palette", self.palette, PALETTES), ("diverging", self.diverging, DIVERGING)):
+            if name not in known:
+                raise InputError(f"No --{option} {name!r}. Known: {', '.join(known)}.")
+
+    def paint(self, explanation: Explanation, label: str) -> NDArray[np.uint8]:
+        """One class's map at its own scale."""
+        return picture(explanation, label, self.opacity, self.diverging if explanation.signed else self.palette)
+
+
+def _read(path: Path) -> DecodedImage:
+    decoded = read_image(path)
+    for note in decoded.notes:
+        say(f"{path}: {note}")
+    return decoded
+
+
+def _source(decoded: DecodedImage) -> dict[str, Any]:
+    height, width = decoded.rgb.shape[:2]
+    return {
+        "name": decoded.name,
+        "sha256": decoded.sha256,
+        "width": width,
+        "height": height,
+        "format": decoded.format,
+        "bit_depth": decoded.bit_depth,
+    }

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from core.explanation.cell_mask import cell_masks
+from core.explanation.controls import Control
 from core.explanation.scene import SIDE, Scene
 from core.transform import resize
 
 Picture = NDArray[np.uint8]
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the side
+EMPTY = 90  # percentile of the pixels' darkest channel above which the smear's empty field is taken to lie
+MARGIN = 5  # px around the cell that are painted over with it: its halo
+REACH = 3  # px, of Telea's method
 
 
 def baseline(scene: Scene, name: str, side: int) -> Picture:
@@ -32,4 +37,38 @@ def _mean(scene: Scene) -> Picture:
     return np.full_like(scene.picture(), np.rint(scene.picture().mean(axis=(0, 1))))
 
 
-BASELINES: dict[str, Callable[[Scene], Picture]] = {"blur": _blur, "mean": _mean}
+def _inpaint(scene: Scene) -> Picture:
+    """The cell painted over from its surroundings (Telea 2004); the blurred picture where no cell was found."""
+    masks = cell_masks(scene)
+    if not masks.found or masks.cell.all():
+        return _blur(scene)
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
+    cell = cv2.dilate(masks.cell.astype(np.uint8), around)
+    if cell.all():
+        cell = masks.cell.astype(np.uint8)
+    return np.asarray(cv2.inpaint(scene.picture(), cell, REACH, cv2.INPAINT_TELEA), dtype=np.uint8)
+
+
+def _smear(scene: Scene) -> Picture:
+    """The empty field's colour: the median of the pixels that are bright in every channel."""
+    pixels = scene.picture().reshape(-1, 3)
+    darkest = pixels.min(axis=1)
+    field = pixels[darkest >= np.percentile(darkest, EMPTY)]
+    return np.full_like(scene.picture(), np.rint(np.median(field, axis=0)))
+
+
+BASELINES: dict[str, Callable[[Scene], Picture]] = {
+    "blur": _blur,
+    "mean": _mean,
+    "inpaint": _inpaint,
+    "smear": _smear,
+}
+BASELINE = Control(
+    "baseline",
+    "Hidden parts show",
+    "choice",
+    "blur",
+    "What stands where the picture is hidden: the picture blurred, its mean colour, the cell painted over from its "
+    "surroundings, or the colour of the smear's empty field.",
+    choices=tuple(BASELINES),
+)

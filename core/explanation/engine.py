@@ -58,15 +58,27 @@ def start(
     precision: str = "auto",
 ) -> Estimator:
     """Start the method `name` on a scene; InputError where a setting is wrong or the method does not fit."""
+    request = checked_request(name, classifier, scene, settings, seed, precision)
+    budget = budget_of(method(name).controls)
+    return method(name).start(request, int(request.settings[budget.name]) if budget else 1)
+
+
+def checked_request(
+    name: str,
+    classifier: Classifier,
+    scene: Scene,
+    settings: Settings | None = None,
+    seed: int = 0,
+    precision: str = "auto",
+) -> Request:
+    """The request that `start` serves; InputError where a setting is wrong or the method does not fit."""
     kind = method(name)
     values = checked_settings(kind, classifier, settings)
-    budget = budget_of(kind.controls)
-    precision = chosen_precision(classifier, kind.family, precision)
-    request = Request(classifier, scene, values, seed, precision)
+    request = Request(classifier, scene, values, seed, chosen_precision(classifier, kind.family, precision))
     misfit = kind.misfit(request)
     if misfit:
         raise InputError(f"{kind.title} cannot explain this with {classifier.card.title}: {misfit}")
-    return kind.start(request, int(values[budget.name]) if budget else 1)
+    return request
 
 
 def checked_settings(kind: Method, classifier: Classifier, settings: Settings | None) -> dict[str, Value]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,11 +16,12 @@ from torch import Tensor
 from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.baselines import baseline
+from core.explanation.composer import Composer
 from core.explanation.scene import Scene
 from core.models.twin import DTYPES
-from core.transform import standardise
 
 BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
+GPU_BATCH = 64
 MOST_REMEMBERED = 20_000  # outputs
 
 
@@ -33,56 +36,61 @@ class Evaluator:
         self.classes = len(classifier.card.classes)
         self.name = classifier.name
         self._network = classifier.twin(precision)
-        self._dtype = DTYPES[precision]
         self._device = classifier.device
-        self._original = self._pixels(scene.picture(side))
-        self._baseline = self._pixels(baseline(scene, baseline_name, side))
+        self._batch = GPU_BATCH if self._device.type == "cuda" else BATCH
+        self._composer = Composer(scene.picture(side), baseline(scene, baseline_name, side), DTYPES[precision])
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of_regions(self, keep: NDArray[np.bool_], labels: NDArray[np.int32]) -> NDArray[np.float32]:
         """Logits `(N, K)` of pictures that keep the superpixels `keep` `(N, s) bool` of `labels` `(S, S)`."""
-        stamp = hashlib.blake2b(labels.tobytes(), digest_size=16).digest()
+        small = labels.astype(np.uint8) if keep.shape[1] <= 256 else labels
+        stamp = hashlib.blake2b(small.tobytes(), digest_size=16).digest()
         keys = [stamp + row.tobytes() for row in np.packbits(keep, axis=1)]
-        places = torch.from_numpy(labels.astype(np.int64))
-        return self._answers(keys, lambda rows: torch.from_numpy(keep[rows])[:, places])
+        return self._answers(keys, lambda rows: self._composer.hard(_pixel_masks(keep[rows], small)))
 
-    def of_masks(self, keep: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of_masks(self, keep: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float32]:
         """Logits `(N, K)` of pictures that keep the share `keep` `(N, S, S)`, in [0, 1] or bool, of each pixel."""
-        keys = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.ascontiguousarray(keep)]
-        return self._answers(keys, lambda rows: torch.from_numpy(keep[rows]))
+        kept = np.ascontiguousarray(keep)
+        compose = self._composer.hard if kept.dtype == np.bool_ else self._composer.soft
+        keys = [hashlib.blake2b(row.data, digest_size=16).digest() for row in kept]
+        return self._answers(keys, lambda rows: compose(kept[rows]))
 
-    def _answers(self, keys: list[bytes], masks) -> NDArray[np.float32]:  # type: ignore[no-untyped-def]
+    def _answers(self, keys: Sequence[bytes], pictures: Callable[[list[int]], Tensor]) -> NDArray[np.float32]:
+        """Logits `(N, K)` by key; `pictures` makes those of the rows that nobody asked for before."""
+        if not keys:
+            return np.zeros((0, self.classes), dtype=np.float32)
         with self._lock:
             found = {key: self._remembered[key] for key in keys if key in self._remembered}
-        missing = [row for row, key in enumerate(keys) if key not in found]
-        for start in range(0, len(missing), BATCH):
-            rows = missing[start : start + BATCH]
-            for row, logits in zip(rows, self._evaluate(masks(rows)), strict=True):
-                found[keys[row]] = logits
+        missing = {key: row for row, key in enumerate(keys) if key not in found}
+        rows = list(missing.values())
+        logits = [self._run(pictures(rows[at : at + self._batch])) for at in range(0, len(rows), self._batch)]
+        new = dict(zip(missing, np.concatenate(logits), strict=True)) if logits else {}
         with self._lock:
-            self._remembered.update((keys[row], found[keys[row]]) for row in missing)
+            self._remembered.update(new)
             while len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
-        return np.stack([found[key] for key in keys]) if keys else np.zeros((0, self.classes), np.float32)
+        found.update(new)
+        return np.stack([found[key] for key in keys])
 
-    def _evaluate(self, keep: Tensor) -> NDArray[np.float32]:
-        keep = keep.to(self._device)[:, None]  # (n, 1, S, S)
-        if keep.dtype == torch.bool:
-            pictures = torch.where(keep, self._original, self._baseline)
-        else:
-            pictures = torch.lerp(self._baseline, self._original, keep.float())
+    def _run(self, pictures: Tensor) -> NDArray[np.float32]:
         with torch.no_grad():
-            logits = self._network(standardise(pictures).to(self._dtype)).float()
-        if not torch.isfinite(logits).all():
+            logits = self._network(pictures.to(self._device)).float().cpu().numpy()
+        if not np.isfinite(logits).all():
             raise InputError(f"{self.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
-        return logits.cpu().numpy()
-
-    def _pixels(self, rgb: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(rgb).permute(2, 0, 1)[None].float().div(255).to(self._device)  # (1, 3, S, S)
+        return np.asarray(logits)
 
 
 def evaluator(classifier: Classifier, scene: Scene, baseline_name: str, precision: str) -> Evaluator:
     """The one evaluator of this model, picture, baseline and precision."""
     key = ("evaluator", classifier.identity, baseline_name, precision)
     return scene.shared(key, lambda: Evaluator(classifier, scene, baseline_name, precision))
+
+
+def _pixel_masks(keep: NDArray[np.bool_], labels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Masks `(n, S, S)` of the superpixels kept `(n, s)`."""
+    if labels.dtype != np.uint8:
+        return keep.view(np.uint8)[:, labels.astype(np.intp)]
+    tables = np.zeros((len(keep), 256), dtype=np.uint8)
+    tables[:, : keep.shape[1]] = keep
+    return np.stack([cv2.LUT(labels, table) for table in tables])

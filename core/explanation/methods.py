@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from core.errors import InputError
 from core.explanation.estimators.cam import EIGENCAM, GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM
+from core.explanation.estimators.occlusion import OCCLUSION
+from core.explanation.estimators.partition_shap import PARTITION_SHAP
+from core.explanation.estimators.rise import RISE
+from core.explanation.estimators.score_cam import SCORE_CAM
 from core.explanation.method import Method
 
-_ALL: tuple[Method, ...] = (GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM, EIGENCAM)
+_ALL: tuple[Method, ...] = (
+    GRADCAM,
+    GRADCAM_PLUS_PLUS,
+    HIRESCAM,
+    LAYERCAM,
+    EIGENCAM,
+    SCORE_CAM,
+    PARTITION_SHAP,
+    OCCLUSION,
+    RISE,
+)
 METHODS: dict[str, Method] = {entry.name: entry for entry in _ALL}
 if len(METHODS) != len(_ALL):
     raise ValueError("two methods share a name")

@@ -8,33 +8,80 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from core.explanation.estimator import Regions
+from core.explanation.explanation import Explanation
+
+Picture = NDArray[np.uint8]
+Values = NDArray[np.float32]
 
 PALETTES: tuple[str, ...] = ("cividis", "viridis", "magma")  # sequential, readable by colour-blind people
+# From against to for, neutral at 0. Red for and blue against, as in SHAP's figures; all three are ColorBrewer's
+# diverging schemes that colour-blind people can read (Harrower & Brewer 2003).
+_DIVERGING = {"blue-red": "RdBu_r", "purple-orange": "PuOr_r", "teal-brown": "BrBG_r"}
+DIVERGING: tuple[str, ...] = tuple(_DIVERGING)
+STYLES: tuple[str, ...] = ("map", "borders")
+YELLOW = (255, 255, 0)
 
 
 @cache
 def palette(name: str) -> NDArray[np.uint8]:
-    """The 256 colours `(256, 3) uint8` of a palette, low to high."""
-    if name not in PALETTES:
-        raise InputError(f"No palette {name!r}. Known: {', '.join(PALETTES)}.")
+    """The 256 colours `(256, 3) uint8` of a palette, low to high; of a diverging one, 0 lies in the middle."""
+    if name not in (*PALETTES, *DIVERGING):
+        raise InputError(f"No palette {name!r}. Known: {', '.join((*PALETTES, *DIVERGING))}.")
     from matplotlib import colormaps
 
-    return np.asarray(colormaps[name](np.arange(256), bytes=True)[:, :3], dtype=np.uint8)
+    return np.asarray(colormaps[_DIVERGING.get(name, name)](np.arange(256), bytes=True)[:, :3], dtype=np.uint8)
 
 
-def heat(values: NDArray[np.float32], scale: float, colours: str) -> NDArray[np.uint8]:
+def picture(
+    explanation: Explanation,
+    label: str,
+    opacity: float = 0.5,
+    colours: str = "",
+    scale: float | None = None,
+    style: str = "map",
+) -> Picture:
+    """One class's map over the picture that the model saw, `(S, S, 3) uint8`, in the way that fits the method.
+
+    Signed maps take a diverging palette, the others a sequential one; `colours` that are of the other sort give way to
+    the first of the right one. `scale` is the value of the last colour, the map's own largest by default. `style`
+    "borders" draws the superpixels that speak most for the class, where the method weighs superpixels.
+    """
+    if style not in STYLES:
+        raise InputError(f"No style {style!r}. Known: {', '.join(STYLES)}.")
+    values = explanation.map_of(label)
+    if style == "borders" and explanation.regions is not None:
+        return region_overlay(explanation.view, explanation.regions, explanation.classes.index(label))
+    if explanation.signed:
+        return signed_overlay(explanation.view, values, opacity, _fitting(colours, DIVERGING, PALETTES), scale)
+    return overlay(explanation.view, values, opacity, _fitting(colours, PALETTES, DIVERGING), scale)
+
+
+def shared_scale(explanation: Explanation) -> float:
+    """The value of the last colour when all classes of an explanation share one scale."""
+    return float(np.abs(explanation.values).max() if explanation.signed else explanation.values.max())
+
+
+def _fitting(colours: str, right: tuple[str, ...], other: tuple[str, ...]) -> str:
+    default = "viridis" if right is PALETTES else right[0]
+    return default if not colours or colours in other else colours
+
+
+def heat(values: Values, scale: float, colours: str) -> Picture:
     """Colour a map `(S, S)`: 0 is the palette's first colour, `scale` its last, `(S, S, 3) uint8`."""
     share = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros_like(values)
     return palette(colours)[np.rint(share * 255).astype(np.uint8)]
 
 
+def signed_heat(values: Values, scale: float, colours: str) -> Picture:
+    """Colour a map `(S, S)`: -`scale` is the palette's first colour, 0 its middle, `scale` its last."""
+    share = np.clip(values / scale, -1, 1) if scale > 0 else np.zeros_like(values)
+    return palette(colours)[np.rint(127.5 + 127.5 * share).astype(np.uint8)]
+
+
 def overlay(
-    view: NDArray[np.uint8],
-    values: NDArray[np.float32],
-    opacity: float = 0.5,
-    colours: str = "viridis",
-    scale: float | None = None,
-) -> NDArray[np.uint8]:
+    view: Picture, values: Values, opacity: float = 0.5, colours: str = "viridis", scale: float | None = None
+) -> Picture:
     """Lay a map `(S, S)`, not negative, over its picture `(S, S, 3) uint8`.
 
     `scale` is the value that gets the palette's last colour: the map's own maximum by default, or one shared by
@@ -43,5 +90,40 @@ def overlay(
     top = float(values.max()) if scale is None else scale
     if top <= 0 or not np.any(values > 0):
         return view.copy()
-    mixed = (1 - opacity) * view + opacity * heat(values, top, colours)
-    return np.rint(mixed).astype(np.uint8)
+    return _mixed(view, heat(values, top, colours), opacity)
+
+
+def signed_overlay(
+    view: Picture, values: Values, opacity: float = 0.5, colours: str = DIVERGING[0], scale: float | None = None
+) -> Picture:
+    """Lay a map `(S, S)` with evidence for (positive) and against (negative) over its picture `(S, S, 3) uint8`.
+
+    The colours reach from -`scale` to `scale`, by default the largest magnitude, so that 0 is always the neutral
+    middle. The picture loses its own colour as `opacity` grows, or a stain's red and blue would pass for evidence: from
+    0.5 on it is grey. A map that is 0 everywhere leaves the picture as it is.
+    """
+    top = float(np.abs(values).max()) if scale is None else scale
+    if top <= 0 or not np.any(values):
+        return view.copy()
+    grey = (view @ np.array([0.299, 0.587, 0.114]))[..., None]
+    faded = min(1.0, 2 * opacity)
+    return _mixed((1 - faded) * view + faded * grey, signed_heat(values, top, colours), opacity)
+
+
+def region_overlay(view: Picture, regions: Regions, class_index: int, most: int = 5) -> Picture:
+    """Draw yellow borders around the superpixels that speak for a class, as LIME's figures do (Ribeiro et al. 2016).
+
+    Those are the up to `most` superpixels of largest positive weight; where no weight is positive nothing is drawn.
+    `view` is `(S, S, 3) uint8`.
+    """
+    from skimage.segmentation import find_boundaries
+
+    weights = regions.weights[class_index]
+    best = [index for index in np.argsort(-weights, kind="stable")[:most] if weights[index] > 0]
+    drawn = view.copy()
+    drawn[find_boundaries(np.isin(regions.labels, best), mode="outer")] = YELLOW
+    return drawn
+
+
+def _mixed(below: NDArray[np.float64] | Picture, above: Picture, opacity: float) -> Picture:
+    return np.rint((1 - opacity) * below + opacity * above).astype(np.uint8)

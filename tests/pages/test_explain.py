@@ -23,7 +23,7 @@ from dashboard.answers import Answer
 from dashboard.bundle import zip_of
 from dashboard.explained import Row
 from dashboard.gallery import gallery_subjects
-from dashboard.maps import Look, picture_of
+from dashboard.look import Look, picture_of
 from dashboard.slots import Slot
 from dashboard.words import raw
 from tests.pages.conftest import Start
@@ -39,7 +39,7 @@ def test_models_by_classes(start: Start) -> None:
 
 
 def test_the_maxima_are_the_engines(start: Start, tiny_root: Path) -> None:
-    app = start("explain", image="cell-6", models="vgg19", method="gradcam++")
+    app = start("explain", image="cell-6", models="vgg19", methods="gradcam++")
     view = frame_image(gallery_subjects()["cell-6"].rgb, "cell").rgb
     expected = explain(load_classifier(tiny_root / "vgg19"), view, ["gradcam++"])["gradcam++"].maxima
     for value in expected.values():
@@ -57,7 +57,7 @@ def test_controls_reach_the_address(start: Start) -> None:
 
 def test_no_model_and_bad_controls_are_told(start: Start) -> None:
     assert "No model is switched on" in alerts(start("explain", models="none"))
-    told = alerts(start("explain", opacity="900", palette="jet", method="guess", models="vgg19"))
+    told = alerts(start("explain", opacity="900", palette="jet", methods="guess", models="vgg19"))
     assert all(word in told for word in ("900", "jet", "guess"))
 
 
@@ -77,8 +77,8 @@ def row(tiny_root: Path) -> Row:
 
 def test_the_shared_scale_is_the_largest_of_the_models_maps(row: Row) -> None:
     maps = row.explanations["gradcam"]
-    own = picture_of(maps, CLASSES[0], Look("gradcam", "viridis", 0.5, False))
-    shared = picture_of(maps, CLASSES[0], Look("gradcam", "viridis", 0.5, True))
+    own = picture_of(maps, CLASSES[0], Look("viridis", "blue-red", 0.5, False))
+    shared = picture_of(maps, CLASSES[0], Look("viridis", "blue-red", 0.5, True))
     top = max(float(maps.map_of(name).max()) for name in CLASSES)
     assert np.array_equal(own, overlay(maps.view, maps.map_of(CLASSES[0]), 0.5, "viridis"))
     assert np.array_equal(shared, overlay(maps.view, maps.map_of(CLASSES[0]), 0.5, "viridis", top))
@@ -86,7 +86,7 @@ def test_the_shared_scale_is_the_largest_of_the_models_maps(row: Row) -> None:
 
 def test_the_zip_holds_raw_values_pictures_and_their_hashes(row: Row) -> None:
     subject = gallery_subjects()["cell-1"]
-    data = zip_of([row], subject, CellParameters(), Look("gradcam", "viridis", 0.5, False))
+    data = zip_of([row], subject, CellParameters(), Look("viridis", "blue-red", 0.5, False))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         document = json.loads(archive.read("manifest.json"))

@@ -1,0 +1,170 @@
+"""RISE: how probable a class is on average while a pixel is kept, over random smooth masks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.explanation.baselines import BASELINE
+from core.explanation.controls import Control
+from core.explanation.estimator import Estimator, Maps, Request
+from core.explanation.hiding import HiddenViews
+from core.explanation.method import Method
+from core.explanation.pace import one_step
+from core.explanation.scene import SIDE
+
+Mask = NDArray[np.float32]
+
+
+class RiseEstimator(Estimator):
+    """Sums over the masks so far; where half of the grid is kept, each mask is followed by its complement.
+
+    A complement is as likely as its mask then, so that the estimate stays unbiased, and every pixel is kept equally
+    often: the noise that the paper's estimate has from pixels kept by chance more often than others is gone.
+    """
+
+    def __init__(self, request: Request, budget: int) -> None:
+        super().__init__(request, budget)
+        self._views = HiddenViews(request)
+        self._keep = float(request.settings["keep"])
+        self._paired = self._keep == 0.5
+        classes, pixels = len(request.classifier.card.classes), request.side**2
+        self._units = 0  # independent draws: masks, or pairs of them
+        self._probability = np.zeros(classes)  # sum over masks
+        self._origin = np.zeros(classes)  # the first draw's probabilities, against rounding; 0 in pairs
+        self._scores = np.zeros(classes)  # sum of a; see `_add`
+        self._first = np.zeros((classes + 1, pixels))  # sums of a c and of c
+        self._second = np.zeros((2 * classes + 1, pixels))  # sums of a^2 c^2, a c^2 and c^2
+
+    @property
+    def evaluations(self) -> int:
+        """Masks evaluated."""
+        return self._units * (2 if self._paired else 1)
+
+    def advance(self) -> None:
+        """Evaluate some more masks."""
+        one_step(self._block, lambda: not self.done)
+
+    def _block(self) -> None:
+        each = 2 if self._paired else 1
+        count = max(1, min(self._views.block, self.budget - self.evaluations) // each)
+        grid, seed = self.request.number("grid"), self.request.seed
+        numbers = range(self._units, self._units + count)
+        masks = np.stack([rise_mask(seed, n, grid, self._keep, self.request.side) for n in numbers])
+        asked = np.stack([masks, 1 - masks], axis=1).reshape(-1, *masks.shape[1:]) if self._paired else masks
+        probabilities = self._probabilities(asked)  # (n, K)
+        self._probability += probabilities.sum(axis=0)
+        if self._paired:
+            probabilities = (probabilities[::2] - probabilities[1::2]) / 2
+        elif self._units == 0:
+            self._origin = probabilities[0]
+        self._add(probabilities - self._origin, masks.reshape(count, -1) - np.float32(self._keep))
+        self._units += count
+
+    def _probabilities(self, masks: Mask) -> NDArray[np.float64]:
+        logits = self._views.logits(masks) / self.request.classifier.card.temperature
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+    def _add(self, scores: NDArray[np.float64], centred: Mask) -> None:
+        """Add draws: `scores` a `(n, K)`, probabilities less the origin, and masks less their mean, c `(n, S*S)`; of a
+        pair, a is half the difference and c the first one's.
+        """
+        ones = np.ones((len(scores), 1))
+        once = np.hstack([scores, ones]).astype(np.float32)
+        squares = np.hstack([scores**2, scores, ones]).astype(np.float32)
+        self._scores += scores.sum(axis=0)
+        self._first += once.T @ centred
+        self._second += squares.T @ centred**2
+
+    def expected(self) -> NDArray[np.float32]:
+        """The paper's map `(K, S, S)`, eq. 6: the class's mean probability while the pixel is kept."""
+        self._check()
+        product = (self._first[:-1] + self._origin[:, None] * self._first[-1]) / (self._units * self._keep)
+        return self._shaped(product + (self._probability / self.evaluations)[:, None])
+
+    def maps(self) -> Maps:
+        """The paper's map less the class's mean probability, `(K, S, S)`, and its standard error.
+
+        What is subtracted is taken at each pixel in the share in which the masks kept it (a control variate), which
+        equals the plain mean in pairs, and removes the noise of uneven cover otherwise.
+        """
+        self._check()
+        classes, scale = len(self._scores), self._units * self._keep
+        mean = np.zeros((classes, 1)) if self._paired else (self._scores / self._units)[:, None]
+        values = (self._first[:-1] - mean * self._first[-1]) / scale
+        fourth, third, square = self._second[:classes], self._second[classes:-1], self._second[-1]
+        power = np.maximum(fourth - 2 * mean * third + mean**2 * square, 0) / (scale * self._keep)
+        variance = np.maximum(power - values**2, 0) / max(self._units - 1, 1)
+        return Maps(self._shaped(values), error=self._shaped(np.sqrt(variance)), note=self._note())
+
+    def _note(self) -> str:
+        labels = self.request.classifier.card.classes
+        means = self._probability / self.evaluations
+        listed = ", ".join(f"{label} {mean:.3f}" for label, mean in zip(labels, means, strict=True))
+        return f"Mean probability under the masks: {listed}. Added to a map, it gives the paper's values."
+
+    def _shaped(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        return values.reshape(-1, self.request.side, self.request.side).astype(np.float32)
+
+    def _check(self) -> None:
+        if self._units == 0:
+            raise InputError("Nothing has been evaluated yet: do a step first.")
+
+
+def rise_mask(seed: int, number: int, grid: int, keep: float, side: int) -> Mask:
+    """The `number`-th mask of `seed`, `(side, side)` in [0, 1]: the share kept of each pixel, `keep` on average.
+
+    A `grid` x `grid` of cells, each kept with probability `keep`, enlarged by linear interpolation to one cell more
+    than the picture and cut out at random (section 3.2). It is made at SIDE px and scaled, the same for all models.
+    """
+    generator = np.random.default_rng([seed, number])
+    cells = (generator.random((grid, grid)) < keep).astype(np.float32)
+    cell = -(-SIDE // grid)
+    enlarged = cv2.resize(cells, ((grid + 1) * cell, (grid + 1) * cell), interpolation=cv2.INTER_LINEAR)
+    top, left = generator.integers(0, cell, 2)
+    mask = enlarged[top : top + SIDE, left : left + SIDE]
+    return np.asarray(mask if side == SIDE else cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+RISE = Method(
+    "rise",
+    "RISE",
+    "masks",
+    True,
+    "probability",
+    "Petsiuk et al. 2018, eq. 6",
+    "Hides the picture behind random smooth masks: a value says how much more probable the class is while the pixel "
+    "is kept than under the masks on average. The paper shows the mean probability itself; the difference has a zero "
+    "that means something.",
+    RiseEstimator,
+    (
+        Control(
+            "samples",
+            "Samples",
+            "int",
+            1_000,
+            "Random masks; the standard error falls with the square root of their number.",
+            10,
+            20_000,
+            budget=True,
+        ),
+        Control(
+            "grid", "Grid", "int", 7, "Cells of a mask's grid a side; finer ones show detail and need more.", 4, 16
+        ),
+        Control(
+            "keep",
+            "Share kept",
+            "float",
+            0.5,
+            "Probability that a cell of the mask is kept; at 0.5 masks come in pairs that complete each other, which "
+            "settles sooner.",
+            0.1,
+            0.9,
+        ),
+        BASELINE,
+    ),
+    uncertainty="standard error",
+)

@@ -1,0 +1,1 @@
+"""What a map is worth: scores beside those of controls, agreement, and the randomisation check."""

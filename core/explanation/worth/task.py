@@ -1,0 +1,130 @@
+"""The work of scoring one map, in small steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from core.classifier import Classifier
+from core.errors import InputError
+from core.explanation.cell_mask import cell_masks
+from core.explanation.engine import known_classes
+from core.explanation.explanation import Explanation
+from core.explanation.precision import chosen_precision
+from core.explanation.scene import Scene
+from core.explanation.worth.capped import budget_in
+from core.explanation.worth.case import Case
+from core.explanation.worth.control_maps import control_maps
+from core.explanation.worth.curve_row import KINDS, curve_row, points
+from core.explanation.worth.measures import gini
+from core.explanation.worth.placement import PLACED, placement_row, places
+from core.explanation.worth.probe import Probe
+from core.explanation.worth.scores import SCORES, score
+from core.explanation.worth.sentences import NO_EVIDENCE, compared, sparseness_sentence
+from core.explanation.worth.stability import SEEDS, seeded_settings, stability_row
+from core.explanation.worth.worth import Curve, ScoreRow, Worth
+
+
+class WorthTask:
+    """Scores of the map of `label` in `explanation`, beside those of the control maps; a `Task`.
+
+    `scores` are names of the registry, all by default; `baseline` is what hides pixels in deletion and insertion;
+    `seed` draws the random map and ROAD's noise. `precision` is a number format, or "auto".
+    InputError where explanation, model and class do not belong together.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        scene: Scene,
+        explanation: Explanation,
+        label: str,
+        scores: Sequence[str] | None = None,
+        seed: int = 0,
+        precision: str = "float32",
+        baseline: str = "blur",
+    ) -> None:
+        _check(classifier, explanation, label)
+        wanted = {score(name).name for name in (SCORES if scores is None else scores)}
+        self._scores = [name for name in SCORES if name in wanted]
+        probe = Probe(classifier, scene, label, chosen_precision(classifier, "masks", precision), baseline)
+        controls = control_maps(scene, probe.side, seed)
+        self._case = Case(probe, explanation, explanation.map_of(label), controls, seed)
+        self._curves: list[Curve] = []
+        self._rows: dict[str, ScoreRow] = {}
+        self._work = self._steps()
+        self._finished = False
+        self._evaluations = 0
+        self.budget = max(1, self._planned())
+
+    @property
+    def evaluations(self) -> int:
+        """The model's answers that the scores so far rest on, remembered ones among them."""
+        return self._evaluations
+
+    @property
+    def done(self) -> bool:
+        """Whether every score was found."""
+        return self._finished
+
+    def advance(self) -> None:
+        """Find some points of a curve, or do one step of a map."""
+        try:
+            self._evaluations += next(self._work)
+        except StopIteration:
+            self._finished = True
+
+    def worth(self) -> Worth:
+        """The scores and curves found so far, in the order of the registry."""
+        probe = self._case.probe
+        masks = cell_masks(probe.scene)
+        return Worth(
+            model=self._case.explanation.model,
+            method=self._case.explanation.method,
+            label=probe.label,
+            rows=tuple(self._rows[name] for name in self._scores if name in self._rows),
+            curves=tuple(self._curves),
+            mask="not found" if not masks.found else "estimated" if masks.estimated else "given",
+            baseline=probe.baseline,
+            precision=probe.precision,
+        )
+
+    def _planned(self) -> int:
+        total = sum(points(self._case, name) for name in self._scores if name in KINDS)
+        settings = seeded_settings(self._case)
+        if "stability" in self._scores and settings is not None and not self._case.silence:
+            total += SEEDS * budget_in(self._case.explanation.method, settings)
+        return total
+
+    def _steps(self) -> Iterator[int]:
+        known = places(cell_masks(self._case.probe.scene), self._case.probe.side)
+        for name in self._scores:
+            if name in PLACED:
+                self._rows[name] = placement_row(name, self._case.values, self._case.controls, known)
+        if "sparseness" in self._scores:
+            self._rows["sparseness"] = _sparseness_row(self._case)
+        yield 0
+        for name in self._scores:
+            if name in KINDS:
+                self._rows[name] = yield from curve_row(self._case, name, self._curves)
+        if "stability" in self._scores:
+            self._rows["stability"] = yield from stability_row(self._case)
+
+
+def _sparseness_row(case: Case) -> ScoreRow:
+    value = gini(case.values)
+    others = {of: gini(control) for of, control in case.controls.items()}
+    if value is None:
+        return ScoreRow("sparseness", None, others, NO_EVIDENCE)
+    text = f"{sparseness_sentence(value)} {compared(SCORES['sparseness'], value, others)}"
+    return ScoreRow("sparseness", value, others, text)
+
+
+def _check(classifier: Classifier, explanation: Explanation, label: str) -> None:
+    known_classes(classifier, [label])
+    if explanation.model != classifier.name:
+        raise InputError(f"The map is {explanation.model}'s: it cannot be scored with {classifier.name}.")
+    if label not in explanation.classes:
+        raise InputError(f"There is no map of {label!r}. There are maps of: {', '.join(explanation.classes)}.")
+    side = classifier.card.input_size
+    if explanation.values.shape[1:] != (side, side):
+        raise InputError(f"The map has {explanation.values.shape[-1]} px a side and {classifier.name} takes {side}.")

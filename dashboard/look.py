@@ -1,0 +1,71 @@
+"""How maps are shown, and the pictures that come of it, remembered for as long as they are looked at."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.explanation.explanation import Explanation
+from core.explanation.render import picture, shared_scale
+from dashboard import state
+
+MOST_PICTURES = 300  # of one session, some 20 kB each
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are shown: `opacity` from 0 to 1; `shared` scales a model's classes together.
+
+    `palette` is that of unsigned maps, `diverging` that of signed ones; the methods in `borders` outline superpixels.
+    """
+
+    palette: str
+    diverging: str
+    opacity: float
+    shared: bool
+    borders: tuple[str, ...] = ()
+
+    def style(self, method: str) -> str:
+        """How a method's maps are drawn: one of `core.explanation.render.STYLES`."""
+        return "borders" if method in self.borders else "map"
+
+
+def chosen_look() -> Look:
+    """Return the choices of how maps are shown."""
+    return Look(
+        state.get("palette"),
+        state.get("diverging"),
+        state.get("opacity") / 100,
+        state.get("scale") == "classes",
+        state.get("borders"),
+    )
+
+
+def picture_of(explanation: Explanation, name: str, look: Look) -> NDArray[np.uint8]:
+    """Return one class's map over the model's picture, `(S, S, 3) uint8`."""
+    colours = look.diverging if explanation.signed else look.palette
+    scale = shared_scale(explanation) if look.shared else None
+    return picture(explanation, name, look.opacity, colours, scale, look.style(explanation.method))
+
+
+def shown_picture(stamp: str, explanation: Explanation, name: str, look: Look) -> bytes:
+    """Return the picture as a JPEG for the eye, made once a stamp (which says all that made the explanation)."""
+    return _encoded(stamp, name, look, explanation)
+
+
+@st.cache_resource(show_spinner=False, max_entries=MOST_PICTURES, scope="session")
+def _encoded(stamp: str, name: str, look: Look, _explanation: Explanation) -> bytes:
+    buffer = io.BytesIO()
+    drawn = picture_of(_explanation, name, look)
+    Image.fromarray(drawn).save(buffer, "JPEG", quality=92, subsampling=0)  # thin yellow borders keep their colour
+    return buffer.getvalue()
+
+
+def forget_pictures() -> None:
+    """Drop this session's pictures."""
+    _encoded.clear()

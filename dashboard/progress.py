@@ -1,0 +1,102 @@
+"""How far a map has come, and the ways to stop it and to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.explanation.controls import budget_of
+from core.explanation.explanation import Explanation
+from dashboard.explained import Row, going_on
+from dashboard.jobs import Ticket
+from dashboard.map_words import settled
+from dashboard.words import took, unbroken
+
+STATES = {
+    "waiting": "waiting for its turn",
+    "running": "",
+    "done": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+
+
+def show_progress(ticket: Ticket, explanation: Explanation | None, title: str) -> None:
+    """Show how far one model's maps have come; nothing for maps of one pass that are there."""
+    if ticket.method.instant and ticket.job.state == "done":
+        return
+    st.html(progress_bar(progress_words(ticket), ticket.job.evaluations, ticket.job.budget, title))
+    told = settled(explanation) if explanation is not None else ""
+    if told:
+        st.html(f'<p class="ll-caption">{escape(unbroken(told))}</p>')
+    _buttons(ticket, title)
+
+
+def show_summary(rows: Sequence[Row]) -> None:
+    """Say in a line how much is going on, with a button that stops all of it; nothing where nothing is."""
+    busy = going_on(rows)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work"):
+        if not busy:
+            return
+        maps = "One model's maps are" if len(busy) == 1 else f"Maps of {len(busy)} models and methods are"
+        st.html(f'<p class="ll-sentence">{maps} sharpening; the page can be used meanwhile.</p>', width="content")
+        st.button(
+            "Stop all",
+            key="stop-all",
+            icon=":material/stop_circle:",
+            on_click=_stop,
+            args=(busy,),
+            help="What was found so far stays.",
+        )
+
+
+def progress_words(ticket: Ticket) -> str:
+    """Say how much of a budget is spent, in which time."""
+    job, budget = ticket.job, budget_of(ticket.method.controls)
+    unit = budget.title.lower() if budget is not None else "passes"
+    state = STATES.get(job.state, job.state)
+    return f"{job.evaluations:,} of {job.budget:,} {unit}, {took(job.seconds)}{f', {state}' if state else ''}"
+
+
+def progress_bar(words: str, done: int, all_of_it: int, title: str) -> str:
+    """Return HTML: a bar, and below it what it says."""
+    share = 100 * min(1.0, done / all_of_it) if all_of_it else 100
+    return (
+        f'<div class="ll-progress" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.0f}"'
+        f' aria-label="{escape(title)}"><span style="width:{share:.1f}%"></span></div>'
+        f'<p class="ll-caption">{escape(words)}</p>'
+    )
+
+
+def _buttons(ticket: Ticket, title: str) -> None:
+    if ticket.going_on:
+        st.button(
+            "Stop",
+            key=f"stop-{ticket.key}",
+            type="tertiary",
+            icon=":material/stop_circle:",
+            on_click=_stop,
+            args=([ticket],),
+            help=f"Stop {ticket.method.title} of {title}; what was found so far stays.",
+        )
+    elif ticket.job.state in ("stopped", "failed"):
+        st.button(
+            "Continue" if ticket.job.state == "stopped" else "Try again",
+            key=f"continue-{ticket.key}",
+            type="tertiary",
+            icon=":material/play_circle:",
+            on_click=_continue,
+            args=(ticket,),
+            help=f"Go on with {ticket.method.title} of {title} from where it stands.",
+        )
+
+
+def _stop(tickets: Sequence[Ticket]) -> None:
+    for ticket in tickets:
+        ticket.job.stop()
+
+
+def _continue(ticket: Ticket) -> None:
+    ticket.job.resume()

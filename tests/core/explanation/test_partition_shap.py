@@ -1,0 +1,105 @@
+"""Partition SHAP against shap's own explainer, against all orders counted out, and on a model whose truth is known."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import shap
+import torch
+
+from core.classifier import Classifier
+from core.errors import InputError
+from core.explanation.baselines import baseline
+from core.explanation.estimators.partition_shap import BATCH, PARTITION_SHAP
+from core.explanation.rectangles import Rectangle, area, halves
+from core.explanation.scene import Scene
+from core.transform import standardise
+from tests.core.explanation.toys import begin, even, finish, noise, quadrant_network, random_network, toy, two_tone
+
+
+def outputs(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
+    """Logits of pictures `(n, S, S, 3)` in 0-255, the plain way."""
+    inputs = torch.from_numpy(np.asarray(pictures, dtype=np.float32) / 255).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        return classifier.network(standardise(inputs)).numpy()
+
+
+@pytest.fixture(scope="module")
+def upstream() -> tuple[Classifier, Scene, shap.PartitionExplainer]:
+    classifier, scene = toy(random_network(), 16), noise(16)
+    masker = shap.maskers.Image(baseline(scene, "blur", 16).astype(np.float64))
+    return classifier, scene, shap.PartitionExplainer(lambda x: outputs(classifier, x), masker)
+
+
+@pytest.mark.parametrize("budget", [2, 10, 64, 301, 500])
+def test_values_are_those_of_shap_after_the_same_evaluations(
+    upstream: tuple[Classifier, Scene, shap.PartitionExplainer], budget: int
+) -> None:
+    classifier, scene, explainer = upstream
+    ours = finish(begin(PARTITION_SHAP, classifier, scene, evaluations=budget))
+    picture = scene.picture(16).astype(np.float64)[None]
+    theirs = explainer(picture, max_evals=budget, batch_size=BATCH, silent=True).values
+    expected = theirs[0].sum(axis=2).transpose(2, 0, 1)  # channels added up, (K, S, S)
+    assert ours.evaluations == budget + budget % 2
+    np.testing.assert_allclose(ours.maps().native, expected, atol=1e-5)
+    assert np.abs(expected).max() > 1e-3
+
+
+def test_the_limit_is_the_mean_over_all_orders_in_which_halves_can_come() -> None:
+    classifier, scene = toy(random_network(), 3), noise(12, 1)
+    picture, hidden = scene.picture(3), baseline(scene, "blur", 3)
+    shown = np.array(list(product([False, True], repeat=9))).reshape(-1, 3, 3, 1)
+    game = outputs(classifier, np.where(shown, picture, hidden))
+    wanted, orders = np.zeros((9, 3)), arrangements((0, 3, 0, 3))
+    assert len(orders) == 2**8
+    for order in orders:
+        coalition = 0
+        for pixel in order:
+            joined = coalition | 1 << 8 - pixel
+            wanted[pixel] += (game[joined] - game[coalition]) / len(orders)
+            coalition = joined
+    estimator = finish(begin(PARTITION_SHAP, classifier, scene, evaluations=10_000))
+    assert estimator.evaluations < 200  # nothing was left to divide
+    np.testing.assert_allclose(estimator.maps().native.reshape(3, 9), wanted.T, atol=1e-6)
+    assert "9 regions" in estimator.maps().note
+
+
+def arrangements(rectangle: Rectangle) -> list[tuple[int, ...]]:
+    if area(rectangle) == 1:
+        return [(rectangle[0] * 3 + rectangle[2],)]
+    first, second = (arrangements(half) for half in halves(rectangle))
+    return [order for a, b in product(first, second) for order in (a + b, b + a)]
+
+
+def test_a_stopped_run_goes_on_where_it_was() -> None:
+    classifier, scene = toy(random_network(), 48), noise()
+    through = finish(begin(PARTITION_SHAP, classifier, scene, evaluations=120))
+    stopped = begin(PARTITION_SHAP, toy(random_network(), 48, parameters=20_000_000), noise(), evaluations=7)
+    for budget in (7, 30, 31, 90, 120):
+        stopped.budget = budget
+        finish(stopped)
+        assert budget <= stopped.evaluations <= budget + 1
+    assert stopped.evaluations == through.evaluations
+    np.testing.assert_allclose(stopped.maps().native, through.maps().native, atol=1e-6)
+    again = finish(begin(PARTITION_SHAP, toy(random_network(), 48), noise(), evaluations=120))
+    assert np.array_equal(again.maps().native, through.maps().native)
+
+
+def test_values_add_up_and_only_the_quadrant_that_counts_has_any() -> None:
+    scene = two_tone()
+    estimator = begin(PARTITION_SHAP, toy(quadrant_network(), 48), scene, evaluations=400, baseline="mean")
+    with pytest.raises(InputError, match="do a step"):
+        estimator.maps()
+    maps = finish(estimator).maps()
+    assert maps.gap is not None and np.abs(maps.gap[:2]).max() < 1e-5
+    inside = np.abs(maps.native[0, :24, :24]).sum()
+    assert inside > 0.99 * np.abs(maps.native[0]).sum() > 0.1
+    np.testing.assert_allclose(maps.native[0], -maps.native[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("filling", ["blur", "mean", "inpaint", "smear"])
+def test_an_even_picture_has_no_evidence(filling: str) -> None:
+    maps = finish(begin(PARTITION_SHAP, toy(random_network(), 48), even(), evaluations=40, baseline=filling)).maps()
+    assert not maps.native.any() and maps.gap is not None and not maps.gap.any()

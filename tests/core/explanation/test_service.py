@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from core.checkpoints import load_classifier
+from core.classifier import Classifier
+from core.errors import InputError
+from core.explanation.controls import Control
+from core.explanation.engine import explain
+from core.explanation.estimator import Estimator, Maps, Request
+from core.explanation.footprint import footprint
+from core.explanation.method import Method
+from core.explanation.methods import METHODS
+from core.explanation.queue import WorkQueue
+from core.explanation.scene import Scene
+from core.explanation.service import ExplanationService
+from tests.core.explanation.fakes import Clock, Fake, Gate
+from tests.dashboard.tiny import make_model
+
+LONG = 20.0
+BUDGET = Control("samples", "Samples", "int", 10, "How many.", low=1, high=100_000, budget=True)
+SHADE = Control("shade", "Shade", "int", 0, "What to add.", low=0, high=9)
+
+
+class Counting(Estimator):
+    """Its map says how many steps were done; `started` remembers every one made."""
+
+    started: ClassVar[list[Counting]] = []
+    before: object = None
+
+    def __init__(self, request: Request, budget: int) -> None:
+        super().__init__(request, min(budget, 5000))
+        self.count = 0
+        self.ballast = np.zeros(250_000, np.uint8)
+        Counting.started.append(self)
+
+    @property
+    def evaluations(self) -> int:
+        return self.count
+
+    def advance(self) -> None:
+        if self.request.number("shade") == 9 and self.count == 3:
+            raise InputError("Shade 9 is too dark.")
+        if callable(Counting.before):
+            Counting.before(self)
+        self.count += 1
+
+    def maps(self) -> Maps:
+        return Maps(np.full((5, 7, 7), self.count, np.float32))
+
+
+@pytest.fixture(autouse=True)
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    entry = Method(
+        "counting", "Counting", "masks", False, "logit", "none", "none", Counting, (BUDGET, SHADE), "standard error"
+    )
+    monkeypatch.setitem(METHODS, "counting", entry)
+    Counting.started.clear()
+    Counting.before = None
+    yield
+    Counting.started.clear()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[Classifier]:
+    root = tmp_path_factory.mktemp("models")
+    for seed in range(2):
+        make_model(root, f"model-{seed}", seed)
+    return [load_classifier(root / f"model-{seed}") for seed in range(2)]
+
+
+@pytest.fixture
+def service() -> Iterator[ExplanationService]:
+    service = ExplanationService()
+    yield service
+    service.close()
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def test_what_is_asked_twice_is_computed_once(service: ExplanationService, models: list[Classifier]) -> None:
+    jobs = [
+        service.request(models[0], service.scene(picture(), owner=owner, private=False), "counting", owner=owner)
+        for owner in ("ada", "ben", "ada")
+    ]
+    for job in jobs:
+        assert job.wait(LONG) and job.state == "done"
+        found = job.explanation()
+        assert found is not None and (found.native == 10).all() and found.complete
+    assert len(Counting.started) == 1 and len(service) == 1
+
+
+def test_whatever_decides_the_map_has_an_entry_of_its_own(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    scene = service.scene(picture(), private=False)
+    mask = np.ones((64, 64), bool)
+    others = [
+        (models[1], scene, {}),
+        (models[0], service.scene(picture(1), private=False), {}),
+        (models[0], service.scene(picture(), mask, private=False), {}),
+        (models[0], scene, {"settings": {"shade": 1}}),
+        (models[0], scene, {"seed": 1}),
+        (models[0], scene, {"precision": "bfloat16"}),
+        (models[0], scene, {"owner": "ada", "private": True}),
+    ]
+    service.request(models[0], scene, "counting", precision="float32")
+    for classifier, where, rest in others:
+        before = len(service)
+        service.request(classifier, where, "counting", **rest)  # type: ignore[arg-type]
+        assert len(service) == before + 1
+    service.request(models[0], scene, "counting", precision="auto")
+    service.request(models[0], scene, "counting", {"samples": 11})
+    assert len(service) == len(others) + 1
+
+
+def test_a_larger_budget_goes_on_for_all_and_each_is_told_his_own(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    scene = service.scene(picture(), private=False)
+    first = service.request(models[0], scene, "counting", {"samples": 10}, owner="ada")
+    assert first.wait(LONG)
+    second = service.request(models[0], scene, "counting", {"samples": 30}, owner="ben")
+    assert second.wait(LONG) and len(Counting.started) == 1
+    for job, asked in ((first, 10), (second, 30)):
+        found = job.explanation()
+        assert found is not None and job.state == "done" and job.budget == asked
+        assert (found.native == 30).all() and found.evaluations == 30 and found.complete
+        assert found.settings == {"samples": asked, "shade": 0}
+
+
+def test_the_smaller_budget_is_done_when_the_larger_is_stopped(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    gate = Gate()
+    Counting.before = lambda task: gate(task) if task.count == 15 else None
+    scene = service.scene(picture(), private=False)
+    small = service.request(models[0], scene, "counting", {"samples": 12}, owner="ada")
+    large = service.request(models[0], scene, "counting", {"samples": 1000}, owner="ben")
+    assert gate.reached.wait(LONG) and small.state == "done" and large.state == "running"
+    large.stop()
+    gate.opened.set()
+    large._work.at_rest()
+    assert (small.state, large.state) == ("done", "stopped")
+    service.request(models[0], scene, "counting", {"samples": 1000}, owner="ben")
+    assert large.state == "stopped", "what its owner stopped stays so when the page is drawn again"
+    service.request(models[0], scene, "counting", {"samples": 1001}, owner="ben")
+    assert large.wait(LONG) and large.state == "done" and large.evaluations == 1001
+
+
+def test_a_method_that_needs_less_than_its_budget_says_so(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    job = service.request(models[0], service.scene(picture()), "counting", {"samples": 6000})
+    assert job.wait(LONG) and job.state == "done" and job.evaluations == job.budget == 5000
+
+
+def test_what_was_found_so_far_is_one_object_until_there_is_more(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    gate = Gate()
+    Counting.before = lambda task: gate(task) if task.count == 0 else None
+    job = service.request(models[0], service.scene(picture()), "counting")
+    assert gate.reached.wait(LONG)
+    assert job.explanation() is None and job.state == "waiting"
+    gate.opened.set()
+    assert job.wait(LONG)
+    whole = job.explanation()
+    part = job.explanation(["neutrophil", "basophil"])
+    assert whole is job.explanation() and part is job.explanation(("neutrophil", "basophil"))
+    assert part is not None and part.classes == ("neutrophil", "basophil") and part.values.shape == (2, 120, 120)
+    job.resume(20)
+    assert job.wait(LONG) and job.explanation() is not whole
+    with pytest.raises(InputError, match="no class 'blast'"):
+        job.explanation(["blast"])
+
+
+def test_bad_requests_raise_and_leave_nothing(service: ExplanationService, models: list[Classifier]) -> None:
+    scene = service.scene(picture())
+    for name, settings in (("saliency", {}), ("counting", {"samples": 0}), ("counting", {"depth": 1})):
+        with pytest.raises(InputError):
+            service.request(models[0], scene, name, settings)
+    assert len(service) == 0
+
+
+def test_a_failure_is_told_kept_and_tried_again_on_demand(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    scene = service.scene(picture(), private=False)
+    job = service.request(models[0], scene, "counting", {"shade": 9}, owner="ada")
+    assert job.wait(LONG) and (job.state, job.fault) == ("failed", "Shade 9 is too dark.")
+    assert job.explanation() is None
+    again = service.request(models[0], scene, "counting", {"shade": 9}, owner="ada")
+    assert again.state == "failed" and len(Counting.started) == 1
+    assert service.request(models[0], scene, "counting", owner="ada").wait(LONG)
+
+
+def test_private_results_are_the_owners_alone_and_are_forgotten(
+    service: ExplanationService, models: list[Classifier]
+) -> None:
+    scenes = {owner: service.scene(picture(), owner=owner) for owner in ("ada", "ben")}
+    assert scenes["ada"] is not scenes["ben"] and scenes["ada"] is service.scene(picture(), owner="ada")
+    for owner, scene in scenes.items():
+        assert service.request(models[0], scene, "counting", owner=owner).wait(LONG)
+    assert len(Counting.started) == 2, "a private scene makes its requests private"
+    public = service.request(models[0], service.scene(picture(), private=False), "counting", owner="ada")
+    assert public.wait(LONG)
+    task = service.run("worth", lambda: Fake("worth", 1), "ada", private=True)
+    assert task.wait(LONG) and len(service) == 4
+    kept = weakref.ref(Counting.started[0])
+    ghost = weakref.ref(scenes.pop("ada"))
+    scene = None
+    Counting.started.clear()
+    service.forget("ada")
+    del task
+    gc.collect()
+    assert kept() is None and ghost() is None
+    assert len(service) == 2
+    assert service.request(models[0], scenes["ben"], "counting", owner="ben").state == "done"
+    assert public.state == "done"
+
+
+def test_forgetting_stops_the_owners_jobs_and_no_others(service: ExplanationService, models: list[Classifier]) -> None:
+    gate = Gate()
+    Counting.before = gate
+    scene = service.scene(picture(), private=False)
+    ada = service.request(models[0], scene, "counting", {"samples": 3000}, owner="ada")
+    assert gate.reached.wait(LONG)
+    ben = service.request(models[0], scene, "counting", {"samples": 40}, owner="ben")
+    service.forget("ada")
+    gate.opened.set()
+    assert ben.wait(LONG) and ben.state == "done" and ada.state == "stopped"
+    assert 40 <= Counting.started[0].count < 3000
+
+
+def test_the_cache_stays_within_its_bounds(models: list[Classifier]) -> None:
+    service = ExplanationService(most_entries=6, most_scenes=3, most_bytes=10**9)
+    for number in range(12):
+        scene = service.scene(picture(number), private=False)
+        for seed in range(4):
+            assert service.request(models[0], scene, "counting", seed=seed).wait(LONG)
+        assert len(service) <= 6 and len(service._store.pictures) <= 3
+    assert service.request(models[0], service.scene(picture(11), private=False), "counting", seed=3).state == "done"
+    service.close()
+
+
+def test_bytes_are_bounded_and_counted(models: list[Classifier]) -> None:
+    service = ExplanationService(most_bytes=2_000_000)
+    for number in range(30):
+        assert service.request(models[0], service.scene(picture(number), private=False), "counting").wait(LONG)
+    assert service.bytes <= 2_000_000 + 300_000 and 3 <= len(service) <= 8
+    service.close()
+
+
+def test_what_is_under_way_is_not_dropped(models: list[Classifier]) -> None:
+    service = ExplanationService(most_entries=2, most_scenes=2)
+    gate = Gate()
+    Counting.before = gate
+    scene = service.scene(picture(), private=False)
+    job = service.request(models[0], scene, "counting", {"samples": 50}, owner="ada")
+    assert gate.reached.wait(LONG)
+    Counting.before = None
+    others = [
+        service.request(models[0], service.scene(picture(n), private=False), "counting", owner="ben")
+        for n in range(1, 6)
+    ]
+    gate.opened.set()
+    again = service.request(models[0], service.scene(picture(), private=False), "counting", owner="ada")
+    assert again._work is job._work and job.wait(LONG) and all(other.wait(LONG) for other in others)
+    service.close()
+
+
+def test_leases_pause_what_nobody_looks_at(models: list[Classifier]) -> None:
+    clock = Clock()
+
+    def tick(task: Counting) -> None:
+        clock.now += 1
+
+    Counting.before = tick
+    service = ExplanationService(WorkQueue(clock=clock))
+    scene = service.scene(picture(), private=False)
+    job = service.request(models[0], scene, "counting", {"samples": 100}, owner="ada", lease=4.0)
+    assert service.run("other", lambda: Fake("other", 40, clock=clock), "ben").wait(LONG)
+    assert job.state == "stopped" and 0 < job.evaluations < 8
+    renewed = service.request(models[0], scene, "counting", {"samples": 100}, owner="ada", lease=None)
+    assert renewed.wait(LONG) and job.state == "done" and len(Counting.started) == 1
+    service.close()
+
+
+def test_many_threads_asking_for_one_thing_share_it(service: ExplanationService, models: list[Classifier]) -> None:
+    barrier = threading.Barrier(16)
+
+    def ask(number: int) -> float:
+        barrier.wait()
+        scene = service.scene(picture(), private=False)
+        job = service.request(models[0], scene, "counting", {"samples": 200}, owner=f"owner {number}")
+        assert job.wait(LONG)
+        found = job.explanation()
+        assert found is not None
+        return float(found.native.mean())
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(ask, range(16))) == {200.0}
+    assert len(service) == 1 and sum(task.count for task in Counting.started) == 200
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].instant])
+def test_instant_methods_give_what_the_engine_gives(
+    service: ExplanationService, models: list[Classifier], name: str
+) -> None:
+    job = service.request(models[0], service.scene(picture()), name)
+    assert job.wait(LONG)
+    found = job.explanation()
+    wanted = explain(models[0], picture(), [name])[name]
+    assert found is not None and np.array_equal(found.native, wanted.native) and found.settings == wanted.settings
+
+
+def test_footprints_are_about_right() -> None:
+    megabyte = np.zeros(10**6, np.uint8)
+    assert 10**6 <= footprint({"a": megabyte, "b": megabyte, "c": megabyte[10:]}) < 10**6 + 2000
+    many = {number: np.zeros(1000, np.float32) for number in range(5000)}
+    assert footprint(many) == pytest.approx(5000 * 4000, rel=0.05)
+    assert footprint(Scene(picture())) == 0 and footprint(lambda: megabyte) < 1000
