@@ -61,14 +61,22 @@ def _findings(
     classifier, view = row.answer.slot.classifier, row.answer.view
     if classifier is None or view is None or not row.explanations:
         return None
-    framed = None if mask is None else framed_mask(mask, subject.rgb, view)
+    scene = row.scene or Scene(view.rgb, None if mask is None else framed_mask(mask, subject.rgb, view))
 
     def own(results: Sequence[Documented]) -> list[Documented]:
         return [result for result in results if result.model == classifier.name]
 
-    scene = Scene(view.rgb, framed)
     return Findings(classifier, view, scene, row.explanations, row.answer.prediction, own(worths), own(randomisations))
 
 
 def _faults(rows: Sequence[Row]) -> list[Mapping[str, str]]:
-    return [{"model": row.answer.slot.name, "message": row.fault} for row in rows if row.fault]
+    """What could not be done: a model's answer, or one of its maps."""
+    told: list[Mapping[str, str]] = []
+    for row in rows:
+        if row.fault:
+            told.append({"model": row.name, "what": "answer", "message": row.fault})
+            continue
+        for method in dict.fromkeys((*row.faults, *row.tickets)):
+            if message := row.fault_of(method):
+                told.append({"model": row.name, "what": method, "message": message})
+    return told

@@ -29,7 +29,6 @@ def map_form(known: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         _choose_classes(known)
         _scale()
-        _palettes()
         st.slider(
             "Opacity, %",
             0,
@@ -78,14 +77,15 @@ def _scale() -> None:
     )
 
 
-def _palettes() -> None:
-    chosen = [METHODS[name] for name in state.get("methods")]
+def palette_form(methods: Sequence[str]) -> None:
+    """Show the palettes that the maps of `methods` take."""
+    chosen = [METHODS[name] for name in methods]
     if any(not method.signed for method in chosen):
         st.selectbox(
             "Palette",
             PALETTES,
             format_func=str.capitalize,
-            width=120,
+            width=140,
             help="For maps of what speaks for a class. All rise evenly in lightness and read the same to colour-blind "
             "people.",
             **state.bound("palette"),

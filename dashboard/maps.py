@@ -14,14 +14,17 @@ from core.explanation.method import Method
 from core.explanation.methods import METHODS
 from core.explanation.render import palette
 from core.preprocessing.framing import FRAMINGS
+from dashboard import state
 from dashboard.answers import caution
 from dashboard.explained import Row
 from dashboard.look import Look, picture_of, shown_picture
 from dashboard.map_words import evidence, legend_ends, legend_text
 from dashboard.palette import class_colour
 from dashboard.pictures import strip_address
-from dashboard.progress import show_progress
+from dashboard.progress import offer_more, show_progress
 from dashboard.words import percent
+
+STYLES = {"borders": "Borders, as in the papers", "map": "Signed weights"}
 
 
 def show_maps(rows: Sequence[Row], method: str, classes: Sequence[str], look: Look) -> None:
@@ -29,7 +32,10 @@ def show_maps(rows: Sequence[Row], method: str, classes: Sequence[str], look: Lo
     kind = METHODS[method]
     bordered = _bordered(rows, method, look)
     with st.container(key=f"method-{_safe(method)}", gap="xxsmall"):
-        st.html(f'<h3 class="ll-method">{escape(kind.title)}</h3>')
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.html(f'<h3 class="ll-method">{escape(kind.title)}</h3>', width="content")
+            offer_more(kind, [row.tickets[method] for row in rows if method in row.tickets])
+            _offer_borders(kind, look, rows)
         _show_legend(kind, look, bordered, rows)
         grid = st.grid(1 + len(classes), min_column_width=116, wrap=False, gap=10, key=f"maps-{_safe(method)}")
         grid.html('<p class="ll-title">Seen by the model</p>')
@@ -37,17 +43,40 @@ def show_maps(rows: Sequence[Row], method: str, classes: Sequence[str], look: Lo
             mark = f'<span class="ll-mark" style="background:{class_colour(name)}"></span>'
             grid.html(f'<p class="ll-title">{mark} {escape(name)}</p>')
         for row in rows:
-            _show_row(grid, row, kind, classes, look)
+            _show_row(grid, row, rows, kind, classes, look)
 
 
 def _safe(method: str) -> str:
     return method.replace("+", "p")
 
 
+def _offer_borders(kind: Method, look: Look, rows: Sequence[Row]) -> None:
+    """Show the choice between outlines and signed weights, where the method weighs superpixels."""
+    if not _weighs_superpixels(rows, kind.name):
+        return
+    others = tuple(name for name in look.borders if name != kind.name)
+    st.segmented_control(
+        "Superpixels as",
+        list(STYLES),
+        format_func=STYLES.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        **state.bound(
+            "borders",
+            key=f"borders-{kind.name}",
+            to_widget=lambda _: look.style(kind.name),
+            from_widget=lambda style: (*others, kind.name) if style == "borders" else others,
+        ),
+    )
+
+
+def _weighs_superpixels(rows: Sequence[Row], method: str) -> bool:
+    return any(row.explanations[method].regions is not None for row in rows if method in row.explanations)
+
+
 def _bordered(rows: Sequence[Row], method: str, look: Look) -> bool:
     """Whether the method's maps are outlined superpixels: where it weighs superpixels and that is how to show them."""
-    found = [row.explanations[method] for row in rows if method in row.explanations]
-    return look.style(method) == "borders" and any(explanation.regions is not None for explanation in found)
+    return look.style(method) == "borders" and _weighs_superpixels(rows, method)
 
 
 def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[Row]) -> None:
@@ -61,12 +90,12 @@ def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[Row]) 
             f'<span>{escape(low)}</span><img src="{strip_address(palette(colours))}" '
             f'alt="Palette {escape(colours)}, low to high"><span>{escape(high)}</span>'
         )
-    notes = dict.fromkeys(row.explanations[kind.name].note for row in rows if kind.name in row.explanations)
-    told = " ".join([about, *(note for note in notes if note)])
+    notes = {row.explanations[kind.name].note for row in rows if kind.name in row.explanations}
+    told = f"{about} {notes.pop()}" if len(notes) == 1 else about
     st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{escape(told)}</span></p>')
 
 
-def _show_row(grid: Any, row: Row, kind: Method, classes: Sequence[str], look: Look) -> None:
+def _show_row(grid: Any, row: Row, rows: Sequence[Row], kind: Method, classes: Sequence[str], look: Look) -> None:
     fault = row.fault_of(kind.name)
     explanation = row.explanations.get(kind.name)
     if fault:
@@ -80,6 +109,10 @@ def _show_row(grid: Any, row: Row, kind: Method, classes: Sequence[str], look: L
         with grid.cell():
             _show_cell(row, kind, explanation, name, look)
     view = row.answer.view
+    notes = {other.explanations[kind.name].note for other in rows if kind.name in other.explanations}
+    if explanation is not None and explanation.note and len(notes) > 1:
+        with grid.cell(column_span="all"):
+            st.html(f'<p class="ll-caption">{escape(row.title)}: {escape(explanation.note)}</p>')
     messages = [text for text in (*(view.warnings if view else ()), caution(row.answer)) if text]
     if messages:
         with grid.cell(column_span="all"):

@@ -9,9 +9,12 @@ import streamlit as st
 
 from core.explanation.controls import budget_of
 from core.explanation.explanation import Explanation
+from core.explanation.method import Method
+from dashboard import state
 from dashboard.explained import Row, going_on
 from dashboard.jobs import Ticket
 from dashboard.map_words import settled
+from dashboard.method_settings import setting, with_setting
 from dashboard.words import took, unbroken
 
 STATES = {
@@ -50,6 +53,25 @@ def show_summary(rows: Sequence[Row]) -> None:
             args=(busy,),
             help="What was found so far stays.",
         )
+
+
+def offer_more(method: Method, tickets: Sequence[Ticket]) -> None:
+    """Show a button that doubles a method's budget for all models, once all have spent theirs."""
+    budget = budget_of(method.controls)
+    if budget is None or not tickets or any(ticket.job.state != "done" for ticket in tickets):
+        return
+    now = int(setting(state.get("set"), method, budget))
+    more = min(int(budget.high), 2 * now)
+    if more <= now or all(ticket.job.budget < now for ticket in tickets):
+        return
+    st.button(
+        f"Go on to {more:,} {budget.title.lower()}",
+        key=f"more-{method.name}",
+        type="tertiary",
+        icon=":material/add_circle:",
+        on_click=lambda: state.put("set", with_setting(state.get("set"), method, budget.name, more)),
+        help="The maps sharpen from where they stand; nothing is done twice.",
+    )
 
 
 def progress_words(ticket: Ticket) -> str:

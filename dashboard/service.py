@@ -18,14 +18,18 @@ class Visit:
     """A session's claim on the service: `owner` is its name there."""
 
     owner: str
-    service: ExplanationService
+
+    @property
+    def service(self) -> ExplanationService:
+        """The service that all sessions share."""
+        return service()
 
     def leave(self) -> None:
         """Stop this session's work and drop what it keeps of private pictures."""
         self.service.forget(self.owner)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=ExplanationService.close)
 def service() -> ExplanationService:
     """Return the service that all sessions share."""
     return ExplanationService()
@@ -39,4 +43,4 @@ def visit() -> Visit:
 
 @st.cache_resource(show_spinner=False, max_entries=1, scope="session", on_release=Visit.leave)
 def _visit(owner: str) -> Visit:
-    return Visit(owner, service())
+    return Visit(owner)

@@ -12,6 +12,7 @@ from core.explanation.method import Method
 from core.explanation.methods import METHODS
 from dashboard import state
 from dashboard.address import HIGHEST_SEED, PRECISIONS
+from dashboard.map_controls import palette_form
 from dashboard.method_settings import NO_SETTINGS, layer_name, setting, with_setting
 from dashboard.slots import Slot
 
@@ -26,7 +27,7 @@ def setting_form(methods: Sequence[str], slots: Sequence[Slot]) -> Any:
     for name in ("set", "seed", "precision"):
         state.say_problem(name)
     changed = state.get("set") != NO_SETTINGS or state.get("seed") or state.get("precision") != PRECISIONS[0]
-    label = "Settings of the methods (changed)" if changed else "Settings of the methods"
+    label = "Settings (changed)" if changed else "Settings"
     folded = st.expander(label, icon=":material/tune:", key="settings")
     with folded:
         for name in methods:
@@ -36,6 +37,7 @@ def setting_form(methods: Sequence[str], slots: Sequence[Slot]) -> Any:
         with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
             _seed()
             _precision()
+            palette_form(methods)
         if changed:
             st.button("Back to the defaults", on_click=_reset, icon=":material/restart_alt:", type="tertiary")
     return folded

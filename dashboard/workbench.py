@@ -59,6 +59,8 @@ def _still(names: Sequence[str], asked: Asked) -> None:
 
 def _draw(names: Sequence[str], asked: Asked) -> bool:
     """Show everything as it stands; tell whether there is more to come."""
+    if asked.settings != state.get("set"):
+        st.rerun()  # a button down here changed what the controls above show
     rows, look = explain_rows(names, asked), chosen_look()
     classes = chosen_classes(known_classes([row.answer.slot for row in rows]))
     show_unfamiliar([row.answer for row in rows])
@@ -69,6 +71,7 @@ def _draw(names: Sequence[str], asked: Asked) -> bool:
     if any(row.explanations for row in rows):
         scoring = show_worth(rows, asked, look)
         _offer_bundle(rows, asked, look)
+    state.write_address()
     return scoring or bool(going_on(rows))
 
 

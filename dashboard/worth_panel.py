@@ -58,7 +58,7 @@ def _choose(rows: Sequence[Row], asked: Asked) -> MapOf | None:
         classes = row.explanations[method].classes
         prediction = row.answer.prediction
         named = classes.index(prediction.predicted) if prediction is not None else 0
-        label = st.selectbox("Class", classes, index=named, width=190, key=f"worth-class-{model}")
+        label = st.selectbox("Class", classes, index=named, width=190, key=f"worth-class-{model}-{asked.subject.key}")
     return MapOf(row, method, label)
 
 

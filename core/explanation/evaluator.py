@@ -7,7 +7,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,12 +15,13 @@ from torch import Tensor
 from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.composer import Composer
+from core.explanation.composer import Composer, Sums
 from core.explanation.scene import Scene
 from core.models.twin import DTYPES
 
 BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
-GPU_BATCH = 64
+LIGHT_BATCH = 32  # for networks of fewer than LIGHT parameters, where the calls themselves cost most, and for a GPU
+LIGHT = 5_000_000
 MOST_REMEMBERED = 20_000  # outputs
 
 
@@ -37,17 +37,24 @@ class Evaluator:
         self.name = classifier.name
         self._network = classifier.twin(precision)
         self._device = classifier.device
-        self._batch = GPU_BATCH if self._device.type == "cuda" else BATCH
+        light = self._device.type == "cuda" or sum(part.numel() for part in self._network.parameters()) < LIGHT
+        self._batch = LIGHT_BATCH if light else BATCH
         self._composer = Composer(scene.picture(side), baseline(scene, baseline_name, side), DTYPES[precision])
+        self._sums: dict[bytes, Sums] = {}
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of_regions(self, keep: NDArray[np.bool_], labels: NDArray[np.int32]) -> NDArray[np.float32]:
         """Logits `(N, K)` of pictures that keep the superpixels `keep` `(N, s) bool` of `labels` `(S, S)`."""
-        small = labels.astype(np.uint8) if keep.shape[1] <= 256 else labels
+        if keep.shape[1] > 256:
+            return self.of_masks(keep[:, labels])
+        small = labels.astype(np.uint8)
         stamp = hashlib.blake2b(small.tobytes(), digest_size=16).digest()
         keys = [stamp + row.tobytes() for row in np.packbits(keep, axis=1)]
-        return self._answers(keys, lambda rows: self._composer.hard(_pixel_masks(keep[rows], small)))
+        if stamp not in self._sums:
+            self._sums[stamp] = self._composer.sums(small)
+        sums = self._sums[stamp]
+        return self._answers(keys, lambda rows: self._composer.of_regions(keep[rows], small, sums))
 
     def of_masks(self, keep: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float32]:
         """Logits `(N, K)` of pictures that keep the share `keep` `(N, S, S)`, in [0, 1] or bool, of each pixel."""
@@ -86,11 +93,3 @@ def evaluator(classifier: Classifier, scene: Scene, baseline_name: str, precisio
     key = ("evaluator", classifier.identity, baseline_name, precision)
     return scene.shared(key, lambda: Evaluator(classifier, scene, baseline_name, precision))
 
-
-def _pixel_masks(keep: NDArray[np.bool_], labels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Masks `(n, S, S)` of the superpixels kept `(n, s)`."""
-    if labels.dtype != np.uint8:
-        return keep.view(np.uint8)[:, labels.astype(np.intp)]
-    tables = np.zeros((len(keep), 256), dtype=np.uint8)
-    tables[:, : keep.shape[1]] = keep
-    return np.stack([cv2.LUT(labels, table) for table in tables])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import core
 from core.classifier import Classifier
+from core.explanation.backgrounds import BACKGROUNDS, background
 from core.explanation.cell_mask import CellMasks, cell_masks
 from core.explanation.explanation import Explanation
 from core.explanation.export import explanation_entry, finite, picture_png, safe_names, values_npz, versions
@@ -153,8 +154,20 @@ def _model_entry(findings: Findings, folder: str) -> dict[str, Any]:
         "cell_mask": _mask_entry(cell_masks(findings.scene)),
         "layer": classifier.network.cut,
         "prediction": _prediction_entry(findings.prediction),
-        "explanations": [explanation_entry(item, classifier.network.cut) for item in findings.explanations.values()],
+        "explanations": [
+            explanation_entry(item, classifier.network.cut) | {"background": _background_entry(item, findings)}
+            for item in findings.explanations.values()
+        ],
     } | _scores(findings)
+
+
+def _background_entry(explanation: Explanation, findings: Findings) -> dict[str, Any] | None:
+    """What the picture was compared with or hidden by, where the method does so: how many pictures, and their hash."""
+    name = explanation.settings.get("background", explanation.settings.get("baseline"))
+    if name not in BACKGROUNDS:
+        return None if name is None else {"name": name, "pictures": None, "sha256": None}
+    shown = background(findings.scene, str(name), findings.classifier.card.framing)
+    return {"name": name, "pictures": shown.count, "sha256": shown.digest}
 
 
 def _mask_entry(masks: CellMasks) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from core.errors import InputError
 from core.explanation.estimators.cam import EIGENCAM, GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM
+from core.explanation.estimators.expected_gradients import EXPECTED_GRADIENTS
+from core.explanation.estimators.integrated_gradients import INTEGRATED_GRADIENTS
 from core.explanation.estimators.occlusion import OCCLUSION
 from core.explanation.estimators.partition_shap import PARTITION_SHAP
 from core.explanation.estimators.rise import RISE
@@ -17,7 +19,9 @@ _ALL: tuple[Method, ...] = (
     LAYERCAM,
     EIGENCAM,
     SCORE_CAM,
+    EXPECTED_GRADIENTS,
     PARTITION_SHAP,
+    INTEGRATED_GRADIENTS,
     OCCLUSION,
     RISE,
 )

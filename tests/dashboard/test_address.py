@@ -24,8 +24,14 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "view": "masked",
         "truth": "on",
         "cell": "lower~1-2-3",
-        "method": "gradcam++",
+        "methods": "gradcam++,eigencam",
+        "classes": "monocyte,blast",
+        "set": "gradcam.layer@vgg19:stage-1,occlusion.evaluations:300",
+        "seed": "7",
+        "precision": "float32",
+        "borders": "none",
         "palette": "magma",
+        "diverging": "teal-brown",
         "opacity": "30",
         "scale": "classes",
     }
@@ -45,6 +51,16 @@ def test_nonsense_is_told_and_gives_the_default(name: str, text: str) -> None:
         assert values[name] == address.BY_NAME[name].default
         assert "<" not in problems[name]
         assert len(problems[name]) < 700
+
+
+def test_a_link_of_before_names_one_method() -> None:
+    assert address.read({"method": "gradcam++"})[0]["methods"] == ("gradcam++",)
+    assert address.read({"method": "gradcam", "methods": "eigencam"})[0]["methods"] == ("eigencam",)
+    assert "methods" in address.read({"method": "guess"})[1]
+
+
+def test_a_plus_sign_that_became_a_space_is_read() -> None:
+    assert address.read({"methods": "gradcam  ,gradcam"})[0]["methods"] == ("gradcam++", "gradcam")
 
 
 def test_one_invalid_value_leaves_the_others() -> None:

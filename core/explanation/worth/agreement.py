@@ -85,7 +85,8 @@ def _reason(explanation: Explanation, label: str, kept: dict[str, tuple[Explanat
     for name, (other, known) in kept.items():
         if other.model == explanation.model and _one_map(values, known):
             pair = {other.method, explanation.method} == {"gradcam", "hirescam"}
-            return f"{'the head is one mean and one linear layer, which makes it ' if pair else ''}the same map as {name}"
+            why = "the head is one mean and one linear layer, which makes it " if pair else ""
+            return f"{why}the same map as {name}"
     for name, (other, _) in kept.items():
         if not _one_picture(explanation.view, other.view):
             return f"it saw another picture than {name}"

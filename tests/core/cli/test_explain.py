@@ -73,7 +73,10 @@ def test_all_methods_at_once(root: Path, cell: Path, tmp_path: Path) -> None:
         assert item["complete"] and item["signed"] == kind.signed and item["explains"] == kind.explains
         assert set(item["settings"]) == {control.name for control in kind.controls}
         assert (item["mean_standard_error"] is not None) == (kind.uncertainty == "standard error")
-        assert (item["gap"] is not None) == (kind.uncertainty == "gap")
+        assert item["gap"] is not None or kind.uncertainty != "gap"
+        compared = {"background", "baseline"} & set(item["settings"])
+        assert (item["background"] is not None) == bool(compared)
+        assert not compared or len(item["background"]["sha256"]) == 64
         assert (item["seed"] == 7) == (kind.uncertainty == "standard error")
         assert item["precision"] == "float32" and item["threads"] >= 1
         if name in QUICK:

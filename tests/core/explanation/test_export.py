@@ -170,6 +170,23 @@ def test_the_manifest_says_what_the_maps_rest_on(findings: Findings) -> None:
     }
 
 
+def test_the_manifest_knows_the_pictures_of_comparison(findings: Findings) -> None:
+    maps = {
+        "shap": replace(findings.explanations["gradcam"], settings={"background": "cells"}),
+        "rise": replace(findings.explanations["gradcam"], settings={"baseline": "mean"}),
+        "odd": replace(findings.explanations["gradcam"], settings={"baseline": "noise"}),
+        "gradcam": findings.explanations["gradcam"],
+    }
+    document = json.loads(files_of(replace(findings, explanations=maps))["manifest.json"])
+    found = [entry["background"] for entry in document["models"][0]["explanations"]]
+    picture = findings.scene.picture()
+    hidden = np.full_like(picture, np.rint(picture.mean(axis=(0, 1))))
+    digest = hashlib.sha256(repr(hidden.shape).encode() + hidden.tobytes()).hexdigest()
+    assert (found[0]["pictures"], len(found[0]["sha256"])) == (25, 64)
+    assert found[1] == {"name": "mean", "pictures": 1, "sha256": digest}
+    assert found[2]["sha256"] is None and found[3] is None
+
+
 def test_the_pictures_are_as_they_are_painted(findings: Findings) -> None:
     files = files_of(findings)
     item = findings.explanations["layercam"]

@@ -1,4 +1,4 @@
-"""RISE against the paper's formula written slowly, its error against repeated runs, and a model whose truth is known."""
+"""RISE against the paper's formula written slowly, its error against repeated runs, and a model of known truth."""
 
 from __future__ import annotations
 

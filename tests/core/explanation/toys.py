@@ -27,17 +27,17 @@ class Plain(nn.Module):
 
 
 class Quadrant(nn.Module):
-    """Logits (d, -d, 0): how much lighter the upper half of the first quadrant is than its lower one.
+    """Logits (d, -d, 0): how much redder the upper half of the first quadrant is than its lower one.
 
     Divided by the quadrant's own spread, so that standardising the picture changes nothing: no pixel elsewhere counts.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
         side = inputs.shape[-1]
-        quadrant = inputs[:, :, : side // 2, : side // 2]
-        upper, lower = quadrant[:, :, : side // 4], quadrant[:, :, side // 4 :]
-        spread = quadrant.std(dim=(1, 2, 3)).clamp(min=1e-3)
-        lead = 3 * (upper.mean(dim=(1, 2, 3)) - lower.mean(dim=(1, 2, 3))) / spread
+        quadrant = inputs[:, 0, : side // 2, : side // 2]
+        upper, lower = quadrant[:, : side // 4], quadrant[:, side // 4 :]
+        spread = quadrant.std(dim=(1, 2)).clamp(min=1e-3)
+        lead = 3 * (upper.mean(dim=(1, 2)) - lower.mean(dim=(1, 2))) / spread
         return torch.stack([lead, -lead, 0 * lead], dim=1)
 
 
@@ -65,6 +65,7 @@ def toy(network: StagedNetwork, side: int, classes: int = 3, parameters: int = 1
         architecture="toy",
         classes=tuple("abcde"[:classes]),
         input_size=side,
+        framing="cell",
         parameters=parameters,
         temperature=1.0,
         weights_sha256="0" * 64,

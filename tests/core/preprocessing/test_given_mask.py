@@ -36,12 +36,12 @@ def agrees(view: View, mask: np.ndarray, tinted: np.ndarray) -> float:
     return float((mask & red).sum() / (mask | red).sum())
 
 
-@pytest.mark.parametrize("scale", [1, 5])
+@pytest.mark.parametrize("scale", [1, 9])
 def test_a_cut_out_that_reaches_past_the_border(scale: int) -> None:
     rgb = np.kron(off_centre(), np.ones((scale, scale, 1), np.uint8))
     view = frame_image(rgb, "cell")
     x, y, width, height = view.box
-    assert x < 0 and y < 0 and (view.rgb.shape[0] < height) == (scale == 5 and height > 1024)
+    assert x < 0 and y < 0 and (view.rgb.shape[0] < height) == (scale == 9)
     mask = np.kron(marked(off_centre()), np.ones((scale, scale), bool))
     framed = framed_mask(mask, rgb, view)
     rows, columns = np.arange(y, y + height), np.arange(x, x + width)

@@ -21,7 +21,7 @@ LABEL = "bright"
 
 class Quadrant(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
-        level = 4 * pixels[:, 0, :HALF, :HALF].mean(dim=(1, 2))
+        level = 2 * pixels[:, 0, :HALF, :HALF].mean(dim=(1, 2)) - 1.6
         return torch.stack([level, -level], dim=1)
 
 
@@ -67,3 +67,18 @@ def explanation_of_map(
     side, classes = classifier.card.input_size, classifier.card.classes
     maps = np.repeat(np.asarray(values, dtype=np.float32)[None], len(classes), axis=0)
     return Explanation(classifier.name, method, classes, maps, maps, scene.picture(side), signed, "logit")
+
+
+def conv_classifier(seed: int = 0, strength: float = 8.0, name: str = "conv") -> Classifier:
+    """Random convolutions, then one mean and one linear layer."""
+    torch.manual_seed(seed)
+    last = nn.Linear(8, 3)
+    with torch.no_grad():
+        last.weight.mul_(strength)
+    stages: dict[str, nn.Module] = {
+        "first": nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
+        "second": nn.Sequential(nn.Conv2d(8, 8, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        "third": nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()),
+        "head": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), last),
+    }
+    return classifier_of(stages, "third", name, (LABEL, "dark", "grey"))
