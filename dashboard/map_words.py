@@ -8,8 +8,6 @@ from core.explanation.explanation import Explanation, has_evidence
 from core.explanation.method import Method
 from dashboard.words import raw
 
-EVALUATIONS = {"samples": "samples", "evaluations": "evaluations", "steps": "steps"}
-
 
 def evidence(explanation: Explanation, name: str) -> tuple[str, ...]:
     """Say a class's largest raw value, with its standard error where there is one; for signed maps one line an end."""
@@ -60,6 +58,11 @@ def legend_text(kind: Method, bordered: bool) -> str:
         )
     shows = "speaks for and against a class's" if kind.signed else "speaks for a class's"
     return f"Figures are raw values without unit. {kind.title} shows what {shows} {kind.explains}."
+
+
+def plain(name: str) -> str:
+    """Write the name of a choice as a reader would: `many-cells` as “many cells”."""
+    return name.replace("-", " ")
 
 
 def _spread(explanation: Explanation, index: int, place: int) -> str:

@@ -21,7 +21,7 @@ from dashboard.look import Look, picture_of, shown_picture
 from dashboard.map_words import evidence, legend_ends, legend_text
 from dashboard.palette import class_colour
 from dashboard.pictures import strip_address
-from dashboard.progress import offer_more, show_progress
+from dashboard.progress import offer_more, show_buttons, show_progress
 from dashboard.words import percent
 
 STYLES = {"borders": "Borders, as in the papers", "map": "Signed weights"}
@@ -101,6 +101,8 @@ def _show_row(grid: Any, row: Row, rows: Sequence[Row], kind: Method, classes: S
     if fault:
         with grid.cell(column_span="all"):
             st.warning(f"{row.title}: {fault}", icon=":material/block:")
+            if explanation is None and kind.name in row.tickets:
+                show_buttons(row.tickets[kind.name], row.title)
         if explanation is None:
             return
     with grid.cell():

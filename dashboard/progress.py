@@ -34,7 +34,7 @@ def show_progress(ticket: Ticket, explanation: Explanation | None, title: str) -
     told = settled(explanation) if explanation is not None else ""
     if told:
         st.html(f'<p class="ll-caption">{escape(unbroken(told))}</p>')
-    _buttons(ticket, title)
+    show_buttons(ticket, title)
 
 
 def show_summary(rows: Sequence[Row]) -> None:
@@ -92,7 +92,8 @@ def progress_bar(words: str, done: int, all_of_it: int, title: str) -> str:
     )
 
 
-def _buttons(ticket: Ticket, title: str) -> None:
+def show_buttons(ticket: Ticket, title: str) -> None:
+    """Show the way to stop work that goes on, or to go on with what was stopped or has failed."""
     if ticket.going_on:
         st.button(
             "Stop",

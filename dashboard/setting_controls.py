@@ -13,6 +13,7 @@ from core.explanation.methods import METHODS
 from dashboard import state
 from dashboard.address import HIGHEST_SEED, PRECISIONS
 from dashboard.map_controls import palette_form
+from dashboard.map_words import plain
 from dashboard.method_settings import NO_SETTINGS, layer_name, setting, with_setting
 from dashboard.slots import Slot
 
@@ -72,7 +73,7 @@ def _choice(method: Method, control: Control) -> None:
     st.selectbox(
         control.title,
         control.choices,
-        format_func=lambda name: str(name).replace("-", " ").capitalize(),
+        format_func=lambda name: plain(name).capitalize(),
         width=160,
         help=control.help,
         **_bound(method, control, control.name, str),

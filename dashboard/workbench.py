@@ -9,6 +9,7 @@ import streamlit as st
 from core.explanation.methods import METHODS
 from dashboard import state
 from dashboard.agreement_line import show_unfamiliar
+from dashboard.backgrounds_sheet import show_backgrounds
 from dashboard.bundle import zip_of
 from dashboard.cache import parameters_for
 from dashboard.explained import Asked, Row, explain_rows, going_on
@@ -67,6 +68,7 @@ def _draw(names: Sequence[str], asked: Asked) -> bool:
     show_summary(rows)
     for method in asked.methods:
         show_maps(rows, method, classes, look)
+        show_backgrounds(rows, method)
     scoring = False
     if any(row.explanations for row in rows):
         scoring = show_worth(rows, asked, look)
@@ -78,10 +80,11 @@ def _draw(names: Sequence[str], asked: Asked) -> bool:
 def _offer_bundle(rows: list[Row], asked: Asked, look: Look) -> None:
     subject = asked.subject
     parameters = parameters_for(subject, asked.parameters)
+    scored, checked = finished(SCORES, rows), finished(RANDOMISATION, rows)
 
-    def bundle() -> bytes:
-        worths = [worth_of(check) for check in finished(SCORES, rows)]
-        checks = [randomisation_of(check) for check in finished(RANDOMISATION, rows)]
+    def bundle() -> bytes:  # runs when it is asked for, outside the session
+        worths = [worth_of(check) for check in scored]
+        checks = [randomisation_of(check) for check in checked]
         return zip_of(rows, subject, parameters, look, worths, checks, asked.mask)
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.explanation.cell_mask import cell_masks
 from core.explanation.methods import METHODS
+from dashboard.agreement_view import show_agreement_of_maps
 from dashboard.explained import Asked, Row
 from dashboard.jobs import STOPPED
 from dashboard.look import Look, shown_picture
@@ -37,6 +38,7 @@ def show_worth(rows: Sequence[Row], asked: Asked, look: Look) -> bool:
     for kind, work in ((SCORES, scores), (RANDOMISATION, check)):
         if work is not None:
             _show_work(kind, work, subject)
+    show_agreement_of_maps(subject, rows)
     with st.expander("What these scores mean", icon=":material/menu_book:"):
         st.markdown(glossary())
     return any(work is not None and work.going_on for work in (scores, check))

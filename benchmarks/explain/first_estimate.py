@@ -22,7 +22,9 @@ def first_estimate(sides: Sides) -> list[Row]:
         if method.instant:
             continue
         first_map(sides, name)
-        rows.append(Row("first-estimate", sides.classifier.name, timed(lambda n=name: first_map(sides, n))[0], note=name))
+        rows.append(
+            Row("first-estimate", sides.classifier.name, timed(lambda n=name: first_map(sides, n))[0], note=name)
+        )
     return rows
 
 

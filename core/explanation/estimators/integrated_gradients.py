@@ -22,7 +22,7 @@ def path_points(first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.
     """Places on the path and their weights, `(n,)` each, from number `first` up to `last`.
 
     Both ends, which count half, then halves, quarters, eighths and so on: after 2^j + 1 points the weighted mean is the
-    trapezoid rule of 2^j intervals, and between two such levels the new points are spread over the whole path.
+    trapezoid rule of 2^j intervals.
     """
     places = van_der_corput(np.maximum(np.arange(first, last) - 1, 0))
     weights = np.ones(last - first)
@@ -33,7 +33,11 @@ def path_points(first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 class IntegratedGradientsEstimator(Estimator):
-    """Weighted mean of the gradients so far times (picture - baseline), summed over colours."""
+    """The trapezoid rule of 1, 2, 4, ... intervals; the maps are those of the last level that is complete.
+
+    A level half done is no better than the one before (its points' mean is off at the ends), so that it is not shown,
+    and one that the budget cannot complete is not begun.
+    """
 
     def __init__(self, request: Request, budget: int) -> None:
         super().__init__(request, budget)
@@ -42,8 +46,9 @@ class IntegratedGradientsEstimator(Estimator):
         self._ends: Tensor | None = None  # (2, 3, S, S): baseline, picture
         self._difference: NDArray[np.float32] | None = None  # (K,)
         self._points = 0
-        self._weight = 0.0
-        self._sum: NDArray[np.float64] | float = 0.0  # (K, S, S)
+        self._intervals = 0  # of the last level complete
+        self._level: NDArray[np.float64] | float = 0.0  # its sum (K, S, S)
+        self._new: NDArray[np.float64] | float = 0.0  # sum of the points since
 
     @property
     def evaluations(self) -> int:
@@ -52,8 +57,8 @@ class IntegratedGradientsEstimator(Estimator):
 
     @property
     def done(self) -> bool:
-        """Whether there is a point more than the steps asked for."""
-        return self._points > self.budget
+        """Whether the next level would take more steps than were asked for."""
+        return self._points > self._intervals > self.budget // 2
 
     def advance(self) -> None:
         """Add some points."""
@@ -61,14 +66,16 @@ class IntegratedGradientsEstimator(Estimator):
 
     def _block(self) -> None:
         start, end = self._path()
-        last = min(self._points + self._batch, self.budget + 1)
+        level = max(2 * self._intervals, 1) + 1
+        last = min(self._points + self._batch, level)
         places, weights = path_points(self._points, last)
         share = torch.from_numpy(places).to(start.device, start.dtype)[:, None, None, None]
         _, gradients = pixel_gradients(self._network, share * end + (1 - share) * start)
         values = gradients.mul_(end - start).sum(dim=2).double().cpu().numpy()  # (K, n, S, S)
-        self._sum = self._sum + np.einsum("knij,n->kij", values, weights)
-        self._weight += float(weights.sum())
+        self._new = self._new + np.einsum("knij,n->kij", values, weights)
         self._points = last
+        if last == level:
+            self._level, self._new, self._intervals = self._level + self._new, 0.0, level - 1
 
     def _path(self) -> Tensor:
         if self._ends is None:
@@ -81,11 +88,12 @@ class IntegratedGradientsEstimator(Estimator):
         return self._ends
 
     def maps(self) -> Maps:
-        """The integral so far `(K, S, S)` and the completeness gap, against f(picture) - f(baseline)."""
-        if self._difference is None or self._points == 0:
+        """The integral `(K, S, S)` and the completeness gap, against f(picture) - f(baseline)."""
+        if self._difference is None or self._intervals == 0:
             raise InputError("Nothing has been evaluated yet: do a step first.")
-        values = np.asarray(self._sum / self._weight, dtype=np.float32)
-        return Maps(values, gap=completeness_gap(values, self._difference))
+        values = np.asarray(self._level / self._intervals, dtype=np.float32)
+        note = f"Trapezoid rule with {self._intervals} {'interval' if self._intervals == 1 else 'intervals'}."
+        return Maps(values, gap=completeness_gap(values, self._difference), note=note)
 
 
 INTEGRATED_GRADIENTS = Method(
@@ -104,7 +112,7 @@ INTEGRATED_GRADIENTS = Method(
             "Steps",
             "int",
             64,
-            "Intervals that the way is cut into; powers of two give the trapezoid rule, and more of them reuse all points.",
+            "Intervals that the way is cut into, brought down to a power of two; raising them reuses all points.",
             4,
             1024,
             budget=True,

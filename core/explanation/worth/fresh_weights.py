@@ -25,22 +25,19 @@ def apart(classifier: Classifier, mark: str, network: StagedNetwork | None = Non
     return replace(classifier, network=own, weights_sha256=sha, feature_space=None, _twins={}, _lock=Lock())
 
 
-def forget(network: StagedNetwork, stages: Sequence[str], seed: int, level: int) -> int:
-    """Draw the weights of `stages` anew, in place, and return how many there were; only for a network of one's own.
+def forget(network: StagedNetwork, stages: Sequence[str], seed: Sequence[int]) -> None:
+    """Draw the weights of `stages` anew, in place; only for a network of one's own.
 
     Convolutions and linear layers get He et al.'s normal weights (2015, eq. 10, which keeps the signal's scale through
     any depth; torch's default would let it fade) and zero biases; normalisations pass on what they normalise. No
-    generator but one of `seed` and `level` is used.
+    generator but one of `seed` is used.
     """
-    generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, level]).generate_state(1)[0]))
-    count = 0
+    generator = torch.Generator().manual_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
     with torch.no_grad():
         for name in stages:
             for layer in network.stages[name].modules():
                 for kind, weights in layer.named_parameters(recurse=False):
                     _draw(layer, kind, weights, generator)
-                    count += weights.numel()
-    return count
 
 
 def settle(network: StagedNetwork, stages: Sequence[str], inputs: Tensor) -> None:

@@ -21,6 +21,7 @@ from core.explanation.worth.measures import Map, spearman, structural_likeness
 from core.explanation.worth.verdict import Level, Randomisation, judge
 
 LEVELS = 5
+DRAWS = 3  # of new weights, for methods that need one pass: coarse grids vary much from draw to draw
 RUNNING = "The check is under way."
 NOTHING = "It cannot be told: the trained model's map is the same everywhere, there is no positive evidence to lose."
 
@@ -30,7 +31,7 @@ class RandomisationTask:
 
     A copy of the classifier forgets its stages from the head down, in at most LEVELS levels; after each the method's
     map is computed again with the same settings, its budget capped, and compared with the original's at that budget.
-    Batch normalisations of forgotten stages take their statistics from the picture and its mirror images. InputError
+    Where one pass makes a map, DRAWS of new weights are averaged. Batch normalisations of forgotten stages take their statistics from the picture and its mirror images. InputError
     for an unknown method or class, a wrong setting, or a method that does not fit.
     """
 
@@ -51,7 +52,8 @@ class RandomisationTask:
         self._precision = chosen_precision(classifier, self._kind.family, precision)
         self._first = self._estimator(classifier, scene, seed)
         self._groups = stage_groups(list(classifier.network.stages))
-        self._levels: list[Level] = []
+        self._repeats = DRAWS if self._kind.instant else 1
+        self._found: list[list[Level]] = [[] for _ in self._groups]
         self._ceiling: float | None = 1.0
         self._controls: dict[str, float | None] = {}
         self._note = RUNNING
@@ -59,7 +61,8 @@ class RandomisationTask:
         self._evaluations = 0
         self._finished = False
         self._work = self._steps()
-        self.budget = (1 + self._draws + len(self._groups)) * budget_in(method, self._settings)
+        runs = 1 + self._seeded + self._repeats * len(self._groups)
+        self.budget = runs * budget_in(method, self._settings)
 
     @property
     def evaluations(self) -> int:
@@ -84,17 +87,22 @@ class RandomisationTask:
             model=self._classifier.name,
             method=self._kind.name,
             label=self._label,
-            levels=tuple(self._levels),
+            levels=self._levels,
             verdict=self._note,
             passed=self._passed,
             ceiling=self._ceiling,
             controls=dict(self._controls),
             budget=budget_in(self._kind.name, self._settings),
+            draws=self._repeats,
             seed=self._seed,
         )
 
     @property
-    def _draws(self) -> bool:
+    def _levels(self) -> tuple[Level, ...]:
+        return tuple(mean_level(levels) for levels in self._found if levels)
+
+    @property
+    def _seeded(self) -> bool:
         return self._kind.uncertainty == "standard error"
 
     def _estimator(self, classifier: Classifier, scene: Scene, seed: int) -> Estimator:
@@ -114,26 +122,27 @@ class RandomisationTask:
             return
         controls = control_maps(self._scene, original.shape[0], self._seed)
         self._controls = {name: spearman(original, control) for name, control in controls.items()}
-        if self._draws:
+        if self._seeded:
             again = yield from self._run(self._estimator(self._classifier, self._scene, self._seed + 1))
             self._ceiling = likeness("", original, again, self._kind.signed).similarity
-        yield from self._cascade(original)
+        for draw in range(self._repeats):
+            yield from self._cascade(original, draw)
         self._note, self._passed = judge(self._kind.title, self._levels, self._ceiling, self._controls)
 
-    def _cascade(self, original: Map) -> Iterator[int]:
+    def _cascade(self, original: Map, draw: int) -> Iterator[int]:
         network = None
         inputs = symmetries(self._classifier.tensor([self._scene.rgb]))
         for number, stages in enumerate(self._groups):
-            mark = f"forgot-{self._seed}-{number}"
+            mark = f"forgot-{self._seed}-{draw}-{number}"
             altered = apart(self._classifier, mark, network)
             network = altered.network
-            forget(network, stages, self._seed, number)
+            forget(network, stages, (self._seed, draw, number))
             yield 0
             settle(network, stages, inputs)
             yield 0
             estimator = self._estimator(altered, Aside(self._scene, mark), self._seed)
             values = yield from self._run(estimator)
-            self._levels.append(likeness(stages[-1], original, values, self._kind.signed))
+            self._found[number].append(likeness(stages[-1], original, values, self._kind.signed))
 
 
 def stage_groups(names: Sequence[str], levels: int = LEVELS) -> list[list[str]]:
@@ -150,3 +159,12 @@ def likeness(stage: str, original: Map, values: Map, signed: bool) -> Level:
     known = [value for value in (similar, bare) if value is not None]
     ssim = structural_likeness(original, values) if similar is not None else None
     return Level(stage, max(known) if similar is not None else None, ssim)
+
+
+def mean_level(levels: Sequence[Level]) -> Level:
+    """The mean of one level over the draws that left a map."""
+    similar = [level.similarity for level in levels if level.similarity is not None]
+    built = [level.ssim for level in levels if level.ssim is not None]
+    return Level(
+        levels[0].stage, float(np.mean(similar)) if similar else None, float(np.mean(built)) if built else None
+    )

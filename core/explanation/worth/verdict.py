@@ -31,7 +31,8 @@ class Randomisation:
     """The check's result so far: `passed` is None while it runs and where it cannot be told.
 
     `ceiling` is the similarity that another seed's map of the trained model has (1 for a method without seed),
-    `controls` those of maps that know no model. Each map was computed with `budget` evaluations.
+    `controls` those of maps that know no model. Each map was computed with `budget` evaluations; likenesses are means
+    over `draws` of new weights.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Randomisation:
     ceiling: float | None
     controls: Mapping[str, float | None]
     budget: int
+    draws: int
     seed: int
 
     def document(self) -> dict[str, Any]:

@@ -126,6 +126,7 @@ def test_a_picture_of_32_pixels(root: Path, tmp_path: Path) -> None:
 def test_a_constant_image_gives_no_invented_evidence(root: Path, tmp_path: Path, shade: int) -> None:
     Image.fromarray(np.full((60, 90, 3), shade, dtype=np.uint8)).save(tmp_path / "even.png")
     options = ["--method", "all", *LEAST, "--model", "islam_cnn", "--class", "neutrophil", "--checkpoints", root]
+    options += ["--set", "shap.background=blur"]  # beside simulated cells an even picture is evidence
     result = run(tmp_path / "even.png", *options, "--out", tmp_path / "out", "--json")
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout, parse_constant=lambda text: pytest.fail(f"{text} in the JSON"))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core.classifier import Classifier
 from core.errors import InputError
+from core.explanation.backgrounds import background
 from core.explanation.draws import SpreadMean, spread_draws
 from core.explanation.estimator import Estimator
 from core.explanation.estimators.expected_gradients import EXPECTED_GRADIENTS, completeness_gap, expected_gradients
@@ -39,7 +40,7 @@ def test_shaps_draws_give_shaps_values(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     picture, backgrounds = torch.rand(3, 32, 32, generator=generator), torch.rand(6, 3, 32, 32, generator=generator)
     theirs = shap.GradientExplainer(network, backgrounds).shap_values(picture[None], nsamples=40, rseed=seed)
-    old = np.random.RandomState(seed)  # noqa: NPY002, the generator that shap seeds
+    old = np.random.RandomState(seed)  # the generator that shap seeds
     draws = [(old.choice(len(backgrounds)), old.uniform()) for _ in range(40)]
     chosen = backgrounds[[number for number, _ in draws]]
     alphas = torch.tensor([alpha for _, alpha in draws], dtype=torch.float64)
@@ -119,10 +120,10 @@ def test_a_gap_is_relative_and_zero_where_nothing_is_to_explain() -> None:
     np.testing.assert_allclose(completeness_gap(maps, np.array([0.0, 1.0, -2.0])), [0, 1, -1])
 
 
-@pytest.mark.parametrize(("samples", "background"), [(25, "cells"), (100, "cells"), (130, "cells"), (64, "blur")])
-def test_the_standard_error_is_the_spread_over_seeds(samples: int, background: str) -> None:
+@pytest.mark.parametrize(("samples", "against"), [(25, "cells"), (100, "cells"), (130, "cells"), (64, "blur")])
+def test_the_standard_error_is_the_spread_over_seeds(samples: int, against: str) -> None:
     classifier, scene = toy(random_network(), 48), noise()
-    found = [run(classifier, scene, seed, samples=samples, background=background).maps() for seed in range(24)]
+    found = [run(classifier, scene, seed, samples=samples, background=against).maps() for seed in range(24)]
     spread = np.stack([maps.native for maps in found]).std(axis=0, ddof=1)
     claimed = np.mean([maps.error for maps in found if maps.error is not None], axis=0)
     ratio = np.sqrt(np.square(claimed).mean(axis=(1, 2)) / np.square(spread).mean(axis=(1, 2)))
@@ -148,8 +149,6 @@ def test_spread_draws_need_a_third_of_the_samples_or_fewer() -> None:
 
 
 def independent(classifier: Classifier, scene: Scene, seed: int, count: int) -> np.ndarray:
-    from core.explanation.backgrounds import background
-
     rng = np.random.default_rng(seed)
     cells = background(scene, "cells").pictures(rng.integers(0, 25, count), 48)
     pictures = torch.from_numpy(np.concatenate([cells, scene.picture(48)[None]])).permute(0, 3, 1, 2).float() / 255

@@ -111,7 +111,7 @@ def test_scores_come_one_by_one_in_small_steps_and_as_json() -> None:
     while not task.done:
         before = task.evaluations
         task.advance()
-        assert task.evaluations - before <= 4
+        assert task.evaluations - before <= 3
         seen.append(len(task.worth().rows))
     assert seen == sorted(seen) and len(set(seen)) > 3 and seen[-1] == len(SCORES)
     document = json.loads(json.dumps(task.worth().document()))
@@ -123,7 +123,9 @@ def test_scores_come_one_by_one_in_small_steps_and_as_json() -> None:
 
 def test_a_faint_class_is_called_faint() -> None:
     classifier, scene = quadrant_classifier(), quadrant_scene()
-    task = WorthTask(classifier, scene, explanation_of_map(classifier, scene, TRUTH), "dark", ["deletion"])
+    task = WorthTask(
+        classifier, scene, explanation_of_map(classifier, scene, TRUTH), "dark", ["deletion"], 0, "float32", "mean"
+    )
     while not task.done:
         task.advance()
     assert "says little" in task.worth().rows[0].sentence
