@@ -18,16 +18,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for name, command in {
-    "explain": explain,
-    "load": load,
-    "precision": precision,
-    "latency": latency,
-    "novelty": novelty,
-    "preprocessing": preprocessing,
-    "preset-bounds": preset_bounds,
-}.items():
-    app.command(name)(command)
+app.command("explain")(explain)
+app.command("load")(load)
+app.command("precision")(precision)
+app.command("latency")(latency)
+app.command("novelty")(novelty)
+app.command("preprocessing")(preprocessing)
+app.command("preset-bounds")(preset_bounds)
 
 
 if __name__ == "__main__":

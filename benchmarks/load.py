@@ -1,10 +1,10 @@
 """Many at once: `python -m benchmarks load`: sixteen threads ask the shipped models for fifty maps each.
 
 Every thread asks for its own random choice of (model, picture, method), waits for the map and asks for the next. The
-maps are compared with those computed one after the other in a fresh process state: scenes that nothing is remembered of,
-no queue. A map is wrong where it differs by more than TOLERANCE of the largest value, in float32. Latency is from
-asking to having the finished map, of all requests: also those that another thread had asked for before. Memory is the
-process's resident set, before, after the first round, and after the last.
+maps are compared with those computed one after the other: scenes that nothing is remembered of, no queue. A map is
+wrong where it differs by more than TOLERANCE of the largest value, in float32. Latency is from asking to having the
+finished map, of all requests: also of those that another thread had made before. Memory is the process's resident set:
+before, after the first round, and after the last.
 """
 
 from __future__ import annotations

@@ -4,14 +4,13 @@ The statistic, by model and family of methods: cells of the gallery (drawn, seen
 seed, hence the same masks or draws, so that the number format is all that differs. For each map, the Spearman
 correlation of its values in bfloat16 with those in float32, over superpixels (LIME, kernel SHAP) or pixels (expected
 gradients). The figure is the lowest of them over cells, methods and classes: the worst map that a reader may meet, not
-the usual one. A map whose values in float32 add up, signs dropped, to less than QUIET of the span that its output has (1 for a
-probability; for a logit the range of the picture's logits) says nothing in either format, and its ranks are those of
+the usual one. A map whose values in float32 add up, signs dropped, to less than QUIET of the span of its output (1 for
+a probability; for a logit the range of the picture's logits) says nothing in either format, and its ranks are those of
 rounding; it is left out and counted. An example is LIME's map of a class with a probability of one in a million.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,11 +107,11 @@ def write(folder: Path, figures: dict[str, float]) -> ModelCard:
     """Put figures by family into a model folder's card; the others stay. The file is replaced in one go."""
     path = folder / "card.json"
     card = read_card(path)
-    merged = {**card.bfloat16, **{family: round(figure, 4) for family, figure in figures.items()}}
+    merged = dict[str, float](card.bfloat16) | {family: round(figure, 4) for family, figure in figures.items()}
     changed = ModelCard.model_validate({**card.model_dump(), "bfloat16": merged})
     partial = path.with_name(path.name + ".partial")
     partial.write_text(changed.model_dump_json(indent=2), encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
     return changed
 
 
@@ -135,7 +134,7 @@ def precision(
         if save:
             write(folder, {each.family: each.lowest for each in found})
     lines = [
-        f"{row.model:20} {row.family:10} lowest {row.lowest:.4f} of {len(row.correlations)} maps, {row.quiet} left out; "
+        f"{row.model:20} {row.family:10} lowest {row.lowest:.4f}, {len(row.correlations)} maps, {row.quiet} left out; "
         f"{'bfloat16 serves' if row.lowest >= FAITHFUL else 'float32 stays'}; worst: {row.document()['worst']}"
         for row in rows
     ]

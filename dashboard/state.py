@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import InputError
 from dashboard import address
 
 VALUES, PROBLEMS, PAGE = "choices", "choice-problems", "page-shown"
 WRITTEN, EMPTY, RETURNED = "address-written", "address-empty", "address-returned"
+FORMER, MOST_FORMER = "addresses-before", 20
 _NOTHING = object()
 
 
@@ -24,6 +26,9 @@ def begin(page: str) -> None:
     query, session = st.query_params.to_dict(), st.session_state
     new = VALUES not in session
     switched = not new and session[PAGE] != page
+    if not (new or switched) and _outdated(query):
+        session[RETURNED] = False
+        return
     if new:
         session[EMPTY], session[WRITTEN] = {}, query
     if new or (query and query != session[WRITTEN]):
@@ -34,6 +39,16 @@ def begin(page: str) -> None:
         session[EMPTY][page] = session[VALUES]
     session[RETURNED] = not (query or new or switched)
     session[PAGE] = page
+
+
+def _outdated(query: dict[str, str]) -> bool:
+    """Whether a run brings an address that this session has left, without the reader having gone back to it.
+
+    A browser that looks at work that goes on asks for runs by itself, some before it has heard of the new address.
+    """
+    context, former = get_script_run_ctx(), st.session_state.get(FORMER, [])
+    went_back = context is not None and context.is_history_navigation
+    return not went_back and query != st.session_state[WRITTEN] and query in former
 
 
 def write_address() -> None:
@@ -50,6 +65,8 @@ def write_address() -> None:
     wanted = {**address.written(session[VALUES]), **kept}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
+    if session[WRITTEN] != wanted:
+        session[FORMER] = [*session.get(FORMER, []), session[WRITTEN]][-MOST_FORMER:]
     session[WRITTEN] = wanted
 
 

@@ -36,7 +36,7 @@ def cam_grid(sides: Sides) -> Row:
 def upstream(sides: Sides, classes: int) -> NDArray[np.float32]:
     """Maps `(methods * classes, S, S)`, each scaled to 0..1 as upstream does."""
     inputs = sides.classifier.tensor([sides.view]).contiguous()
-    layer = sides.network.stages[sides.network.cut]  # type: ignore[index,union-attr]
+    layer = sides.network.stages[sides.network.cut]  # type: ignore[index]
     maps = []
     for method in METHODS.values():
         with method(model=sides.network, target_layers=[layer]) as cam:

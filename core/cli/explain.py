@@ -91,7 +91,7 @@ def explain(
     asked = Asked(
         methods=chosen,
         settings=parse_settings(settings or [], chosen, [classifier.name for classifier in classifiers]),
-        named=tuple(dict.fromkeys(classes or ())),
+        classes=tuple(dict.fromkeys(classes or ())),
         framing=framing,
         seed=seed,
         precision=precision,
@@ -106,6 +106,7 @@ def explain(
         if not findings:
             raise InputError("Nothing was found out, so nothing was written.")
         parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
+        del parameters["lenient"]
         alike = agreements(findings, asked) if scores else []
         files = evidence(_source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike)
         write_bundle(out, files)

@@ -22,17 +22,18 @@ from core.explanation.scene import Scene
 from core.explanation.worth.agreement import Agreement, agreement
 from core.explanation.worth.randomisation import RandomisationTask
 from core.explanation.worth.task import WorthTask
-from core.preprocessing.framing import View, frame_image
+from core.prediction import Prediction
+from core.preprocessing.framing import FRAMINGS, View, frame_image
 from core.preprocessing.given_mask import framed_mask
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user wants to know of each model; `named` are the classes named, if any."""
+    """What the user wants to know of each model; `classes` are those named, if any."""
 
     methods: Sequence[str]
     settings: Sequence[Setting] = ()
-    named: Sequence[str] = ()
+    classes: Sequence[str] = ()
     framing: str | None = None
     seed: int = 0
     precision: str = "auto"
@@ -65,7 +66,7 @@ class Faults:
 
     def stopped(self) -> None:
         """Keep that the user ended the work before it was all done."""
-        self.entries.append({"model": "", "what": "everything after", "message": "Stopped before all was done."})
+        self.entries.append({"model": "", "what": "the rest", "message": "Stopped before all was done."})
 
 
 def plans(
@@ -84,7 +85,9 @@ def plans(
             views[framing] = frame_image(rgb, framing)
             framed = None if mask is None else framed_mask(mask, rgb, views[framing])
             scenes[framing] = Scene(views[framing].rgb, framed)
-        classes = known_classes(classifier, asked.named)
+            for warning in views[framing].warnings:
+                say(f"{FRAMINGS[framing]}: {warning}")
+        classes = known_classes(classifier, asked.classes)
         requests = _requests(classifier, scenes[framing], asked)
         found.append(Plan(classifier, views[framing], scenes[framing], requests, classes))
     return found
@@ -97,11 +100,11 @@ def work(planned: Sequence[Plan], asked: Asked, stop: Stop, faults: Faults) -> l
         if stop.asked:
             break
         try:
-            plan.classifier.predict([plan.scene.rgb])
+            prediction = plan.classifier.predict([plan.scene.rgb])[0]
         except InputError as error:
             faults.add(plan.classifier.name, "answer", error)
             continue
-        findings = _findings(plan, asked, stop, faults)
+        findings = _findings(plan, prediction, asked, stop, faults)
         if findings.explanations:
             found.append(findings)
     if stop.asked:
@@ -113,7 +116,7 @@ def agreements(findings: Sequence[Findings], asked: Asked) -> list[Agreement]:
     """How alike the maps of all methods and models are, for each class that was named or answered."""
     answers = [each.prediction.predicted for each in findings if each.prediction is not None]
     maps = [item for each in findings for item in each.explanations.values()]
-    labels = asked.named or dict.fromkeys(answers)
+    labels = asked.classes or dict.fromkeys(answers)
     return [agreement(maps, label) for label in labels] if len(maps) > 1 else []
 
 
@@ -131,9 +134,8 @@ def _requests(classifier: Classifier, scene: Scene, asked: Asked) -> dict[str, R
     return requests
 
 
-def _findings(plan: Plan, asked: Asked, stop: Stop, faults: Faults) -> Findings:
+def _findings(plan: Plan, prediction: Prediction, asked: Asked, stop: Stop, faults: Faults) -> Findings:
     model = plan.classifier.name
-    prediction = plan.classifier.predict([plan.scene.rgb])[0]
     explanations = {}
     for name, request in plan.requests.items():
         try:
@@ -143,7 +145,7 @@ def _findings(plan: Plan, asked: Asked, stop: Stop, faults: Faults) -> Findings:
             continue
         if item is not None:
             explanations[name] = item
-    labels = plan.classes if asked.named else (prediction.predicted,)
+    labels = plan.classes if asked.classes else (prediction.predicted,)
     worths = _worths(plan, explanations, labels, asked, stop, faults) if asked.scores else []
     checks = _randomisations(plan, explanations, labels, asked, stop, faults) if asked.randomisation else []
     return Findings(plan.classifier, plan.view, plan.scene, explanations, prediction, worths, checks)

@@ -14,8 +14,7 @@ IRREDUCIBLE = {6: 0b1000011, 7: 0b10000011, 8: 0b100011011}  # polynomials of th
 def bernoulli(count: int, parts: int, seed: int) -> Keep:
     """Rows `(count, parts)`: each part kept or not by the toss of a coin, as lime does it; the first keeps all."""
     keep = np.ones((count, parts), dtype=np.bool_)
-    for row in range(1, count):
-        keep[row] = np.random.default_rng([seed, row]).integers(0, 2, parts)
+    keep[1:] = np.random.default_rng(seed).random((max(count - 1, 0), parts)) < 0.5
     return keep
 
 

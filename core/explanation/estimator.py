@@ -39,7 +39,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Regions:
-    """Superpixels `labels` `(S, S) int32` from 0, and a weight and its standard error for each, `(K, s) float32`."""
+    """Superpixels `labels` `(S, S) int32` from 0, and a weight and its standard error for each, `(K, s) float32`.
+
+    Errors are NaN where there are too few samples to tell.
+    """
 
     labels: NDArray[np.int32]
     weights: NDArray[np.float32]

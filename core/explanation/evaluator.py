@@ -20,15 +20,16 @@ from core.explanation.scene import Scene
 from core.models.twin import DTYPES
 
 BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
-LIGHT_BATCH = 32  # for networks of fewer than LIGHT parameters, where the calls themselves cost most, and for a GPU
-LIGHT = 5_000_000
+LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
+LIGHT = 5_000_000  # parameters; below, the calls themselves cost more than the data leaving the cache
 MOST_REMEMBERED = 20_000  # outputs
 
 
 class Evaluator:
     """Logits of pictures in which a mask says what is kept of the original and the rest shows a baseline.
 
-    Every mask is evaluated once, whichever method asks for it. Many threads may share one.
+    Every mask is evaluated once, whichever method asks for it, in passes of at most `batch` pictures. Many threads may
+    share one.
     """
 
     def __init__(self, classifier: Classifier, scene: Scene, baseline_name: str, precision: str) -> None:
@@ -38,7 +39,7 @@ class Evaluator:
         self._network = classifier.twin(precision)
         self._device = classifier.device
         light = self._device.type == "cuda" or sum(part.numel() for part in self._network.parameters()) < LIGHT
-        self._batch = LIGHT_BATCH if light else BATCH
+        self.batch = LIGHT_BATCH // DTYPES[precision].itemsize if light else BATCH
         self._composer = Composer(scene.picture(side), baseline(scene, baseline_name, side), DTYPES[precision])
         self._sums: dict[bytes, Sums] = {}
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
@@ -71,7 +72,7 @@ class Evaluator:
             found = {key: self._remembered[key] for key in keys if key in self._remembered}
         missing = {key: row for row, key in enumerate(keys) if key not in found}
         rows = list(missing.values())
-        logits = [self._run(pictures(rows[at : at + self._batch])) for at in range(0, len(rows), self._batch)]
+        logits = [self._run(pictures(rows[at : at + self.batch])) for at in range(0, len(rows), self.batch)]
         new = dict(zip(missing, np.concatenate(logits), strict=True)) if logits else {}
         with self._lock:
             self._remembered.update(new)

@@ -6,6 +6,8 @@ from core.errors import InputError
 from core.explanation.estimators.cam import EIGENCAM, GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM
 from core.explanation.estimators.expected_gradients import EXPECTED_GRADIENTS
 from core.explanation.estimators.integrated_gradients import INTEGRATED_GRADIENTS
+from core.explanation.estimators.kernel_shap import KERNEL_SHAP
+from core.explanation.estimators.lime import LIME
 from core.explanation.estimators.occlusion import OCCLUSION
 from core.explanation.estimators.partition_shap import PARTITION_SHAP
 from core.explanation.estimators.rise import RISE
@@ -19,7 +21,9 @@ _ALL: tuple[Method, ...] = (
     LAYERCAM,
     EIGENCAM,
     SCORE_CAM,
+    LIME,
     EXPECTED_GRADIENTS,
+    KERNEL_SHAP,
     PARTITION_SHAP,
     INTEGRATED_GRADIENTS,
     OCCLUSION,

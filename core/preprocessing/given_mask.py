@@ -68,5 +68,5 @@ def _reflected(places: NDArray[np.int_], length: int) -> NDArray[np.int_]:
     """Indices of a line of `length` pixels reflected at its first and last pixel, as often as need be."""
     if length == 1:
         return np.zeros_like(places)
-    folded = np.abs(places) % (2 * (length - 1))
+    folded = places % (2 * (length - 1))
     return np.minimum(folded, 2 * (length - 1) - folded)

@@ -31,8 +31,9 @@ class RandomisationTask:
 
     A copy of the classifier forgets its stages from the head down, in at most LEVELS levels; after each the method's
     map is computed again with the same settings, its budget capped, and compared with the original's at that budget.
-    Where one pass makes a map, DRAWS of new weights are averaged. Batch normalisations of forgotten stages take their statistics from the picture and its mirror images. InputError
-    for an unknown method or class, a wrong setting, or a method that does not fit.
+    Where one pass makes a map, DRAWS of new weights are averaged. Batch normalisations of forgotten stages take their
+    statistics from the picture and its mirror images. InputError for an unknown method or class, a wrong setting, or a
+    method that does not fit.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class RandomisationTask:
         self._evaluations = 0
         self._finished = False
         self._work = self._steps()
-        runs = 1 + self._seeded + self._repeats * len(self._groups)
-        self.budget = runs * budget_in(method, self._settings)
+        self._runs = 1 + self._seeded + self._repeats * len(self._groups)
+        self.budget = self._runs * budget_in(method, self._settings)
 
     @property
     def evaluations(self) -> int:
@@ -117,6 +118,7 @@ class RandomisationTask:
 
     def _steps(self) -> Iterator[int]:
         original = yield from self._run(self._first)
+        self.budget = self._runs * self._first.evaluations  # what one run really takes
         if original.min() == original.max():
             self._note = NOTHING
             return

@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.classes import CLASSES
-from core.cli import explain_work
+from core.cli import explain_work, meter
 from core.cli.app import app
 from core.cli.meter import Stop
 from core.explanation.methods import METHODS
@@ -177,6 +177,41 @@ def test_ctrl_c_keeps_what_is_there(root: Path, cell: Path, tmp_path: Path, monk
     assert document["complete"] is False and "Stopped" in document["faults"][0]["message"]
     assert [item["method"] for item in document["models"][0]["explanations"]] == ["gradcam"]
     assert len(document["models"]) == 1 and (tmp_path / "manifest.json").is_file()
+
+
+def test_a_picture_without_a_cell_is_told(root: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.full((60, 90, 3), 200, dtype=np.uint8)).save(tmp_path / "empty.png")
+    options = ["--model", "second", "--checkpoints", root, "--out", tmp_path / "x.zip", "--json"]
+    result = run(tmp_path / "empty.png", *options)
+    assert result.exit_code == 0 and "No cell found" in result.stderr
+    entry = entry_of(json.loads(result.stdout))
+    assert entry["cell_found"] is False and entry["cell_mask"]["source"] == "none found"
+
+
+def test_long_work_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(meter, "SELDOM", 0.0)
+    assert meter.run(Counting(), "resnet50: rise", Stop())
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.splitlines()[0] == "resnet50: rise: 10/30 evaluations, 0 s"
+    stopped, stop = Counting(), Stop()
+    stop.asked = True
+    assert not meter.run(stopped, "", stop) and stopped.evaluations == 0
+
+
+class Counting:
+    """A task of three steps."""
+
+    budget = 30
+    evaluations = 0
+
+    @property
+    def done(self) -> bool:
+        """After three."""
+        return self.evaluations >= self.budget
+
+    def advance(self) -> None:
+        """Ten more."""
+        self.evaluations += 10
 
 
 def test_help_tells_every_setting() -> None:

@@ -197,6 +197,18 @@ def test_the_pictures_are_as_they_are_painted(findings: Findings) -> None:
     assert len({plain[f"tiny/layercam-{label}.png"] for label in CLASSES}) == 1
 
 
+def test_superpixels_get_a_picture_of_their_borders(findings: Findings) -> None:
+    labels = np.arange(120 * 120, dtype=np.int32).reshape(120, 120) // 3600
+    weights = np.zeros((5, 4), dtype=np.float32)
+    weights[0, 2] = 1
+    item = replace(findings.explanations["gradcam"], regions=Regions(labels, weights, weights))
+    files = files_of(replace(findings, explanations={"lime": item}))
+    drawn = [np.asarray(Image.open(io.BytesIO(files[f"tiny/lime-{label}-borders.png"]))) for label in CLASSES]
+    yellow = (drawn[0] == (255, 255, 0)).all(axis=2)
+    assert set(np.flatnonzero(yellow.all(axis=1))) == {59, 90}
+    assert all(np.array_equal(other, item.view) for other in drawn[1:])
+
+
 def test_scores_and_faults_are_in_it(findings: Findings) -> None:
     fault = {"model": "other", "message": "broken"}
     files = files_of(replace(findings, worths=[Note()]), faults=[fault])

@@ -95,7 +95,9 @@ def test_the_signed_scale_is_symmetric() -> None:
     assert np.array_equal(drawn[0, 0], palette("blue-red")[64])  # -1 of 2: half way down
     shared = signed_overlay(VIEW, signed(), opacity=1.0, scale=4.0)
     assert np.array_equal(shared[-1, -1], palette("blue-red")[191])
-    assert np.array_equal(signed_overlay(VIEW, -signed(), 1.0)[-1, -1], palette("blue-red")[0])
+    turned = signed_overlay(VIEW, -signed(), 1.0)
+    assert np.array_equal(turned[-1, -1], palette("blue-red")[0])
+    assert np.array_equal(turned[0, 0], palette("blue-red")[191])
 
 
 def test_a_signed_map_takes_the_stains_own_colour_out_of_the_way() -> None:

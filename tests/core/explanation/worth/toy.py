@@ -21,7 +21,7 @@ LABEL = "bright"
 
 class Quadrant(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
-        level = 2.5 * pixels[:, 0, :HALF, :HALF].mean(dim=(1, 2)) - 1.6
+        level = 4 * pixels[:, 0, :HALF, :HALF].mean(dim=(1, 2)) - 2.2
         return torch.stack([level, -level], dim=1)
 
 

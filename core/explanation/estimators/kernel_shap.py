@@ -1,0 +1,152 @@
+"""Kernel SHAP: Shapley values of superpixels, by the regression that has them as its solution."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.explanation.baselines import REGION_BASELINE
+from core.explanation.coalitions import Coalitions
+from core.explanation.controls import Control
+from core.explanation.estimator import Estimator, Maps, Regions, Request
+from core.explanation.method import Method
+from core.explanation.pace import one_step
+from core.explanation.region_views import RegionViews
+from core.explanation.superpixels import METHOD, count_control
+
+Matrix = NDArray[np.float64]
+NEGLIGIBLE = 1e-10  # of the largest eigenvalue: directions that no coalition so far tells apart
+
+
+class KernelShapEstimator(Estimator):
+    """Outputs for the first coalitions, and the regression on them when maps are asked for."""
+
+    def __init__(self, request: Request, budget: int) -> None:
+        super().__init__(request, budget)
+        self._views = RegionViews(request)
+        self._coalitions = Coalitions(self._views.parts, request.seed)
+        self._solved: tuple[int, Maps] | None = None
+
+    @property
+    def evaluations(self) -> int:
+        """Coalitions evaluated, that of none and that of all first."""
+        return self._views.count
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent or every coalition was asked about."""
+        return super().done or (self._coalitions.finite and self.evaluations == self._coalitions.fixed)
+
+    def advance(self) -> None:
+        """Evaluate some more coalitions."""
+        one_step(self._block, lambda: not self.done)
+
+    def _block(self) -> None:
+        start = self.evaluations
+        stop = min(start + self._views.batch, self.budget)
+        self._views.ask(self._coalitions.first(stop)[start:])
+
+    def maps(self) -> Maps:
+        """Each superpixel's Shapley value `(K, S, S)`; solved once for as many coalitions as there are."""
+        count = self.evaluations
+        if count < 2:
+            raise InputError("Nothing has been evaluated yet: do a step first.")
+        if self._solved is None or self._solved[0] != count:
+            self._solved = count, self._solve(count)
+        return self._solved[1]
+
+    def _solve(self, count: int) -> Maps:
+        keep, weights = self._coalitions.first(count).astype(np.float64), self._coalitions.weights(count)
+        logits = self._views.logits
+        gains, total = logits - logits[0], logits[1] - logits[0]
+        values = shapley_values(keep, weights, gains, total)
+        fixed = self._coalitions.fixed
+        if self._coalitions.finite and count == fixed:
+            errors, note = np.zeros_like(values), "All coalitions were asked about: the values are exact."
+        else:
+            errors, note = standard_errors(keep, weights, gains, values, fixed), self._so_far(count)
+        known = Regions(self._views.labels, values.astype(np.float32), errors.astype(np.float32))
+        error = self._views.painted(errors) if np.isfinite(errors).all() else None
+        return Maps(self._views.painted(values), error=error, gap=_gap(values, total), regions=known, note=note)
+
+    def _so_far(self, count: int) -> str:
+        seen = (count - 2) // 2
+        if seen >= self._views.parts:
+            return ""
+        return f"{seen} of {self._views.parts} superpixels were looked at; the others share what is left."
+
+
+def shapley_values(keep: Matrix, weights: Matrix, gains: Matrix, total: Matrix) -> Matrix:
+    """Shapley values `(K, s)` by weighted least squares under the constraint that they add up to `total` `(K,)`.
+
+    `keep` `(n, s)` of 0 and 1 with `weights` `(n,)`; `gains` `(n, K)` of the outputs over that of the empty coalition
+    (Lundberg & Lee 2017, theorem 2; the constrained solution in closed form: Covert & Lee 2021, eq. 7). Superpixels
+    that the coalitions do not tell apart share evenly.
+    """
+    parts = keep.shape[1]
+    even = keep.mean(axis=1, keepdims=True) * total  # what equal values would give, (n, K)
+    found = _inverse(keep, weights) @ (_centred(keep) * weights[:, None]).T @ (gains - even)
+    return np.asarray((total / parts + found - found.mean(axis=0)).T)
+
+
+def standard_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix, fixed: int) -> Matrix:
+    """Standard errors `(K, s)`; NaN where there are too few random coalitions to tell.
+
+    The sandwich estimator for clusters (Liang & Zeger 1986): the pairs of complements after the first `fixed`
+    coalitions, which were not drawn at random.
+    """
+    pairs = (len(keep) - fixed) // 2
+    if pairs < keep.shape[1] // 2:
+        return np.full_like(values, np.nan)
+    drawn = slice(fixed, fixed + 2 * pairs)
+    residual = (gains - keep @ values.T)[drawn] * weights[drawn, None]  # (n, K)
+    scores = (_centred(keep[drawn])[:, None] * residual[:, :, None]).reshape(pairs, 2, *values.shape).sum(axis=1)
+    scores -= scores.mean(axis=0)
+    spread = scores @ _inverse(keep, weights)  # (pairs, K, s)
+    return np.asarray(np.sqrt((spread**2).sum(axis=0) * pairs / (pairs - 1)))
+
+
+def _centred(keep: Matrix) -> Matrix:
+    """Rows less their mean: what is left of them where values must add up to 0."""
+    return keep - keep.mean(axis=1, keepdims=True)
+
+
+def _inverse(keep: Matrix, weights: Matrix) -> Matrix:
+    centred = _centred(keep)
+    return np.asarray(np.linalg.pinv((centred * weights[:, None]).T @ centred, rcond=NEGLIGIBLE, hermitian=True))
+
+
+def _gap(values: Matrix, total: Matrix) -> NDArray[np.float32]:
+    """How far values are from adding up to `total`, relative; 0 where both are 0."""
+    missing = values.sum(axis=1) - total
+    return np.divide(missing, np.abs(total), out=np.zeros_like(total), where=total != 0).astype(np.float32)
+
+
+KERNEL_SHAP = Method(
+    "shap-kernel",
+    "Kernel SHAP",
+    "masks",
+    True,
+    "logit",
+    "Lundberg & Lee 2017, theorem 2",
+    "Shares the logit's difference between the whole and the hidden picture out among superpixels, by what each adds "
+    "on average to every possible selection of the others. The values add up exactly.",
+    KernelShapEstimator,
+    (
+        Control(
+            "samples",
+            "Samples",
+            "int",
+            1000,
+            "Selections of superpixels that the model is asked about; it stops earlier where there are no more.",
+            10,
+            20_000,
+            budget=True,
+        ),
+        METHOD,
+        count_control(36),
+        REGION_BASELINE,
+    ),
+    uncertainty="standard error",
+)

@@ -1,0 +1,159 @@
+"""LIME: a linear model of the class's probability, in which superpixels are kept and which hidden."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.explanation.baselines import REGION_BASELINE
+from core.explanation.controls import Control
+from core.explanation.designs import DESIGNS
+from core.explanation.estimator import Estimator, Maps, Regions, Request
+from core.explanation.method import Method
+from core.explanation.pace import one_step
+from core.explanation.region_views import RegionViews
+from core.explanation.superpixels import METHOD, count_control
+
+KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
+MOST_SAMPLES = 20_000
+Matrix = NDArray[np.float64]
+
+
+class LimeEstimator(Estimator):
+    """Outputs for the first samples of a design, and lime's regression on them when maps are asked for."""
+
+    def __init__(self, request: Request, budget: int) -> None:
+        super().__init__(request, budget)
+        self._views = RegionViews(request)
+        self._keep = np.zeros((0, self._views.parts), dtype=np.bool_)
+        self._fitted: tuple[int, Maps] | None = None
+
+    @property
+    def evaluations(self) -> int:
+        """Samples evaluated, the whole picture first."""
+        return self._views.count
+
+    def advance(self) -> None:
+        """Evaluate some more samples."""
+        one_step(self._block, lambda: not self.done)
+
+    def _block(self) -> None:
+        start = self.evaluations
+        stop = min(start + self._views.batch, self.budget)
+        if stop > len(self._keep):
+            design = DESIGNS[self.request.text("masks")]
+            self._keep = design(max(stop, self.budget), self._views.parts, self.request.seed)
+        self._views.ask(self._keep[start:stop])
+
+    def maps(self) -> Maps:
+        """Each superpixel's coefficient `(K, S, S)`; fitted once for as many samples as there are."""
+        count = self.evaluations
+        if count == 0:
+            raise InputError("Nothing has been evaluated yet: do a step first.")
+        if self._fitted is None or self._fitted[0] != count:
+            self._fitted = count, self._fit(count)
+        return self._fitted[1]
+
+    def _fit(self, count: int) -> Maps:
+        keep, outputs = self._keep[:count].astype(np.float64), self._views.probabilities
+        weights = lime_coefficients(keep, outputs)
+        paired = self.request.text("masks") == "orthogonal"
+        errors = standard_errors(keep, outputs, weights, 2 if paired else 1)
+        known = Regions(self._views.labels, weights.astype(np.float32), errors.astype(np.float32))
+        error = self._views.painted(errors) if np.isfinite(errors).all() else None
+        return Maps(self._views.painted(weights), error=error, regions=known)
+
+
+def lime_coefficients(keep: Matrix, outputs: Matrix) -> Matrix:
+    """Coefficients `(K, s)` of each superpixel by lime's own regression, exactly 0 where an output never changes.
+
+    `keep` `(n, s)` of 0 and 1, first the whole picture; `outputs` `(n, K)`. Ridge regression with lime's penalty of 1,
+    weighted by a kernel on the cosine distance from the whole picture (`lime.lime_base.LimeBase`).
+    """
+    lime_base: Any = importlib.import_module("lime.lime_base")
+    base = lime_base.LimeBase(lambda distances: _kernel(distances), random_state=0)
+    distances = cosine_distances(keep)
+    coefficients = np.zeros((outputs.shape[1], keep.shape[1]))
+    for index, row in enumerate(coefficients):
+        if np.ptp(outputs[:, index]) == 0:
+            continue
+        pairs = base.explain_instance_with_data(keep, outputs, distances, index, keep.shape[1], "none")[1]
+        for part, value in pairs:
+            row[part] = value
+    return coefficients
+
+
+def standard_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: int) -> Matrix:
+    """Standard errors `(K, s)` of lime's coefficients; NaN where there are too few samples to tell.
+
+    The sandwich estimator for clusters (Liang & Zeger 1986) of `size` samples that follow one another, the whole
+    picture being one by itself, and corrected for the degrees of freedom that the coefficients take.
+    """
+    count, parts = keep.shape
+    cluster = np.concatenate([[0], 1 + np.arange(count - 1) // size])
+    clusters = int(cluster[-1]) + 1
+    if clusters < 1.25 * (parts + 1):
+        return np.full_like(coefficients, np.nan)
+    weights = _kernel(cosine_distances(keep))
+    share = weights / weights.sum()
+    centred = keep - share @ keep
+    bread = np.linalg.inv((centred * weights[:, None]).T @ centred + np.eye(parts))
+    errors = np.empty_like(coefficients)
+    for index, row in enumerate(coefficients):
+        residual = outputs[:, index] - share @ outputs[:, index] - centred @ row
+        scores = np.zeros((clusters, parts))
+        np.add.at(scores, cluster, centred * (weights * residual)[:, None])
+        spread = scores @ bread
+        errors[index] = np.sqrt((spread**2).sum(axis=0) * clusters / (clusters - parts - 1))
+    return errors
+
+
+def cosine_distances(keep: Matrix) -> Matrix:
+    """Cosine distance `(n,)` of rows of 0 and 1 from the row of ones; 1 for the row of zeros."""
+    return np.asarray(1 - np.sqrt(keep.mean(axis=1)))
+
+
+def _kernel(distances: Matrix) -> Matrix:
+    return np.asarray(np.sqrt(np.exp(-(distances**2) / KERNEL_WIDTH**2)))
+
+
+LIME = Method(
+    "lime",
+    "LIME",
+    "masks",
+    True,
+    "probability",
+    "Ribeiro et al. 2016, eq. 1, algorithm 1",
+    "Hides superpixels at random and fits a linear model to the class's probability: how much each superpixel adds to "
+    "it on average, near the whole picture. What superpixels do only together it cannot say.",
+    LimeEstimator,
+    (
+        Control(
+            "samples",
+            "Samples",
+            "int",
+            1000,
+            "Partly hidden pictures that the model is asked about. The standard error says how settled the map is.",
+            10,
+            MOST_SAMPLES,
+            budget=True,
+        ),
+        METHOD,
+        count_control(50),
+        REGION_BASELINE,
+        Control(
+            "masks",
+            "Samples are",
+            "choice",
+            "orthogonal",
+            "orthogonal: balanced, so that fewer tell as much, with the same limit; bernoulli: each superpixel by the "
+            "toss of a coin, as lime does.",
+            choices=tuple(DESIGNS),
+        ),
+    ),
+    uncertainty="standard error",
+)
