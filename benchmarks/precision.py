@@ -4,7 +4,8 @@ The statistic, by model and family of methods: cells of the gallery (drawn, seen
 seed, hence the same masks or draws, so that the number format is all that differs. For each map, the Spearman
 correlation of its values in bfloat16 with those in float32, over superpixels (LIME, kernel SHAP) or pixels (expected
 gradients). The figure is the lowest of them over cells, methods and classes: the worst map that a reader may meet, not
-the usual one. A map whose values in float32 add up, signs dropped, to less than QUIET of the span of its output (1 for
+the usual one. Samples are the methods' defaults, or 300 where that is less: rounding averages out as sampling noise does. A
+map whose values in float32 add up, signs dropped, to less than QUIET of the span of its output (1 for
 a probability; for a logit the range of the picture's logits) says nothing in either format, and its ranks are those of
 rounding; it is left out and counted. An example is LIME's map of a class with a probability of one in a million.
 """
@@ -33,7 +34,7 @@ from core.explanation.scene import Scene
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
-FAMILIES: dict[str, dict[str, int]] = {"masks": {"lime": 300, "shap-kernel": 300}, "gradients": {"shap": 50}}
+FAMILIES: dict[str, dict[str, int]] = {"masks": {"lime": 300, "shap-kernel": 300}, "gradients": {"shap": 200}}
 CELLS = ("basophil-1", "eosinophil-1", "lymphocyte-1", "monocyte-1", "neutrophil-1")
 QUIET = 1e-3
 
@@ -107,7 +108,8 @@ def write(folder: Path, figures: dict[str, float]) -> ModelCard:
     """Put figures by family into a model folder's card; the others stay. The file is replaced in one go."""
     path = folder / "card.json"
     card = read_card(path)
-    merged = dict[str, float](card.bfloat16) | {family: round(figure, 4) for family, figure in figures.items()}
+    merged = {str(family): figure for family, figure in card.bfloat16.items()}
+    merged |= {family: round(figure, 4) for family, figure in figures.items()}
     changed = ModelCard.model_validate({**card.model_dump(), "bfloat16": merged})
     partial = path.with_name(path.name + ".partial")
     partial.write_text(changed.model_dump_json(indent=2), encoding="utf-8")
@@ -120,6 +122,7 @@ def precision(
     model: Annotated[list[str] | None, typer.Option("--model", help="Which models. Default: all.")] = None,
     family: Annotated[list[str] | None, typer.Option("--family", help="masks, gradients. Default: both.")] = None,
     checkpoints: Annotated[Path | None, typer.Option("--checkpoints")] = None,
+    cells: Annotated[int, typer.Option("--cells", min=1, max=len(CELLS), help="How many cells of the gallery.")] = 2,
     save: Annotated[bool, typer.Option("--write", help="Put the figures into the models' cards.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -129,7 +132,7 @@ def precision(
     for name in model or available(root):
         folder = find(name, root)
         classifier = load_classifier(folder)
-        found = [agreement(classifier, each) for each in family or FAMILIES]
+        found = [agreement(classifier, each, CELLS[:cells]) for each in family or FAMILIES]
         rows += found
         if save:
             write(folder, {each.family: each.lowest for each in found})

@@ -9,11 +9,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import binary_dilation
 
 from core.explanation.explanation import Explanation
-from core.explanation.render import picture, shared_scale
+from core.explanation.render import YELLOW, picture
 from dashboard import state
 
+SATURATED = 0.99
 MOST_PICTURES = 300  # of one session, some 20 kB each
 
 
@@ -49,8 +51,22 @@ def chosen_look() -> Look:
 def picture_of(explanation: Explanation, name: str, look: Look) -> NDArray[np.uint8]:
     """Return one class's map over the model's picture, `(S, S, 3) uint8`."""
     colours = look.diverging if explanation.signed else look.palette
-    scale = shared_scale(explanation) if look.shared else None
-    return picture(explanation, name, look.opacity, colours, scale, look.style(explanation.method))
+    values = explanation.values if look.shared else explanation.map_of(name)
+    return picture(
+        explanation, name, look.opacity, colours, _scale(explanation, values), look.style(explanation.method)
+    )
+
+
+def by_pixel(explanation: Explanation) -> bool:
+    """Whether a method says something of each single pixel, where a few would outshine all others."""
+    return explanation.signed and explanation.native.shape[1:] == explanation.view.shape[:2] and not explanation.regions
+
+
+def _scale(explanation: Explanation, values: NDArray[np.float32]) -> float:
+    """The magnitude that gets the palette's last colour: the largest; of maps by pixel the one that 1 % exceed."""
+    sizes = np.abs(values) if explanation.signed else values
+    top = float(np.quantile(sizes, SATURATED)) if by_pixel(explanation) else 0.0
+    return top or float(sizes.max())
 
 
 def shown_picture(stamp: str, explanation: Explanation, name: str, look: Look) -> bytes:
@@ -62,8 +78,21 @@ def shown_picture(stamp: str, explanation: Explanation, name: str, look: Look) -
 def _encoded(stamp: str, name: str, look: Look, _explanation: Explanation) -> bytes:
     buffer = io.BytesIO()
     drawn = picture_of(_explanation, name, look)
+    if look.style(_explanation.method) == "borders":
+        drawn = emphasised(drawn)
     Image.fromarray(drawn).save(buffer, "JPEG", quality=92, subsampling=0)  # thin yellow borders keep their colour
     return buffer.getvalue()
+
+
+def emphasised(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Widen yellow borders by a pixel to either side, with a dark edge: seen at a thumbnail's size, on pale smears."""
+    yellow = (drawn == np.array(YELLOW, dtype=np.uint8)).all(axis=2)
+    wide = binary_dilation(yellow)
+    edge = binary_dilation(wide) & ~wide
+    strong = drawn.copy()
+    strong[edge] = strong[edge] // 3
+    strong[wide] = YELLOW
+    return strong
 
 
 def forget_pictures() -> None:

@@ -54,6 +54,7 @@ def _choose_classes(known: Sequence[str]) -> None:
         "Classes",
         list(known),
         selection_mode="multi",
+        wrap=True,
         help="The maps of all classes are computed in any case: one more to look at costs nothing.",
         **state.bound("classes", to_widget=lambda _: list(chosen_classes(known)), from_widget=to_choice),
     )

@@ -41,11 +41,11 @@ def settled(explanation: Explanation, classes: tuple[str, ...] = ()) -> str:
     return ""
 
 
-def legend_ends(kind: Method, shared: bool) -> tuple[str, str]:
-    """Return what stands at the two ends of a method's palette."""
+def legend_ends(kind: Method, shared: bool, by_pixel: bool) -> tuple[str, str]:
+    """Return what stands at the two ends of a method's palette; of maps `by_pixel` 1 % lie beyond them."""
     if kind.signed:
-        end = "a model's largest value" if shared else "each map's largest value"
-        return "against", f"for; up to {end}"
+        end = "a model's" if shared else "each map's own"
+        return "against", f"for, up to {end} {'99th percentile' if by_pixel else 'largest value'}"
     return "0", "the largest value of a model's classes" if shared else "each map's own maximum"
 
 

@@ -17,7 +17,7 @@ from core.preprocessing.framing import FRAMINGS
 from dashboard import state
 from dashboard.answers import caution
 from dashboard.explained import Row
-from dashboard.look import Look, picture_of, shown_picture
+from dashboard.look import Look, by_pixel, picture_of, shown_picture
 from dashboard.map_words import evidence, legend_ends, legend_text
 from dashboard.palette import class_colour
 from dashboard.pictures import strip_address
@@ -84,7 +84,8 @@ def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[Row]) 
     if bordered:
         strip = '<span class="ll-border-mark"></span>'
     else:
-        low, high = legend_ends(kind, look.shared)
+        fine = any(by_pixel(row.explanations[kind.name]) for row in rows if kind.name in row.explanations)
+        low, high = legend_ends(kind, look.shared, fine)
         colours = look.diverging if kind.signed else look.palette
         strip = (
             f'<span>{escape(low)}</span><img src="{strip_address(palette(colours))}" '

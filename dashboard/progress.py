@@ -43,8 +43,9 @@ def show_summary(rows: Sequence[Row]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work"):
         if not busy:
             return
-        maps = "One model's maps are" if len(busy) == 1 else f"Maps of {len(busy)} models and methods are"
-        st.html(f'<p class="ll-sentence">{maps} sharpening; the page can be used meanwhile.</p>', width="content")
+        slow = sum(not ticket.method.instant for row in rows for ticket in row.tickets.values())
+        told = f"{len(busy)} of {slow} rows are still sharpening" if len(busy) > 1 else "One row is still sharpening"
+        st.html(f'<p class="ll-sentence">{told}; the page can be used meanwhile.</p>', width="content")
         st.button(
             "Stop all",
             key="stop-all",

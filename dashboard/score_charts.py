@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -11,10 +12,10 @@ import streamlit as st
 from core.explanation.worth.worth import Curve
 
 KINDS = {
-    "deletion": ("Deletion", "pixels hidden, the most relevant first"),
-    "insertion": ("Insertion", "pixels uncovered, the most relevant first"),
-    "road-most": ("ROAD, most relevant first", "pixels painted over"),
-    "road-least": ("ROAD, least relevant first", "pixels painted over"),
+    "deletion": "Deletion: hidden, most relevant first",
+    "insertion": "Insertion: uncovered, most relevant first",
+    "road-most": "ROAD: painted over, most relevant first",
+    "road-least": "ROAD: painted over, least relevant first",
 }
 MAP_COLOUR, CONTROL_COLOUR = "#8e63c9", "#85818e"  # at least 3:1 against the light and the dark ground
 LINES = {
@@ -31,13 +32,12 @@ def show_curves(curves: Sequence[Curve], label: str) -> None:
     kinds = [kind for kind in KINDS if any(curve.kind == kind for curve in curves)]
     if not kinds:
         return
-    grid = st.grid(len(kinds), min_column_width=230, gap=14, key="score-curves")
+    grid = st.grid(len(kinds), min_column_width=205, gap=14, key="score-curves")
     for kind in kinds:
         with grid.cell():
             own = [curve for curve in curves if curve.kind == kind]
-            title, action = KINDS[kind]
-            st.html(f'<p class="ll-caption"><strong>{title}</strong></p>')
-            st.vega_lite_chart(_table(own), _spec(action), height=HEIGHT, alt=_alt(title, own, label))
+            st.html(f'<p class="ll-caption">{KINDS[kind]}</p>')
+            st.vega_lite_chart(_table(own), _spec(), height=HEIGHT, alt=_alt(KINDS[kind], own, label))
     st.html(_key(label))
 
 
@@ -51,7 +51,7 @@ def _table(curves: Sequence[Curve]) -> pd.DataFrame:
     )
 
 
-def _spec(action: str) -> dict[str, Any]:
+def _spec() -> dict[str, Any]:
     names = list(LINES)
     colours = [MAP_COLOUR if name == "map" else CONTROL_COLOUR for name in names]
     dashes = [LINES[name][1] or [1, 0] for name in names]
@@ -59,7 +59,7 @@ def _spec(action: str) -> dict[str, Any]:
     return {
         "mark": {"type": "line", "interpolate": "linear"},
         "encoding": {
-            "x": {"field": "share", "type": "quantitative", "title": f"% of the {action}", "axis": _axis()},
+            "x": {"field": "share", "type": "quantitative", "title": "% of the pixels", "axis": _axis()},
             "y": {
                 "field": "probability",
                 "type": "quantitative",
@@ -95,9 +95,17 @@ def _alt(title: str, curves: Sequence[Curve], label: str) -> str:
 
 def _key(label: str) -> str:
     marks = "".join(
-        f'<span class="ll-line"><svg width="34" height="8" aria-hidden="true"><line x1="0" y1="4" x2="34" y2="4" '
-        f'stroke="{MAP_COLOUR if name == "map" else CONTROL_COLOUR}" stroke-width="{2.5 if name == "map" else 1.5}" '
-        f'stroke-dasharray="{" ".join(str(step) for step in dash)}"/></svg>{title}</span>'
+        f'<span class="ll-line"><span style="{_stroke(name, dash)}"></span>{title}</span>'
         for name, (title, dash) in LINES.items()
     )
-    return f'<p class="ll-legend">{marks}<span class="ll-quiet">Probability of {label} by the model.</span></p>'
+    return f'<p class="ll-legend">{marks}<span class="ll-quiet">Probability of {escape(label)} by the model.</span></p>'
+
+
+def _stroke(name: str, dash: Sequence[int]) -> str:
+    """A line of the chart as a style: its dashes drawn as a repeating gradient."""
+    colour, height = (MAP_COLOUR, 3) if name == "map" else (CONTROL_COLOUR, 2)
+    stops, place = [], 0
+    for number, length in enumerate(dash or [1]):
+        stops.append(f"{'transparent' if number % 2 else colour} {place}px {place + length}px")
+        place += length
+    return f"height:{height}px;background:repeating-linear-gradient(90deg,{','.join(stops)})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from benchmarks.explain.row import Row
 from benchmarks.explain.sides import Sides, timed
 from core.errors import InputError
@@ -22,9 +24,8 @@ def first_estimate(sides: Sides) -> list[Row]:
         if method.instant:
             continue
         first_map(sides, name)
-        rows.append(
-            Row("first-estimate", sides.classifier.name, timed(lambda n=name: first_map(sides, n))[0], note=name)
-        )
+        seconds, _ = timed(partial(first_map, sides, name))
+        rows.append(Row("first-estimate", sides.classifier.name, seconds, note=name))
     return rows
 
 

@@ -18,7 +18,7 @@ def lime_same_masks(sides: Sides) -> Row:
     sides.run("lime", {"samples": 30})
     ours_s, estimator = timed(lambda: sides.run("lime", {"samples": SAMPLES}))
     precision = estimator.request.precision
-    masks = DESIGNS[str(case.settings["design"])](SAMPLES, case.parts, estimator.request.seed)
+    masks = DESIGNS[str(case.settings["masks"])](SAMPLES, case.parts, estimator.request.seed)
     upstream_s, theirs = timed(lambda: case.upstream(SAMPLES, masks))
     regions = estimator.maps().regions
     assert regions is not None

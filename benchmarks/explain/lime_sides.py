@@ -12,7 +12,7 @@ from lime.lime_image import LimeImageExplainer
 from numpy.typing import NDArray
 
 from benchmarks.explain.sides import Sides
-from core.explanation.baselines import baseline
+from core.explanation.baselines import baseline, of_superpixels
 from core.explanation.controls import Value, resolve
 from core.explanation.methods import method
 from core.explanation.superpixels import superpixels
@@ -31,7 +31,7 @@ class LimeCase:
         scene, side = sides.scene(), sides.picture.shape[0]
         cut, parts = str(self.settings["superpixels"]), int(self.settings["regions"])
         self.labels = superpixels(scene, cut, parts, side)
-        self.hidden = baseline(scene, str(self.settings["baseline"]), side)
+        self.hidden = baseline(scene, of_superpixels(str(self.settings["baseline"]), cut, parts), side)
         self.parts = int(self.labels.max()) + 1
 
     def upstream(

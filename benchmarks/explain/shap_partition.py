@@ -21,8 +21,8 @@ def shap_partition(sides: Sides) -> Row:
     """Upstream: `shap.Explainer` with `maskers.Image("inpaint_telea")`, 500 evaluations, as in its image examples.
 
     Ours: `shap-partition` with its default baseline, 500 evaluations, in the precision that "auto" chooses. Parity:
-    the lowest correlation of a class's map, both with our baseline and batches, 100 evaluations, float32; upstream divides pixels
-    into channels, which are added up. The floor is 500 passes of the network.
+    the lowest correlation of a class's map, both with our baseline and batches, 100 evaluations, float32; upstream
+    divides pixels into channels, which are added up. The floor is 500 passes of the network.
     """
     classifier = sides.classifier
     sides.run("shap-partition", {"evaluations": 20})

@@ -21,6 +21,7 @@ _DIVERGING = {"blue-red": "RdBu_r", "purple-orange": "PuOr_r", "teal-brown": "Br
 DIVERGING: tuple[str, ...] = tuple(_DIVERGING)
 STYLES: tuple[str, ...] = ("map", "borders")
 YELLOW = (255, 255, 0)
+MOST_SHOWN = 98.0  # percentile of magnitudes that gets the last colour in signed maps of pixels
 
 
 @cache
@@ -44,22 +45,38 @@ def picture(
     """One class's map over the picture that the model saw, `(S, S, 3) uint8`, in the way that fits the method.
 
     Signed maps take a diverging palette, the others a sequential one; `colours` that are of the other sort give way to
-    the first of the right one. `scale` is the value of the last colour, the map's own largest by default. `style`
+    the first of the right one. `scale` is the value of the last colour, `own_scale` by default. `style`
     "borders" draws the superpixels that speak most for the class, where the method weighs superpixels.
     """
     if style not in STYLES:
         raise InputError(f"No style {style!r}. Known: {', '.join(STYLES)}.")
-    values = explanation.map_of(label)
     if style == "borders" and explanation.regions is not None:
         return region_overlay(explanation.view, explanation.regions, explanation.classes.index(label))
-    if explanation.signed:
-        return signed_overlay(explanation.view, values, opacity, _fitting(colours, DIVERGING, PALETTES), scale)
-    return overlay(explanation.view, values, opacity, _fitting(colours, PALETTES, DIVERGING), scale)
+    top = own_scale(explanation, label) if scale is None else scale
+    draw, right, other = (signed_overlay, DIVERGING, PALETTES) if explanation.signed else (overlay, PALETTES, DIVERGING)
+    return draw(explanation.view, explanation.map_of(label), opacity, _fitting(colours, right, other), top)
+
+
+def own_scale(explanation: Explanation, label: str) -> float:
+    """The value of the last colour of one class's map.
+
+    The largest one; in signed maps the largest magnitude, or, where no superpixels are weighed, the 98th percentile of
+    magnitudes: beside a few outstanding pixels all others would be blank (captum's figures leave out 2 % likewise).
+    """
+    return _scale(explanation, explanation.map_of(label))
 
 
 def shared_scale(explanation: Explanation) -> float:
-    """The value of the last colour when all classes of an explanation share one scale."""
-    return float(np.abs(explanation.values).max() if explanation.signed else explanation.values.max())
+    """The value of the last colour when all classes of an explanation share one scale; chosen as `own_scale`."""
+    return _scale(explanation, explanation.values)
+
+
+def _scale(explanation: Explanation, values: Values) -> float:
+    if not explanation.signed:
+        return float(values.max())
+    sizes = np.abs(values)
+    most = float(sizes.max())
+    return most if explanation.regions is not None else float(np.percentile(sizes, MOST_SHOWN)) or most
 
 
 def _fitting(colours: str, right: tuple[str, ...], other: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ Labels = NDArray[np.int32]
 Picture = NDArray[np.uint8]
 FEWEST, MOST = 8, 200
 SPARE = 1.3  # times as many are cut as are wanted, and merged down to the number
+COMPACTNESS = (10, 30, 100, 300)  # skimage's own first, then more even ones
 KERNELS = (4, 3, 2, 1.5, 1)  # px; lime's own first, then finer ones where it gives too few superpixels
 
 
@@ -45,8 +46,13 @@ def _cut(picture: Picture, name: str, regions: int) -> Labels:
 
 
 def _slic(picture: Picture, regions: int) -> Labels:
-    """k-means in colour and place (Achanta et al. 2012)."""
-    return np.asarray(slic(picture, n_segments=round(SPARE * regions), compactness=10, sigma=1, start_label=0))
+    """k-means in colour and place (Achanta et al. 2012); place counts more where colours alone give shreds."""
+    labels: Labels = np.zeros(picture.shape[:2], dtype=np.int32)
+    for weight in COMPACTNESS:
+        labels = np.asarray(slic(picture, n_segments=round(SPARE * regions), compactness=weight, sigma=1, start_label=0))
+        if labels.max() + 1 >= regions:
+            break
+    return labels
 
 
 def _quickshift(picture: Picture, regions: int) -> Labels:

@@ -202,6 +202,16 @@ def test_a_method_that_fails_says_so_and_can_be_tried_again(start: Start, monkey
     rerun_until(app, "finished")
 
 
+def test_an_address_that_is_out_of_date_does_not_undo_a_choice(start: Start) -> None:
+    app = start("explain", models="islam_cnn")
+    app.pills(key="choice-methods").set_value(["gradcam", "layercam"]).run()
+    app.query_params.clear()
+    app.query_params["models"] = "islam_cnn"  # what a browser sends that has not heard of the new address yet
+    app.run()
+    assert app.pills(key="choice-methods").value == ["gradcam", "layercam"]
+    assert query(app) == {"models": "islam_cnn", "methods": "gradcam,layercam"}
+
+
 def test_a_leaving_reader_stops_the_work(start: Start) -> None:
     app = rerun_until(start("explain", models="vgg19", methods="rise", set=LONG, seed="8"), "standard error")
     app.pills(key="choice-models").set_value(["islam_cnn"]).run()

@@ -88,7 +88,8 @@ def lime_coefficients(keep: Matrix, outputs: Matrix) -> Matrix:
 
 
 def standard_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: int) -> Matrix:
-    """Standard errors `(K, s)` of lime's coefficients; NaN where there are too few samples to tell.
+    """Standard errors `(K, s)` of lime's coefficients; NaN where there are too few samples to tell, 0 where an output
+    never changes.
 
     The sandwich estimator for clusters (Liang & Zeger 1986) of `size` samples that follow one another, the whole
     picture being one by itself, and corrected for the degrees of freedom that the coefficients take.
@@ -102,8 +103,10 @@ def standard_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: i
     share = weights / weights.sum()
     centred = keep - share @ keep
     bread = np.linalg.inv((centred * weights[:, None]).T @ centred + np.eye(parts))
-    errors = np.empty_like(coefficients)
+    errors = np.zeros_like(coefficients)
     for index, row in enumerate(coefficients):
+        if np.ptp(outputs[:, index]) == 0:
+            continue
         residual = outputs[:, index] - share @ outputs[:, index] - centred @ row
         scores = np.zeros((clusters, parts))
         np.add.at(scores, cluster, centred * (weights * residual)[:, None])

@@ -13,13 +13,14 @@ from core.explanation.estimator import Estimator, Maps, Request
 from core.explanation.hiding import HiddenViews
 from core.explanation.method import Method
 from core.explanation.pace import one_step
+from core.explanation.products import Products
 from core.explanation.scene import SIDE
 
 Mask = NDArray[np.float32]
 
 
 class RiseEstimator(Estimator):
-    """Sums over the masks so far; where half of the grid is kept, each mask is followed by its complement.
+    """Means over the masks so far; where half of the grid is kept, each mask is followed by its complement.
 
     A complement is as likely as its mask then, so that the estimate stays unbiased, and every pixel is kept equally
     often: the noise that the paper's estimate has from pixels kept by chance more often than others is gone.
@@ -30,18 +31,13 @@ class RiseEstimator(Estimator):
         self._views = HiddenViews(request)
         self._keep = float(request.settings["keep"])
         self._paired = self._keep == 0.5
-        classes, pixels = len(request.classifier.card.classes), request.side**2
-        self._units = 0  # independent draws: masks, or pairs of them
-        self._probability = np.zeros(classes)  # sum over masks
-        self._origin = np.zeros(classes)  # the first draw's probabilities, against rounding; 0 in pairs
-        self._scores = np.zeros(classes)  # sum of a; see `_add`
-        self._first = np.zeros((classes + 1, pixels))  # sums of a c and of c
-        self._second = np.zeros((2 * classes + 1, pixels))  # sums of a^2 c^2, a c^2 and c^2
+        self._probability = np.zeros(len(request.classifier.card.classes))  # sum over masks
+        self._draws = Products(len(self._probability), request.side**2, not self._paired)
 
     @property
     def evaluations(self) -> int:
         """Masks evaluated."""
-        return self._units * (2 if self._paired else 1)
+        return self._draws.count * (2 if self._paired else 1)
 
     def advance(self) -> None:
         """Evaluate some more masks."""
@@ -51,39 +47,24 @@ class RiseEstimator(Estimator):
         each = 2 if self._paired else 1
         count = max(1, min(self._views.block, self.budget - self.evaluations) // each)
         grid, seed = self.request.number("grid"), self.request.seed
-        numbers = range(self._units, self._units + count)
+        numbers = range(self._draws.count, self._draws.count + count)
         masks = np.stack([rise_mask(seed, n, grid, self._keep, self.request.side) for n in numbers])
         asked = np.stack([masks, 1 - masks], axis=1).reshape(-1, *masks.shape[1:]) if self._paired else masks
         probabilities = self._probabilities(asked)  # (n, K)
         self._probability += probabilities.sum(axis=0)
         if self._paired:
             probabilities = (probabilities[::2] - probabilities[1::2]) / 2
-        elif self._units == 0:
-            self._origin = probabilities[0]
-        self._add(probabilities - self._origin, masks.reshape(count, -1) - np.float32(self._keep))
-        self._units += count
+        self._draws.add(probabilities, masks.reshape(count, -1) - np.float32(self._keep))
 
     def _probabilities(self, masks: Mask) -> NDArray[np.float64]:
         logits = self._views.logits(masks) / self.request.classifier.card.temperature
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
-    def _add(self, scores: NDArray[np.float64], centred: Mask) -> None:
-        """Add draws: `scores` a `(n, K)`, probabilities less the origin, and masks less their mean, c `(n, S*S)`; of a
-        pair, a is half the difference and c the first one's.
-        """
-        ones = np.ones((len(scores), 1))
-        once = np.hstack([scores, ones]).astype(np.float32)
-        squares = np.hstack([scores**2, scores, ones]).astype(np.float32)
-        self._scores += scores.sum(axis=0)
-        self._first += once.T @ centred
-        self._second += squares.T @ centred**2
-
     def expected(self) -> NDArray[np.float32]:
         """The paper's map `(K, S, S)`, eq. 6: the class's mean probability while the pixel is kept."""
         self._check()
-        product = (self._first[:-1] + self._origin[:, None] * self._first[-1]) / (self._units * self._keep)
-        return self._shaped(product + (self._probability / self.evaluations)[:, None])
+        return self._shaped(self._draws.plain() / self._keep + (self._probability / self.evaluations)[:, None])
 
     def maps(self) -> Maps:
         """The paper's map less the class's mean probability, `(K, S, S)`, and its standard error.
@@ -92,13 +73,8 @@ class RiseEstimator(Estimator):
         equals the plain mean in pairs, and removes the noise of uneven cover otherwise.
         """
         self._check()
-        classes, scale = len(self._scores), self._units * self._keep
-        mean = np.zeros((classes, 1)) if self._paired else (self._scores / self._units)[:, None]
-        values = (self._first[:-1] - mean * self._first[-1]) / scale
-        fourth, third, square = self._second[:classes], self._second[classes:-1], self._second[-1]
-        power = np.maximum(fourth - 2 * mean * third + mean**2 * square, 0) / (scale * self._keep)
-        variance = np.maximum(power - values**2, 0) / max(self._units - 1, 1)
-        return Maps(self._shaped(values), error=self._shaped(np.sqrt(variance)), note=self._note())
+        values, error = self._draws.mean() / self._keep, self._draws.error() / self._keep
+        return Maps(self._shaped(values), error=self._shaped(error), note=self._note())
 
     def _note(self) -> str:
         labels = self.request.classifier.card.classes
@@ -110,7 +86,7 @@ class RiseEstimator(Estimator):
         return values.reshape(-1, self.request.side, self.request.side).astype(np.float32)
 
     def _check(self) -> None:
-        if self._units == 0:
+        if self._draws.count == 0:
             raise InputError("Nothing has been evaluated yet: do a step first.")
 
 

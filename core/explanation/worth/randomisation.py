@@ -31,7 +31,9 @@ class RandomisationTask:
 
     A copy of the classifier forgets its stages from the head down, in at most LEVELS levels; after each the method's
     map is computed again with the same settings, its budget capped, and compared with the original's at that budget.
-    Where one pass makes a map, DRAWS of new weights are averaged. Batch normalisations of forgotten stages take their
+    A sampling method draws with another seed for the copy than for the original, since maps that share their masks
+    are alike for that alone; what another seed does to the trained model's map is the ceiling. Where one pass makes a
+    map, DRAWS of new weights are averaged. Batch normalisations of forgotten stages take their
     statistics from the picture and its mirror images. InputError for an unknown method or class, a wrong setting, or a
     method that does not fit.
     """
@@ -130,6 +132,8 @@ class RandomisationTask:
         for draw in range(self._repeats):
             yield from self._cascade(original, draw)
         self._note, self._passed = judge(self._kind.title, self._levels, self._ceiling, self._controls)
+        if self._first.evaluations > 1:
+            self._note += f" Each map rests on {self._first.evaluations:,} evaluations."
 
     def _cascade(self, original: Map, draw: int) -> Iterator[int]:
         network = None
@@ -142,7 +146,7 @@ class RandomisationTask:
             yield 0
             settle(network, stages, inputs)
             yield 0
-            estimator = self._estimator(altered, Aside(self._scene, mark), self._seed)
+            estimator = self._estimator(altered, Aside(self._scene, mark), self._seed + self._seeded)
             values = yield from self._run(estimator)
             self._found[number].append(likeness(stages[-1], original, values, self._kind.signed))
 

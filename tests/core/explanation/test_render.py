@@ -15,6 +15,7 @@ from core.explanation.render import (
     PALETTES,
     heat,
     overlay,
+    own_scale,
     palette,
     picture,
     region_overlay,
@@ -120,8 +121,9 @@ def test_a_picture_takes_the_palette_that_fits_its_method() -> None:
     for colours in ("", "blue-red", "viridis"):
         assert np.array_equal(picture(unsigned, "a", 0.7, colours), overlay(VIEW, ramp(), 0.7, "viridis"))
     assert np.array_equal(picture(unsigned, "a", 0.7, "magma"), overlay(VIEW, ramp(), 0.7, "magma"))
+    top = float(np.percentile(np.abs(signed()), 98))
     for colours in ("", "blue-red", "viridis"):
-        assert np.array_equal(picture(both, "a", 0.7, colours), signed_overlay(VIEW, signed(), 0.7, "blue-red"))
+        assert np.array_equal(picture(both, "a", 0.7, colours), signed_overlay(VIEW, signed(), 0.7, "blue-red", top))
     assert np.array_equal(
         picture(both, "a", 0.7, "teal-brown", 9.0), signed_overlay(VIEW, signed(), 0.7, "teal-brown", 9.0)
     )
@@ -133,8 +135,20 @@ def test_a_picture_takes_the_palette_that_fits_its_method() -> None:
 
 def test_a_shared_scale_counts_evidence_against_too() -> None:
     values = np.stack([signed(), -3 * signed()])
-    assert shared_scale(explanation(values, True)) == 6.0
+    assert shared_scale(explanation(values, True, superpixels())) == 6.0
     assert shared_scale(explanation(np.maximum(values, 0), False)) == 3.0
+    assert shared_scale(explanation(values, True)) == pytest.approx(np.percentile(np.abs(values), 98))
+
+
+def test_a_few_outstanding_pixels_do_not_blank_the_others() -> None:
+    values = np.full((1, 8, 8), 0.1, dtype=np.float32)
+    values[0, 0, 0] = -50
+    assert own_scale(explanation(values, True), "a") == pytest.approx(0.1)
+    assert own_scale(explanation(values, True, superpixels()), "a") == 50
+    assert own_scale(explanation(np.abs(values), False), "a") == 50
+    lone = np.zeros((1, 8, 8), dtype=np.float32)
+    lone[0, 3, 3] = -2
+    assert own_scale(explanation(lone, True), "a") == 2  # or it would be left out
 
 
 def superpixels() -> Regions:

@@ -58,3 +58,11 @@ def edges(request: Request, number: int) -> np.ndarray:
 
 def nothing(request: Request, number: int) -> np.ndarray:
     return np.zeros((request.side, request.side))
+
+
+def loud(request: Request, number: int) -> np.ndarray:
+    """Shared noise of the seed, and under it what the model's first weight says of a slope."""
+    side = request.side
+    weight = float(next(request.classifier.network.parameters()).detach()[0, 0, 0, 0])
+    slope = np.tile(np.sin(np.arange(side) * 1000 * weight), (side, 1))
+    return slope + 5 * np.random.default_rng([request.seed, number]).standard_normal((side, side))

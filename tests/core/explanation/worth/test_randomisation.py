@@ -14,7 +14,7 @@ from core.explanation.scene import Scene
 from core.explanation.worth.fresh_weights import apart, forget, settle
 from core.explanation.worth.randomisation import DRAWS, RandomisationTask, likeness, mean_level, stage_groups
 from core.explanation.worth.verdict import Level, Randomisation, judge
-from tests.core.explanation.worth.made_up_methods import dice, edges, made_up, nothing
+from tests.core.explanation.worth.made_up_methods import dice, edges, loud, made_up, nothing
 from tests.core.explanation.worth.toy import LABEL, conv_classifier, quadrant_scene
 
 
@@ -41,7 +41,14 @@ def test_dice_that_ignore_the_model_are_called_out_whatever_their_noise(monkeypa
     found = check("dice")
     assert found.passed is False and found.budget == 128
     assert found.ceiling is not None and 0.7 < found.ceiling < 0.95
-    assert "another seed's map" in found.verdict
+    assert "another seed's map" in found.verdict and "rests on 128 evaluations" in found.verdict
+
+
+def test_noise_that_two_maps_share_is_not_taken_for_likeness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "loud", made_up("loud", loud))
+    found = check("loud")
+    assert found.ceiling is not None and found.ceiling > 0.5
+    assert found.passed is True and abs(found.levels[-1].similarity or 1) < 0.3
 
 
 def test_gradcam_changes_and_the_trained_model_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,138 @@
+"""LIME against lime itself, its own limit, and a model whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lime.lime_image import LimeImageExplainer
+from scipy.stats import spearmanr
+
+from core.classifier import Classifier
+from core.errors import InputError
+from core.explanation.designs import bernoulli, orthogonal
+from core.explanation.estimators.lime import lime_coefficients, standard_errors
+from core.explanation.scene import Scene
+from tests.core.explanation.toys import begin, finish, noise, tiny
+from tests.core.explanation.worth.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    return tiny(Path(tmp_path_factory.mktemp("models")))
+
+
+GRID = {"superpixels": "grid", "regions": 16, "baseline": "mean"}
+
+
+class Recorded:
+    """Gives lime the masks that we drew, where it asks its random state for some."""
+
+    def __init__(self, keep: np.ndarray) -> None:
+        self.keep = keep
+
+    def randint(self, low: int, high: int = 0, size: int = 0) -> np.ndarray | int:
+        return self.keep.astype(int).ravel() if size == self.keep.size else low
+
+
+@pytest.mark.parametrize("design", ["orthogonal", "bernoulli"])
+def test_the_same_masks_give_upstreams_coefficients(design: str) -> None:
+    classifier, scene = conv_classifier(), quadrant_scene()
+    chosen = {"samples": 100, "superpixels": "grid", "regions": 16, "baseline": "region-mean", "masks": design}
+    ours = finish(begin("lime", classifier, scene, **chosen)).maps().regions
+    assert ours is not None
+    keep = {"orthogonal": orthogonal, "bernoulli": bernoulli}[design](100, 16, 0)
+    explainer = LimeImageExplainer(random_state=0)
+    explainer.random_state = Recorded(keep)
+    theirs = explainer.explain_instance(
+        scene.picture(SIDE),
+        lambda views: np.stack([answer.probabilities for answer in classifier.predict(list(views))]),
+        top_labels=3,
+        num_samples=100,
+        segmentation_fn=lambda picture: ours.labels,
+    )
+    for index in range(3):
+        values = dict(theirs.local_exp[index])
+        found = np.array([values[part] for part in range(16)])
+        assert np.corrcoef(found, ours.weights[index])[0, 1] > 0.9999
+        np.testing.assert_allclose(ours.weights[index], found, rtol=1e-3, atol=1e-3 * np.abs(found).max())
+
+
+def test_a_model_of_one_quadrant_gets_its_weight_there() -> None:
+    estimator = begin("lime", quadrant_classifier(), quadrant_scene(), samples=200, **GRID)
+    maps = finish(estimator).maps()
+    bright, dark = maps.native
+    half = SIDE // 2
+    assert bright[:half, :half].min() > 5 * np.abs(bright[half:]).max() > 0
+    np.testing.assert_allclose(dark, -bright, atol=1e-6)
+    assert maps.error is not None and maps.error.shape == maps.native.shape == (2, SIDE, SIDE)
+
+
+def test_stopping_and_raising_the_budget_gives_what_going_through_gives() -> None:
+    classifier, chosen = conv_classifier(), GRID
+    through = finish(begin("lime", classifier, quadrant_scene(), 3, samples=230, **chosen))
+    broken = begin("lime", classifier, quadrant_scene(), 3, samples=70, **chosen)
+    finish(broken).maps()
+    assert broken.evaluations == 70
+    broken.budget = 230
+    finish(broken)
+    assert broken.evaluations == through.evaluations == 230
+    np.testing.assert_allclose(broken.maps().native, through.maps().native, rtol=1e-4, atol=1e-7)
+    assert broken.maps() is broken.maps()
+    other = finish(begin("lime", classifier, quadrant_scene(), 4, samples=230, **chosen)).maps()
+    assert not np.allclose(other.native, through.maps().native, rtol=1e-3)
+
+
+@pytest.mark.parametrize("cut", ["slic", "grid"])
+def test_an_even_picture_has_no_evidence_at_all(classifier: Classifier, cut: str) -> None:
+    maps = finish(begin("lime", classifier, Scene(np.full((32, 32, 3), 90, np.uint8)), superpixels=cut)).maps()
+    assert not maps.native.any() and maps.error is not None and not maps.error.any()
+
+
+def test_nothing_to_show_before_the_first_step(classifier: Classifier) -> None:
+    estimator = begin("lime", classifier, Scene(noise(2)), samples=20)
+    with pytest.raises(InputError, match="do a step"):
+        estimator.maps()
+    estimator.advance()
+    first = estimator.maps()
+    assert first.error is None and np.isfinite(first.native).all() and first.native.any()
+
+
+def game(keep: np.ndarray) -> np.ndarray:
+    """Two outputs of 20 parts with effects of one, of two and of three parts, between 0 and 1 as probabilities."""
+    signs, rng = 2.0 * keep - 1, np.random.default_rng(8)
+    parts = keep.shape[1]
+    level = signs @ rng.normal(size=parts) * 0.4
+    for order, strength in ((2, 0.25), (3, 0.06)):
+        for _ in range(60):
+            level = level + strength * rng.normal() * signs[:, rng.permutation(parts)[:order]].prod(axis=1)
+    return np.stack([1 / (1 + np.exp(-level)), np.tanh(level)], axis=1)
+
+
+def estimate(design: object, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    keep = design(count, 20, seed).astype(float)  # type: ignore[operator]
+    weights = lime_coefficients(keep, game(keep))
+    return weights, standard_errors(keep, game(keep), weights, 2 if design is orthogonal else 1)
+
+
+def test_balanced_masks_have_limes_limit_and_come_to_it_sooner() -> None:
+    limit = lime_coefficients(*(lambda keep: (keep, game(keep)))(bernoulli(40_000, 20, 99).astype(float)))
+    errors = {}
+    for design in (bernoulli, orthogonal):
+        found = np.stack([estimate(design, 257, seed)[0] for seed in range(24)])
+        errors[design] = ((found - limit) ** 2).mean()
+        assert spearmanr(found.mean(axis=0)[0], limit[0]).statistic > 0.98
+    assert errors[orthogonal] < 0.6 * errors[bernoulli]
+    exact = estimate(orthogonal, 2**13 + 1, 0)[0]
+    assert np.abs(exact - limit).max() < 0.05 * np.abs(limit).max()
+
+
+@pytest.mark.parametrize("design", [bernoulli, orthogonal])
+def test_the_standard_error_is_the_spread_over_seeds(design: object) -> None:
+    for count in (150, 400):
+        runs = [estimate(design, count, seed) for seed in range(40)]
+        spread = np.stack([weights for weights, _ in runs]).std(axis=0, ddof=1)
+        claimed = np.sqrt(np.mean([errors**2 for _, errors in runs], axis=0))
+        ratio = np.sqrt((claimed**2).mean(axis=1) / (spread**2).mean(axis=1))
+        assert ((ratio > 0.8) & (ratio < 1.35)).all(), ratio
