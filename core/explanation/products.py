@@ -35,41 +35,36 @@ class Products:
         self._scores += (scores - self._origin).sum(axis=0)
         self._waiting.append((scores - self._origin, masks))
         if sum(len(some) for some, _ in self._waiting) >= FOLD:
-            self._fold()
+            self._first, self._second = self._sums()
+            self._waiting = []
 
-    def _fold(self) -> None:
+    def _sums(self) -> tuple[Matrix, Matrix]:
+        """Both sums with the waiting draws, which go on waiting, so that looking changes no rounding."""
         if not self._waiting:
-            return
+            return self._first, self._second
         scores = np.concatenate([some for some, _ in self._waiting])  # (n, K)
         masks = np.concatenate([some for _, some in self._waiting])  # (n, P)
-        self._waiting = []
         ones = np.ones((len(scores), 1))
         once = [scores, ones] if self._centred else [scores]
         squares = [scores**2, scores, ones] if self._centred else [scores**2]
-        self._first += np.hstack(once).astype(np.float32).T @ masks
-        self._second += np.hstack(squares).astype(np.float32).T @ masks**2
+        first = np.hstack(once).astype(np.float32).T @ masks
+        second = np.hstack(squares).astype(np.float32).T @ masks**2
+        return self._first + first, self._second + second
 
     def plain(self) -> Matrix:
         """Mean of a c, `(K, P)`."""
-        self._fold()
-        total = self._first[: self._classes]
-        return (total + self._origin[:, None] * self._first[-1] if self._centred else total) / self.count
+        first, _ = self._sums()
+        total = first[: self._classes]
+        return (total + self._origin[:, None] * first[-1] if self._centred else total) / self.count
 
-    def mean(self) -> Matrix:
-        """Mean of (a - mean a) c `(K, P)` if centred, else of a c."""
-        self._fold()
-        total = self._first[: self._classes]
-        return (total - self._middle() * self._first[-1] if self._centred else total) / self.count
-
-    def error(self) -> Matrix:
-        """Standard error of `mean`, `(K, P)`."""
-        values = self.mean()
-        squares = self._second[: self._classes]
+    def settled(self) -> tuple[Matrix, Matrix]:
+        """Mean of (a - mean a) c if centred, else of a c, and its standard error, `(K, P)` each."""
+        first, second = self._sums()
+        total, squares = first[: self._classes], second[: self._classes]
         if self._centred:
-            crossed, plain = self._second[self._classes : -1], self._second[-1]
-            squares = squares - 2 * self._middle() * crossed + self._middle() ** 2 * plain
-        variance = np.maximum(squares / self.count - values**2, 0)
-        return np.asarray(np.sqrt(variance / max(self.count - 1, 1)))
-
-    def _middle(self) -> Matrix:
-        return (self._scores / self.count)[:, None]
+            middle = (self._scores / self.count)[:, None]
+            total = total - middle * first[-1]
+            squares = squares - 2 * middle * second[self._classes : -1] + middle**2 * second[-1]
+        mean = total / self.count
+        variance = np.maximum(squares / self.count - mean**2, 0)
+        return mean, np.sqrt(variance / max(self.count - 1, 1))

@@ -21,7 +21,7 @@ _DIVERGING = {"blue-red": "RdBu_r", "purple-orange": "PuOr_r", "teal-brown": "Br
 DIVERGING: tuple[str, ...] = tuple(_DIVERGING)
 STYLES: tuple[str, ...] = ("map", "borders")
 YELLOW = (255, 255, 0)
-MOST_SHOWN = 98.0  # percentile of magnitudes that gets the last colour in signed maps of pixels
+SATURATED = 99.0  # percentile of magnitudes that gets the last colour in signed maps of single pixels
 
 
 @cache
@@ -60,8 +60,7 @@ def picture(
 def own_scale(explanation: Explanation, label: str) -> float:
     """The value of the last colour of one class's map.
 
-    The largest one; in signed maps the largest magnitude, or, where no superpixels are weighed, the 98th percentile of
-    magnitudes: beside a few outstanding pixels all others would be blank (captum's figures leave out 2 % likewise).
+    The largest one; in signed maps the largest magnitude, or, of maps `by_pixel`, the one that 1 % of pixels exceed.
     """
     return _scale(explanation, explanation.map_of(label))
 
@@ -71,12 +70,16 @@ def shared_scale(explanation: Explanation) -> float:
     return _scale(explanation, explanation.values)
 
 
+def by_pixel(explanation: Explanation) -> bool:
+    """Whether a method says something of each single pixel, for and against, where a few would outshine all others."""
+    fine = explanation.native.shape[1:] == explanation.view.shape[:2]
+    return explanation.signed and fine and explanation.regions is None
+
+
 def _scale(explanation: Explanation, values: Values) -> float:
-    if not explanation.signed:
-        return float(values.max())
-    sizes = np.abs(values)
-    most = float(sizes.max())
-    return most if explanation.regions is not None else float(np.percentile(sizes, MOST_SHOWN)) or most
+    sizes = np.abs(values) if explanation.signed else values
+    top = float(np.percentile(sizes, SATURATED)) if by_pixel(explanation) else 0.0
+    return top or float(sizes.max())
 
 
 def _fitting(colours: str, right: tuple[str, ...], other: tuple[str, ...]) -> str:

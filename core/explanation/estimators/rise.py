@@ -73,14 +73,15 @@ class RiseEstimator(Estimator):
         equals the plain mean in pairs, and removes the noise of uneven cover otherwise.
         """
         self._check()
-        values, error = self._draws.mean() / self._keep, self._draws.error() / self._keep
-        return Maps(self._shaped(values), error=self._shaped(error), note=self._note())
+        values, error = self._draws.settled()
+        return Maps(self._shaped(values / self._keep), error=self._shaped(error / self._keep), note=self._note())
 
     def _note(self) -> str:
         labels = self.request.classifier.card.classes
         means = self._probability / self.evaluations
         listed = ", ".join(f"{label} {mean:.3f}" for label, mean in zip(labels, means, strict=True))
-        return f"Mean probability under the masks: {listed}. Added to a map, it gives the paper's values."
+        about = "" if self._paired else "about "
+        return f"Mean probability under the masks: {listed}. Added to a map, it gives {about}the paper's values."
 
     def _shaped(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         return values.reshape(-1, self.request.side, self.request.side).astype(np.float32)

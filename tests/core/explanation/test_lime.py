@@ -117,10 +117,10 @@ def estimate(design: object, count: int, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def test_balanced_masks_have_limes_limit_and_come_to_it_sooner() -> None:
-    limit = lime_coefficients(*(lambda keep: (keep, game(keep)))(bernoulli(40_000, 20, 99).astype(float)))
+    limit = lime_coefficients(*(lambda keep: (keep, game(keep)))(bernoulli(30_000, 20, 99).astype(float)))
     errors = {}
     for design in (bernoulli, orthogonal):
-        found = np.stack([estimate(design, 257, seed)[0] for seed in range(24)])
+        found = np.stack([estimate(design, 257, seed)[0] for seed in range(16)])
         errors[design] = ((found - limit) ** 2).mean()
         assert spearmanr(found.mean(axis=0)[0], limit[0]).statistic > 0.98
     assert errors[orthogonal] < 0.6 * errors[bernoulli]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import colorsys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_a_picture_takes_the_palette_that_fits_its_method() -> None:
     for colours in ("", "blue-red", "viridis"):
         assert np.array_equal(picture(unsigned, "a", 0.7, colours), overlay(VIEW, ramp(), 0.7, "viridis"))
     assert np.array_equal(picture(unsigned, "a", 0.7, "magma"), overlay(VIEW, ramp(), 0.7, "magma"))
-    top = float(np.percentile(np.abs(signed()), 98))
+    top = float(np.percentile(np.abs(signed()), 99))
     for colours in ("", "blue-red", "viridis"):
         assert np.array_equal(picture(both, "a", 0.7, colours), signed_overlay(VIEW, signed(), 0.7, "blue-red", top))
     assert np.array_equal(
@@ -137,18 +138,19 @@ def test_a_shared_scale_counts_evidence_against_too() -> None:
     values = np.stack([signed(), -3 * signed()])
     assert shared_scale(explanation(values, True, superpixels())) == 6.0
     assert shared_scale(explanation(np.maximum(values, 0), False)) == 3.0
-    assert shared_scale(explanation(values, True)) == pytest.approx(np.percentile(np.abs(values), 98))
+    assert shared_scale(explanation(values, True)) == pytest.approx(np.percentile(np.abs(values), 99))
 
 
 def test_a_few_outstanding_pixels_do_not_blank_the_others() -> None:
-    values = np.full((1, 8, 8), 0.1, dtype=np.float32)
-    values[0, 0, 0] = -50
-    assert own_scale(explanation(values, True), "a") == pytest.approx(0.1)
-    assert own_scale(explanation(values, True, superpixels()), "a") == 50
-    assert own_scale(explanation(np.abs(values), False), "a") == 50
-    lone = np.zeros((1, 8, 8), dtype=np.float32)
-    lone[0, 3, 3] = -2
-    assert own_scale(explanation(lone, True), "a") == 2  # or it would be left out
+    values = np.full((1, 20, 20), 0.1, dtype=np.float32)
+    values[0, 0, :2] = -50  # 2 of 400
+    item = replace(explanation(values, True), view=np.full((20, 20, 3), 100, dtype=np.uint8))
+    assert own_scale(item, "a") == pytest.approx(0.1)
+    assert own_scale(replace(item, regions=superpixels()), "a") == 50
+    assert own_scale(replace(item, native=values[:, ::2, ::2]), "a") == 50
+    assert own_scale(replace(item, values=np.abs(values), signed=False), "a") == 50
+    lone = np.where(values < 0, values, 0)
+    assert own_scale(replace(item, values=lone), "a") == 50  # or they would be left out
 
 
 def superpixels() -> Regions:
