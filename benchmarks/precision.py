@@ -4,10 +4,10 @@ The statistic, by model and family of methods: cells of the gallery (drawn, seen
 seed, hence the same masks or draws, so that the number format is all that differs. For each map, the Spearman
 correlation of its values in bfloat16 with those in float32, over superpixels (LIME, kernel SHAP) or pixels (expected
 gradients). The figure is the lowest of them over cells, methods and classes: the worst map that a reader may meet, not
-the usual one. Samples are the methods' defaults, or 300 where that is less: rounding averages out as sampling noise does. A
-map whose values in float32 add up, signs dropped, to less than QUIET of the span of its output (1 for
-a probability; for a logit the range of the picture's logits) says nothing in either format, and its ranks are those of
-rounding; it is left out and counted. An example is LIME's map of a class with a probability of one in a million.
+the usual one. Samples are those of FAMILIES: the more there are, the more rounding averages out. A map whose values in
+float32 add up, signs dropped, to less than QUIET of the span of its output (1 for a probability; for a logit the range
+of the picture's logits) says nothing in either format, and its ranks are those of rounding; it is left out and counted.
+An example is LIME's map of a class with a probability of one in a million.
 """
 
 from __future__ import annotations

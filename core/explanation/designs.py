@@ -19,7 +19,7 @@ def bernoulli(count: int, parts: int, seed: int) -> Keep:
 
 
 def orthogonal(count: int, parts: int, seed: int) -> Keep:
-    """Rows `(count, parts)` from 0/1 as lime's, each of them uniform, but balanced among each other; the first keeps all.
+    """Rows `(count, parts)` each uniform as lime's, but balanced among each other; the first keeps all.
 
     Rows come in pairs of complements, which cancels the interactions of two parts and of every even number. The pairs
     run through the words of the dual of a two-error-correcting BCH code (Bose & Ray-Chaudhuri 1960), column by column

@@ -60,9 +60,10 @@ class Evaluator:
     def of_masks(self, keep: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float32]:
         """Logits `(N, K)` of pictures that keep the share `keep` `(N, S, S)`, in [0, 1] or bool, of each pixel."""
         kept = np.ascontiguousarray(keep)
-        compose = self._composer.hard if kept.dtype == np.bool_ else self._composer.soft
         keys = [hashlib.blake2b(row.data, digest_size=16).digest() for row in kept]
-        return self._answers(keys, lambda rows: compose(kept[rows]))
+        if kept.dtype == np.bool_:
+            return self._answers(keys, lambda rows: self._composer.hard(kept[rows].astype(np.bool_, copy=False)))
+        return self._answers(keys, lambda rows: self._composer.soft(kept[rows].astype(np.float32, copy=False)))
 
     def _answers(self, keys: Sequence[bytes], pictures: Callable[[list[int]], Tensor]) -> NDArray[np.float32]:
         """Logits `(N, K)` by key; `pictures` makes those of the rows that nobody asked for before."""
@@ -93,4 +94,3 @@ def evaluator(classifier: Classifier, scene: Scene, baseline_name: str, precisio
     """The one evaluator of this model, picture, baseline and precision."""
     key = ("evaluator", classifier.identity, baseline_name, precision)
     return scene.shared(key, lambda: Evaluator(classifier, scene, baseline_name, precision))
-

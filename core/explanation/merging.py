@@ -17,8 +17,8 @@ def merged(picture: NDArray[np.uint8], labels: NDArray[np.integer], most: int) -
     """
     colours = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).reshape(-1, 3).astype(np.float64)
     flat = labels.ravel()
-    areas = np.bincount(flat).astype(np.float64)
-    sums = np.stack([np.bincount(flat, colours[:, channel]) for channel in range(3)], axis=1)
+    areas: NDArray[np.float64] = np.bincount(flat).astype(np.float64)
+    sums: NDArray[np.float64] = np.stack([np.bincount(flat, colours[:, channel]) for channel in range(3)], axis=1)
     parent = np.arange(len(areas))
     pairs = _neighbours(labels)
     while len(pairs):
@@ -38,9 +38,7 @@ def merged(picture: NDArray[np.uint8], labels: NDArray[np.integer], most: int) -
     return np.unique(parent[flat], return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
 
 
-def _cost(
-    pairs: NDArray[np.intp], areas: NDArray[np.float64], sums: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _cost(pairs: NDArray[np.intp], areas: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
     means = sums / areas[:, None]
     apart = ((means[pairs[:, 0]] - means[pairs[:, 1]]) ** 2).sum(axis=1) + CONTRAST
     first, second = areas[pairs].T

@@ -49,7 +49,9 @@ def _slic(picture: Picture, regions: int) -> Labels:
     """k-means in colour and place (Achanta et al. 2012); place counts more where colours alone give shreds."""
     labels: Labels = np.zeros(picture.shape[:2], dtype=np.int32)
     for weight in COMPACTNESS:
-        labels = np.asarray(slic(picture, n_segments=round(SPARE * regions), compactness=weight, sigma=1, start_label=0))
+        labels = np.asarray(
+            slic(picture, n_segments=round(SPARE * regions), compactness=weight, sigma=1, start_label=0)
+        )
         if labels.max() + 1 >= regions:
             break
     return labels

@@ -75,7 +75,7 @@ def lime_coefficients(keep: Matrix, outputs: Matrix) -> Matrix:
     weighted by a kernel on the cosine distance from the whole picture (`lime.lime_base.LimeBase`).
     """
     lime_base: Any = importlib.import_module("lime.lime_base")
-    base = lime_base.LimeBase(lambda distances: _kernel(distances), random_state=0)
+    base = lime_base.LimeBase(_kernel, random_state=0)
     distances = cosine_distances(keep)
     coefficients = np.zeros((outputs.shape[1], keep.shape[1]))
     for index, row in enumerate(coefficients):

@@ -15,7 +15,7 @@ from core.preprocessing.framing import frame_image
 from core.simulation import FIRST_TRAINING_SEED, draw_cell
 from core.simulation.gallery import GALLERY_SEEDS
 from core.transform import resize
-from tests.core.explanation.toys import noise
+from tests.core.explanation.pixel_toys import noise
 
 
 def test_cells_are_drawn_and_framed_class_by_class() -> None:

@@ -16,7 +16,16 @@ from core.explanation.estimator import Estimator
 from core.explanation.estimators.expected_gradients import EXPECTED_GRADIENTS, completeness_gap, expected_gradients
 from core.explanation.scene import Scene
 from core.transform import standardise
-from tests.core.explanation.toys import begin, even, finish, noise, quadrant_network, random_network, toy, two_tone
+from tests.core.explanation.pixel_toys import (
+    begin,
+    even,
+    finish,
+    noise,
+    quadrant_network,
+    random_network,
+    toy,
+    two_tone,
+)
 
 
 class Seen(nn.Module):

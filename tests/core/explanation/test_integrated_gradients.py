@@ -15,7 +15,7 @@ from core.explanation.pixel_gradients import pixel_gradients
 from core.explanation.scene import Scene
 from core.models.staged import StagedNetwork
 from core.transform import FLOOR, standardise
-from tests.core.explanation.toys import (
+from tests.core.explanation.pixel_toys import (
     Plain,
     begin,
     even,

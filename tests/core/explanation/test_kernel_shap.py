@@ -17,7 +17,7 @@ from core.explanation.coalitions import Coalitions
 from core.explanation.engine import explain
 from core.explanation.estimators.kernel_shap import shapley_values, standard_errors
 from core.explanation.scene import Scene
-from tests.core.explanation.toys import begin, finish, noise, tiny
+from tests.core.explanation.picture_runs import begin, finish, noise, tiny
 from tests.core.explanation.worth.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
 
 GRID = {"superpixels": "grid", "regions": 16, "baseline": "mean"}
@@ -72,7 +72,9 @@ def test_few_parts_have_their_exact_shapley_values(parts: int) -> None:
     game = game_of(parts) if parts > 2 else lambda keep: np.repeat(keep.sum(axis=1, keepdims=True) ** 2, 3, axis=1)
     values, _ = solved(game, parts, 10_000)
     np.testing.assert_allclose(values, by_definition(game, parts), atol=1e-9)
-    assert len(Coalitions(parts, 0).first(10_000)) == 2**parts == len(np.unique(Coalitions(parts, 0).first(9999), axis=0))
+    assert (
+        len(Coalitions(parts, 0).first(10_000)) == 2**parts == len(np.unique(Coalitions(parts, 0).first(9999), axis=0))
+    )
 
 
 @pytest.mark.parametrize("samples", [100, 400])
@@ -83,7 +85,9 @@ def test_shaps_own_coalitions_give_shaps_values(samples: int) -> None:
     theirs = explainer.shap_values(np.ones(parts), nsamples=samples, l1_reg=False, silent=True)  # (s, 3)
     used = explainer.nsamplesAdded
     gains = explainer.ey[:used] - explainer.fnull
-    ours = shapley_values(explainer.maskMatrix[:used], explainer.kernelWeights[:used], gains, explainer.fx - explainer.fnull)
+    ours = shapley_values(
+        explainer.maskMatrix[:used], explainer.kernelWeights[:used], gains, explainer.fx - explainer.fnull
+    )
     np.testing.assert_allclose(ours, theirs.T, atol=1e-8)
 
 
@@ -175,6 +179,6 @@ def test_lime_and_kernel_shap_share_evaluations(monkeypatch: pytest.MonkeyPatch)
     from core.explanation.evaluator import evaluator
 
     shared = evaluator(classifier, scene, "mean", "float32")
-    monkeypatch.setattr(shared, "_run", lambda pictures: seen.append(pictures))
+    monkeypatch.setattr(shared, "_run", seen.append)
     again = explain(classifier, scene, ["lime", "shap-kernel"], settings=settings)
     assert not seen and again["lime"].evaluations == again["shap-kernel"].evaluations == 80

@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.explanation.designs import bernoulli, orthogonal
 from core.explanation.estimators.lime import lime_coefficients, standard_errors
 from core.explanation.scene import Scene
-from tests.core.explanation.toys import begin, finish, noise, tiny
+from tests.core.explanation.picture_runs import begin, finish, noise, tiny
 from tests.core.explanation.worth.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
 
 
@@ -117,7 +117,8 @@ def estimate(design: object, count: int, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def test_balanced_masks_have_limes_limit_and_come_to_it_sooner() -> None:
-    limit = lime_coefficients(*(lambda keep: (keep, game(keep)))(bernoulli(30_000, 20, 99).astype(float)))
+    many = bernoulli(30_000, 20, 99).astype(float)
+    limit = lime_coefficients(many, game(many))
     errors = {}
     for design in (bernoulli, orthogonal):
         found = np.stack([estimate(design, 257, seed)[0] for seed in range(16)])

@@ -11,7 +11,16 @@ from core.errors import InputError
 from core.explanation.baselines import baseline
 from core.explanation.estimators.occlusion import OCCLUSION, Lattice
 from core.transform import standardise
-from tests.core.explanation.toys import begin, even, finish, noise, quadrant_network, random_network, toy, two_tone
+from tests.core.explanation.pixel_toys import (
+    begin,
+    even,
+    finish,
+    noise,
+    quadrant_network,
+    random_network,
+    toy,
+    two_tone,
+)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,16 @@ from core.explanation.estimators.partition_shap import BATCH, PARTITION_SHAP
 from core.explanation.rectangles import Rectangle, area, halves
 from core.explanation.scene import Scene
 from core.transform import standardise
-from tests.core.explanation.toys import begin, even, finish, noise, quadrant_network, random_network, toy, two_tone
+from tests.core.explanation.pixel_toys import (
+    begin,
+    even,
+    finish,
+    noise,
+    quadrant_network,
+    random_network,
+    toy,
+    two_tone,
+)
 
 
 def outputs(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:

@@ -12,7 +12,16 @@ from core.explanation.baselines import baseline
 from core.explanation.estimators.rise import RISE, RiseEstimator, rise_mask
 from core.explanation.scene import SIDE, Scene
 from core.transform import standardise
-from tests.core.explanation.toys import begin, even, finish, noise, quadrant_network, random_network, toy, two_tone
+from tests.core.explanation.pixel_toys import (
+    begin,
+    even,
+    finish,
+    noise,
+    quadrant_network,
+    random_network,
+    toy,
+    two_tone,
+)
 
 
 def rise(classifier: Classifier, scene: Scene, samples: int, seed: int = 0, keep: float = 0.5) -> RiseEstimator:

@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.explanation.estimators.score_cam import SCORE_CAM
 from core.models.registry import ARCHITECTURES
 from core.models.staged import StagedNetwork
-from tests.core.explanation.toys import Plain, begin, even, finish, noise, random_network, toy
+from tests.core.explanation.pixel_toys import Plain, begin, even, finish, noise, random_network, toy
 
 
 def lively(name: str) -> StagedNetwork:
