@@ -97,7 +97,7 @@ def standard_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix
     coalitions, which were not drawn at random.
     """
     pairs = (len(keep) - fixed) // 2
-    if pairs < keep.shape[1] // 2:
+    if pairs < 2 * keep.shape[1]:
         return np.full_like(values, np.nan)
     drawn = slice(fixed, fixed + 2 * pairs)
     residual = (gains - keep @ values.T)[drawn] * weights[drawn, None]  # (n, K)

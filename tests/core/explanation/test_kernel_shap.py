@@ -100,7 +100,8 @@ def test_random_coalitions_come_to_the_shapley_values_and_add_up() -> None:
         values, errors = solved(game, parts, count)
         np.testing.assert_allclose(values.sum(axis=1), (game(np.ones((1, parts))) - game(np.zeros((1, parts))))[0])
         apart.append(np.abs(values - truth).max())
-        assert (np.abs(values - truth) < 5 * errors + 1e-9).all()
+        assert count == 60 or (np.abs(values - truth) < 5 * errors).all()
+        assert np.isnan(errors).all() == (count == 60)
     assert apart[2] < apart[1] < apart[0] and apart[2] < 0.05 * np.abs(truth).max()
 
 
@@ -159,7 +160,7 @@ def test_few_superpixels_are_done_when_every_coalition_was_asked() -> None:
 
 def test_an_even_picture_has_no_evidence_at_all(classifier: Classifier) -> None:
     even = Scene(np.full((32, 32, 3), 90, np.uint8))
-    maps = finish(begin("shap-kernel", classifier, even, samples=200, superpixels="grid")).maps()
+    maps = finish(begin("shap-kernel", classifier, even, samples=300, superpixels="grid")).maps()
     assert not maps.native.any() and maps.gap is not None and not maps.gap.any()
     assert np.isfinite(maps.native).all() and maps.error is not None and not maps.error.any()
 

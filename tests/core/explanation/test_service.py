@@ -10,20 +10,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from core.checkpoints import load_classifier
 from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.controls import Control
-from core.explanation.engine import explain
 from core.explanation.estimator import Estimator, Maps, Request
-from core.explanation.footprint import footprint
 from core.explanation.method import Method
 from core.explanation.methods import METHODS
 from core.explanation.queue import WorkQueue
-from core.explanation.scene import Scene
 from core.explanation.service import ExplanationService
 from tests.core.explanation.fakes import Clock, Fake, Gate
-from tests.dashboard.tiny import make_model
 
 LONG = 20.0
 BUDGET = Control("samples", "Samples", "int", 10, "How many.", low=1, high=100_000, budget=True)
@@ -67,21 +62,6 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Counting.before = None
     yield
     Counting.started.clear()
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> list[Classifier]:
-    root = tmp_path_factory.mktemp("models")
-    for seed in range(2):
-        make_model(root, f"model-{seed}", seed)
-    return [load_classifier(root / f"model-{seed}") for seed in range(2)]
-
-
-@pytest.fixture
-def service() -> Iterator[ExplanationService]:
-    service = ExplanationService()
-    yield service
-    service.close()
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -312,22 +292,3 @@ def test_many_threads_asking_for_one_thing_share_it(service: ExplanationService,
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(ask, range(16))) == {200.0}
     assert len(service) == 1 and sum(task.count for task in Counting.started) == 200
-
-
-@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].instant])
-def test_instant_methods_give_what_the_engine_gives(
-    service: ExplanationService, models: list[Classifier], name: str
-) -> None:
-    job = service.request(models[0], service.scene(picture()), name)
-    assert job.wait(LONG)
-    found = job.explanation()
-    wanted = explain(models[0], picture(), [name])[name]
-    assert found is not None and np.array_equal(found.native, wanted.native) and found.settings == wanted.settings
-
-
-def test_footprints_are_about_right() -> None:
-    megabyte = np.zeros(10**6, np.uint8)
-    assert 10**6 <= footprint({"a": megabyte, "b": megabyte, "c": megabyte[10:]}) < 10**6 + 2000
-    many = {number: np.zeros(1000, np.float32) for number in range(5000)}
-    assert footprint(many) == pytest.approx(5000 * 4000, rel=0.05)
-    assert footprint(Scene(picture())) == 0 and footprint(lambda: megabyte) < 1000
