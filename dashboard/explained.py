@@ -44,8 +44,8 @@ class Asked:
 
     @property
     def private(self) -> bool:
-        """Whether what is found belongs to this session alone: an upload's does."""
-        return not self.subject.simulated
+        """Whether what is found is this session's alone: an upload's is, and what rests on the reader's mask."""
+        return not self.subject.simulated or self.mask is not None
 
 
 @dataclass(frozen=True)

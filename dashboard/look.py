@@ -12,10 +12,9 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from core.explanation.explanation import Explanation
-from core.explanation.render import YELLOW, picture
+from core.explanation.render import YELLOW, own_scale, picture, shared_scale
 from dashboard import state
 
-SATURATED = 0.99
 MOST_PICTURES = 300  # of one session, some 20 kB each
 
 
@@ -51,22 +50,8 @@ def chosen_look() -> Look:
 def picture_of(explanation: Explanation, name: str, look: Look) -> NDArray[np.uint8]:
     """Return one class's map over the model's picture, `(S, S, 3) uint8`."""
     colours = look.diverging if explanation.signed else look.palette
-    values = explanation.values if look.shared else explanation.map_of(name)
-    return picture(
-        explanation, name, look.opacity, colours, _scale(explanation, values), look.style(explanation.method)
-    )
-
-
-def by_pixel(explanation: Explanation) -> bool:
-    """Whether a method says something of each single pixel, where a few would outshine all others."""
-    return explanation.signed and explanation.native.shape[1:] == explanation.view.shape[:2] and not explanation.regions
-
-
-def _scale(explanation: Explanation, values: NDArray[np.float32]) -> float:
-    """The magnitude that gets the palette's last colour: the largest; of maps by pixel the one that 1 % exceed."""
-    sizes = np.abs(values) if explanation.signed else values
-    top = float(np.quantile(sizes, SATURATED)) if by_pixel(explanation) else 0.0
-    return top or float(sizes.max())
+    scale = shared_scale(explanation) if look.shared else own_scale(explanation, name)
+    return picture(explanation, name, look.opacity, colours, scale, look.style(explanation.method))
 
 
 def shown_picture(stamp: str, explanation: Explanation, name: str, look: Look) -> bytes:

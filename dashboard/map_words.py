@@ -6,6 +6,7 @@ import numpy as np
 
 from core.explanation.explanation import Explanation, has_evidence
 from core.explanation.method import Method
+from core.explanation.methods import METHODS
 from dashboard.words import raw
 
 
@@ -35,6 +36,8 @@ def settled(explanation: Explanation, classes: tuple[str, ...] = ()) -> str:
         if size == 0 or not np.isfinite(error):
             return "standard error not known yet"
         return f"standard error {_share(error / size)} of the values"
+    if METHODS[explanation.method].uncertainty == "standard error":
+        return "too few samples yet to tell the standard error"
     if explanation.gap is not None:
         worst = float(np.abs(explanation.gap).max())
         return f"completeness gap {_share(worst)}" if np.isfinite(worst) else "completeness gap not known yet"

@@ -12,12 +12,12 @@ from core.explanation.explanation import Explanation
 from core.explanation.export import picture_png, values_npz
 from core.explanation.method import Method
 from core.explanation.methods import METHODS
-from core.explanation.render import palette
+from core.explanation.render import by_pixel, palette
 from core.preprocessing.framing import FRAMINGS
 from dashboard import state
 from dashboard.answers import caution
 from dashboard.explained import Row
-from dashboard.look import Look, by_pixel, picture_of, shown_picture
+from dashboard.look import Look, picture_of, shown_picture
 from dashboard.map_words import evidence, legend_ends, legend_text
 from dashboard.palette import class_colour
 from dashboard.pictures import strip_address

@@ -80,7 +80,8 @@ def progress_words(ticket: Ticket) -> str:
     job, budget = ticket.job, budget_of(ticket.method.controls)
     unit = budget.title.lower() if budget is not None else "passes"
     state = STATES.get(job.state, job.state)
-    return f"{job.evaluations:,} of {job.budget:,} {unit}, {took(job.seconds)}{f', {state}' if state else ''}"
+    so_far = f"{job.evaluations:,}" if job.evaluations > job.budget else f"{job.evaluations:,} of {job.budget:,}"
+    return f"{so_far} {unit}, {took(job.seconds)}{f', {state}' if state else ''}"
 
 
 def progress_bar(words: str, done: int, all_of_it: int, title: str) -> str:

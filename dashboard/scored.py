@@ -110,12 +110,20 @@ def randomisation_of(check: Check) -> Randomisation:
 
 
 def finished(kind: str, rows: list[Row]) -> list[Check]:
-    """Return the finished work of `kind` on what `rows` show."""
-    keys = {ticket.key for row in rows for ticket in row.tickets.values()}
+    """Return the finished work of `kind` on what `rows` show; scores of a map that has sharpened since do not count."""
+    keys = {
+        row.tickets[method].key: item.evaluations
+        for row in rows
+        for method, item in row.explanations.items()
+        if method in row.tickets
+    }
     return [
         check
         for (held_kind, key), check in _held().items()
-        if held_kind == kind and key.rpartition("/")[0] in keys and check.job.state == "done"
+        if held_kind == kind
+        and check.job.state == "done"
+        and (place := key.rpartition("/")[0]) in keys
+        and (kind != SCORES or check.evaluations == keys[place])
     ]
 
 
@@ -126,7 +134,7 @@ def forget_checks() -> None:
 
 def _begin(kind: str, subject: MapOf, task_key: object, make: Callable[[], Task], private: bool) -> None:
     here = visit()
-    job = here.service.run(task_key, make, owner=here.owner, lease=LEASE, private=private)
+    job = here.service.run(task_key, make, owner=here.owner, lease=LEASE, private=private, scene=subject.row.scene)
     job.resume()
     held = _held()
     held[kind, subject.key] = Check(job, subject.explanation.evaluations, subject.row.name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.explanation.methods import METHODS
+from core.explanation.worth.agreement import agreement
 from dashboard import state
 from dashboard.agreement_line import show_unfamiliar
 from dashboard.backgrounds_sheet import show_backgrounds
@@ -85,7 +86,10 @@ def _offer_bundle(rows: list[Row], asked: Asked, look: Look) -> None:
     def bundle() -> bytes:  # runs when it is asked for, outside the session
         worths = [worth_of(check) for check in scored]
         checks = [randomisation_of(check) for check in checked]
-        return zip_of(rows, subject, parameters, look, worths, checks, asked.mask)
+        maps = [item for row in rows for item in row.explanations.values()]
+        labels = dict.fromkeys(row.answer.prediction.predicted for row in rows if row.answer.prediction)
+        alike = [agreement(maps, label) for label in labels] if len(maps) > 1 else []
+        return zip_of(rows, subject, parameters, look, worths, checks, asked.mask, alike)
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)
     st.download_button(

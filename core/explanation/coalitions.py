@@ -49,16 +49,17 @@ class Coalitions:
         return np.concatenate([self._fixed, self._later])[:count]
 
     def weights(self, count: int) -> NDArray[np.float64]:
-        """What the first `count` weigh in the regression `(count,)`: all sizes together 1, none and all 0.
+        """What the first `count` weigh in the regression `(count,)`: in the end all sizes together 1, none and all 0.
 
-        Random ones share the weight of the sizes that are not complete.
+        Random ones share the weight of the sizes that are not complete; while they are few, none of them weighs more
+        than one of those asked about before, so that the values do not jump with the first of them.
         """
         mass = np.array([0.0] + [1 / (size * (self.parts - size)) for size in range(1, self.parts)] + [0.0])
         mass /= mass.sum()
         fixed = self._fixed[:count].sum(axis=1)
         each = mass[fixed] / np.bincount(fixed)[fixed]
         left = count - len(fixed)
-        return np.concatenate([each, np.full(left, mass[self._sizes].sum() / max(left, 1))])
+        return np.concatenate([each, np.full(left, min(mass[self._sizes].sum() / max(left, 1), each.max()))])
 
     def _draw(self, rows: int) -> None:
         """Draw as many random rows more, or one more; the n-th pair from the seed and n alone."""

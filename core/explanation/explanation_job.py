@@ -68,10 +68,11 @@ class ExplanationJob(Job):
         return None if found is None else self._as_asked(found)
 
     def _as_asked(self, found: Explanation) -> Explanation:
-        """Say this owner's budget, not that of another who asked for more or less."""
+        """Say this owner's budget, not that of another who asked for more or less; but never less than was done."""
         asked = found.evaluations if self.state == "done" else self.budget
         control = budget_of(self.method.controls)
-        settings = {**found.settings, control.name: self._interest.wanted} if control else found.settings
+        spent = max(self._interest.wanted, found.evaluations)
+        settings = {**found.settings, control.name: spent} if control else found.settings
         if found.budget == asked and found.settings == settings:
             return found
         return replace(found, budget=asked, settings=settings)

@@ -103,10 +103,11 @@ class Work:
         self.turn.notify_all()
 
     def leave(self, owner: str) -> None:
-        """End an owner's interest, if there is one."""
+        """End an owner's interest, if there is one; who asks again starts afresh."""
         with self.turn:
-            if owner in self.interests:
-                self.interests[owner].stopped = True
+            gone = self.interests.pop(owner, None)
+            if gone is not None:
+                gone.stopped = True
                 self.turn.notify_all()
 
     def _drop_the_dead(self) -> None:

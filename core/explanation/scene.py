@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -42,7 +43,7 @@ class Scene:
                 "they must be the same."
             )
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the picture, its size and the given mask."""
         parts = [repr(self.rgb.shape).encode(), self.rgb.tobytes()]

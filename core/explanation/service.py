@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.classifier import Classifier
@@ -71,7 +72,7 @@ class ExplanationService:
         resolved = chosen_precision(classifier, kind.family, precision)
         place, scene = self._placed(scene, owner, private)
         rest = tuple(sorted((name, value) for name, value in values.items() if control is None or name != control.name))
-        key = (place, classifier.identity, method, rest, seed, resolved)
+        key = (place, classifier.identity, method, rest, seed, resolved, torch.get_num_threads())
         budget = int(values[control.name]) if control else None
         entry = self._entry(
             key,
@@ -89,10 +90,17 @@ class ExplanationService:
         owner: str = "",
         lease: float | None = None,
         private: bool = False,
+        scene: Scene | None = None,
     ) -> Job:
-        """Queue any other task, made once for all who name the same key; it must tell the content apart."""
-        place = (owner if private else "", "")
-        entry = self._entry((place, "task", task_key), place, make_task)
+        """Queue any other task, made once for all who name the same key; it must tell the content apart.
+
+        With the `scene` that it is about it is kept, and dropped, together with that. One that failed is made anew.
+        """
+        place = (owner if private else "", "") if scene is None else self._placed(scene, owner, private)[0]
+        key = (place, "task", task_key)
+        with self._lock:
+            self._store.drop_failed(key)
+        entry = self._entry(key, place, make_task)
         return Job(entry.work, owner, entry.want(owner, lease, None))
 
     def forget(self, owner: str) -> None:

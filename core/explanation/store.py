@@ -74,6 +74,12 @@ class Store:
             self.entries.move_to_end(key)
         return found
 
+    def drop_failed(self, key: Hashable) -> None:
+        """Forget a result whose work failed."""
+        known = self.entries.get(key)
+        if known is not None and known.work.fault:
+            del self.entries[key]
+
     def add(self, key: Hashable, made: Entry) -> Entry:
         """Keep a result, or return the one that another thread was first to keep."""
         return self.entries.setdefault(key, made)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from core.explanation.estimator import Regions
 from core.explanation.explanation import Explanation
-from core.explanation.render import YELLOW, signed_overlay
-from dashboard.look import Look, by_pixel, emphasised, picture_of
+from core.explanation.render import YELLOW, by_pixel, signed_overlay
+from dashboard.look import Look, emphasised, picture_of
 from dashboard.map_words import evidence, settled
 
 SIDE = 40
@@ -68,13 +70,15 @@ def test_borders_are_widened_and_edged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("method", "more", "said"),
     [
-        ({"error": np.full((2, 2, 2), 0.5, np.float32)}, "standard error 25 % of the values"),
-        ({"error": np.full((2, 2, 2), np.inf, np.float32)}, "standard error not known yet"),
-        ({"gap": np.array([0.01, -0.034], np.float32)}, "completeness gap 3.4 %"),
-        ({}, ""),
+        ("lime", {"error": np.full((2, 2, 2), 0.5, np.float32)}, "standard error 25 % of the values"),
+        ("lime", {"error": np.full((2, 2, 2), np.inf, np.float32)}, "standard error not known yet"),
+        ("integrated-gradients", {"gap": np.array([0.01, -0.034], np.float32)}, "completeness gap 3.4 %"),
+        ("shap-kernel", {"gap": np.zeros(2, np.float32)}, "too few samples yet to tell the standard error"),
+        ("occlusion", {}, ""),
     ],
 )
-def test_how_settled_a_map_is(more: dict[str, np.ndarray], said: str) -> None:
-    assert settled(explanation(np.full((2, 2, 2), 2.0, np.float32), **more)) == said
+def test_how_settled_a_map_is(method: str, more: dict[str, np.ndarray], said: str) -> None:
+    made = explanation(np.full((2, 2, 2), 2.0, np.float32), **more)
+    assert settled(replace(made, method=method)) == said

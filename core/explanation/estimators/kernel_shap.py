@@ -94,16 +94,19 @@ def standard_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix
     """Standard errors `(K, s)`; NaN where there are too few random coalitions to tell.
 
     The sandwich estimator for clusters (Liang & Zeger 1986): the pairs of complements after the first `fixed`
-    coalitions, which were not drawn at random.
+    coalitions, which were not drawn at random. A residual is what it would be without its pair in the fit (HC3,
+    MacKinnon & White 1985), which errs on the side of caution where pairs are few.
     """
     pairs = (len(keep) - fixed) // 2
     if pairs < 2 * keep.shape[1]:
         return np.full_like(values, np.nan)
     drawn = slice(fixed, fixed + 2 * pairs)
-    residual = (gains - keep @ values.T)[drawn] * weights[drawn, None]  # (n, K)
-    scores = (_centred(keep[drawn])[:, None] * residual[:, :, None]).reshape(pairs, 2, *values.shape).sum(axis=1)
+    inverse, centred = _inverse(keep, weights), _centred(keep[drawn])
+    leverage = 2 * weights[-1] * ((centred @ inverse) * centred).sum(axis=1)  # of the pair, as both are opposite
+    residual = (gains - keep @ values.T)[drawn] * (weights[drawn] / np.maximum(1 - leverage, 1e-6))[:, None]  # (n, K)
+    scores = (centred[:, None] * residual[:, :, None]).reshape(pairs, 2, *values.shape).sum(axis=1)
     scores -= scores.mean(axis=0)
-    spread = scores @ _inverse(keep, weights)  # (pairs, K, s)
+    spread = scores @ inverse  # (pairs, K, s)
     return np.asarray(np.sqrt((spread**2).sum(axis=0) * pairs / (pairs - 1)))
 
 

@@ -63,6 +63,7 @@ class RandomisationTask:
         self._passed: bool | None = None
         self._evaluations = 0
         self._finished = False
+        self._fault: Exception | None = None
         self._work = self._steps()
         self._runs = 1 + self._seeded + self._repeats * len(self._groups)
         self.budget = self._runs * budget_in(method, self._settings)
@@ -79,10 +80,15 @@ class RandomisationTask:
 
     def advance(self) -> None:
         """Do one step of a map, or let the copy forget a level."""
+        if self._fault is not None:
+            raise self._fault
         try:
             self._evaluations += next(self._work)
         except StopIteration:
             self._finished = True
+        except Exception as error:
+            self._fault = error  # what broke off must never look finished
+            raise
 
     def result(self) -> Randomisation:
         """What has been found so far."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from core.classifier import Classifier
 from core.errors import InputError
+from core.explanation.baselines import BASELINES
 from core.explanation.cell_mask import cell_masks
 from core.explanation.engine import known_classes
 from core.explanation.explanation import Explanation
@@ -27,7 +28,8 @@ from core.explanation.worth.worth import Curve, ScoreRow, Worth
 class WorthTask:
     """Scores of the map of `label` in `explanation`, beside those of the control maps; a `Task`.
 
-    `scores` are names of the registry, all by default; `baseline` is what hides pixels in deletion and insertion;
+    `scores` are names of the registry, all by default; `baseline` is what hides pixels in deletion and
+    insertion, by default what the map was made with, else the blurred picture;
     `seed` draws the random map and ROAD's noise. `precision` is a number format, or "auto".
     InputError where explanation, model and class do not belong together.
     """
@@ -41,18 +43,21 @@ class WorthTask:
         scores: Sequence[str] | None = None,
         seed: int = 0,
         precision: str = "float32",
-        baseline: str = "blur",
+        baseline: str | None = None,
     ) -> None:
         _check(classifier, explanation, label)
         wanted = {score(name).name for name in (SCORES if scores is None else scores)}
         self._scores = [name for name in SCORES if name in wanted]
-        probe = Probe(classifier, scene, label, chosen_precision(classifier, "masks", precision), baseline)
+        own = str(explanation.settings.get("baseline", "blur"))
+        hidden = baseline or (own if own in BASELINES else "blur")
+        probe = Probe(classifier, scene, label, chosen_precision(classifier, "masks", precision), hidden)
         controls = control_maps(scene, probe.side, seed)
         self._case = Case(probe, explanation, explanation.map_of(label), controls, seed)
         self._curves: list[Curve] = []
         self._rows: dict[str, ScoreRow] = {}
         self._work = self._steps()
         self._finished = False
+        self._fault: Exception | None = None
         self._evaluations = 0
         self.budget = max(1, self._planned())
 
@@ -68,10 +73,15 @@ class WorthTask:
 
     def advance(self) -> None:
         """Find some points of a curve, or do one step of a map."""
+        if self._fault is not None:
+            raise self._fault
         try:
             self._evaluations += next(self._work)
         except StopIteration:
             self._finished = True
+        except Exception as error:
+            self._fault = error  # what broke off must never look finished
+            raise
 
     def worth(self) -> Worth:
         """The scores and curves found so far, in the order of the registry."""
@@ -86,6 +96,8 @@ class WorthTask:
             mask="not found" if not masks.found else "estimated" if masks.estimated else "given",
             baseline=probe.baseline,
             precision=probe.precision,
+            evaluations=self._case.explanation.evaluations,
+            seed=self._case.seed,
         )
 
     def _planned(self) -> int:

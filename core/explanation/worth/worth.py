@@ -62,7 +62,8 @@ class Worth:
     """Scores and curves of one map, in the order of the registry, as far as they have been found.
 
     `mask` tells which outline of the cell they rest on: "estimated", "given" or "not found". `baseline` is what hid
-    the pixels, `precision` the number format of the evaluations.
+    the pixels, `precision` the number format of the evaluations; `evaluations` are those that the scored map rested on,
+    `seed` drew the random control map and the noise.
     """
 
     model: str
@@ -73,10 +74,13 @@ class Worth:
     mask: str
     baseline: str = "blur"
     precision: str = "float32"
+    evaluations: int = 1
+    seed: int = 0
 
     def document(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        plain = {name: getattr(self, name) for name in ("model", "method", "label", "mask", "baseline", "precision")}
+        names = ("model", "method", "label", "mask", "baseline", "precision", "evaluations", "seed")
+        plain = {name: getattr(self, name) for name in names}
         return plain | {
             "rows": [row.document() for row in self.rows],
             "curves": [curve.document() for curve in self.curves],

@@ -116,7 +116,7 @@ def test_a_larger_budget_goes_on_for_all_and_each_is_told_his_own(
         found = job.explanation()
         assert found is not None and job.state == "done" and job.budget == asked
         assert (found.native == 30).all() and found.evaluations == 30 and found.complete
-        assert found.settings == {"samples": asked, "shade": 0}
+        assert found.settings == {"samples": 30, "shade": 0}, "what the map rests on, so that it can be made again"
 
 
 def test_the_smaller_budget_is_done_when_the_larger_is_stopped(
