@@ -18,8 +18,8 @@ PixelNetwork = Callable[[Tensor], Tensor]
 
 # Pictures a pass by millions of parameters, measured on 2 cores: more gain nothing and make steps long.
 _BATCHES: dict[str, tuple[tuple[float, int], ...]] = {
-    "float32": ((15, 8), (70, 2), (float("inf"), 1)),
-    "bfloat16": ((15, 8), (70, 4), (float("inf"), 1)),
+    "float32": ((15, 8), (float("inf"), 1)),
+    "bfloat16": ((15, 8), (float("inf"), 2)),
 }
 _BATCH_ON_GPU = 32
 

@@ -26,7 +26,7 @@ from tests.dashboard.tiny import make_model
 
 # Small enough to be quick on a tiny network; every method that spends a budget is here.
 QUICK = {kind.name: control for kind in METHODS.values() for control in kind.controls if control.budget}
-BUDGETS = [f"--set={name}.{control.name}={max(int(control.low), 150)}" for name, control in QUICK.items()]
+BUDGETS = [f"--set={name}.{control.name}={max(int(control.low), 240)}" for name, control in QUICK.items()]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn cell, and the mask of it beside: its nucleus and cytoplasm."""
     folder = tmp_path_factory.mktemp("images")
-    drawn = draw_cell("neutrophil", 3, size=150)
+    drawn = draw_cell("neutrophil", 3, size=240)
     Image.fromarray(drawn.image).save(folder / "cell.png")
     Image.fromarray(((drawn.nucleus | drawn.cytoplasm) * 255).astype(np.uint8)).save(folder / "mask.png")
     return folder / "cell.png"
@@ -80,7 +80,7 @@ def test_all_methods_at_once(root: Path, cell: Path, tmp_path: Path) -> None:
         assert (item["seed"] == 7) == (kind.uncertainty == "standard error")
         assert item["precision"] == "float32" and item["threads"] >= 1
         if name in QUICK:
-            assert item["settings"][QUICK[name].name] == max(int(QUICK[name].low), 150)
+            assert item["settings"][QUICK[name].name] == max(int(QUICK[name].low), 240)
         with np.load(tmp_path / "second" / f"{name}.npz", allow_pickle=False) as stored:
             assert np.isfinite(stored["values"]).all() and stored["cell"].shape == (224, 224)
             assert ("error" in stored) == (item["mean_standard_error"] is not None)
