@@ -12,6 +12,7 @@ from threading import Lock
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from core.card import ModelCard
@@ -66,6 +67,16 @@ class Classifier:
             activations = self.network.features(inputs)
             return self.network.head(activations), activations
 
+    def finite(self, logits: Tensor) -> Tensor:
+        """Return `logits` as they are; InputError where one is not a finite number."""
+        if not torch.isfinite(logits).all():
+            raise InputError(f"{self.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
+        return logits
+
+    def probabilities(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Logits `(N, K)` -> probabilities `(N, K)`, calibrated as those of `predict`."""
+        return np.asarray(softmax(logits.astype(np.float64) / self.card.temperature, axis=1))
+
     def predict(self, views: Sequence[NDArray[np.uint8]], batch_size: int = 32) -> list[Prediction]:
         """Answer each framed RGB picture `(h, w, 3) uint8`."""
         answers: list[Prediction] = []
@@ -76,8 +87,7 @@ class Classifier:
     def _predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         started = time.perf_counter()
         logits, activations = self.run(self.tensor(views))
-        if not torch.isfinite(logits).all():
-            raise InputError(f"{self.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
+        self.finite(logits)
         distances = self._distances(activations)
         probabilities = torch.softmax(logits / self.card.temperature, dim=1)
         seconds = (time.perf_counter() - started) / len(views)

@@ -110,8 +110,7 @@ def _row(answer: Answer, asked: Asked) -> Row:
     try:
         mask = None if asked.mask is None else framed_mask(asked.mask, asked.subject.rgb, answer.view)
         here = visit()
-        private = asked.private or mask is not None
-        scene = here.service.scene(answer.view.rgb, mask=mask, owner=here.owner, private=private)
+        scene = here.service.scene(answer.view.rgb, mask=mask, owner=here.owner, private=asked.private)
         return Row(answer, scene=scene)
     except InputError as error:
         return Row(answer, fault=str(error))

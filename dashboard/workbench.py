@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.explanation.methods import METHODS
-from core.explanation.worth.agreement import agreement
+from core.explanation.worth.agreement import agreements
 from dashboard import state
 from dashboard.agreement_line import show_unfamiliar
 from dashboard.backgrounds_sheet import show_backgrounds
@@ -87,8 +87,7 @@ def _offer_bundle(rows: list[Row], asked: Asked, look: Look) -> None:
         worths = [worth_of(check) for check in scored]
         checks = [randomisation_of(check) for check in checked]
         maps = [item for row in rows for item in row.explanations.values()]
-        labels = dict.fromkeys(row.answer.prediction.predicted for row in rows if row.answer.prediction)
-        alike = [agreement(maps, label) for label in labels] if len(maps) > 1 else []
+        alike = agreements(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
         return zip_of(rows, subject, parameters, look, worths, checks, asked.mask, alike)
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from core.cli.explain_work import Asked, Faults, agreements, plans, work
+from core.cli.explain_work import Asked, Faults, agreements_of, plans, work
 from core.cli.files import is_zip, writable, write_bundle
 from core.cli.meter import stoppable
 from core.cli.method_options import ALL, chosen_methods, parse_settings
@@ -107,7 +107,7 @@ def explain(
             raise InputError("Nothing was found out, so nothing was written.")
         parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
         del parameters["lenient"]
-        alike = agreements(findings, asked) if scores else []
+        alike = agreements_of(findings, asked) if scores else []
         files = evidence(_source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike)
         write_bundle(out, files)
     emit(json.loads(files[MANIFEST]), [str(out)] if is_zip(out) else [str(out / name) for name in files], as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,18 +13,20 @@ from core.cli.meter import Stop, run
 from core.cli.method_options import Setting, settings_for
 from core.cli.output import say
 from core.errors import InputError
-from core.explanation.engine import checked_request, checked_settings, explanation_of, known_classes, start
+from core.explanation.engine import begin, checked_request, checked_settings, explanation_of, known_classes
 from core.explanation.estimator import Request
 from core.explanation.evidence import Documented, Findings
 from core.explanation.explanation import Explanation
 from core.explanation.methods import method
 from core.explanation.scene import Scene
-from core.explanation.worth.agreement import Agreement, agreement
+from core.explanation.worth.agreement import Agreement, agreements
 from core.explanation.worth.randomisation import RandomisationTask
 from core.explanation.worth.task import WorthTask
 from core.prediction import Prediction
 from core.preprocessing.framing import FRAMINGS, View, frame_image
 from core.preprocessing.given_mask import framed_mask
+
+SCORES, CHECK = "scores of {}, {}", "randomisation check of {}, {}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Plan:
     scene: Scene
     requests: Mapping[str, Request]
     classes: tuple[str, ...]
+
+
+Judge = Callable[[Plan, Explanation, str, Asked, Stop], Documented | None]
 
 
 @dataclass
@@ -112,12 +117,11 @@ def work(planned: Sequence[Plan], asked: Asked, stop: Stop, faults: Faults) -> l
     return found
 
 
-def agreements(findings: Sequence[Findings], asked: Asked) -> list[Agreement]:
+def agreements_of(findings: Sequence[Findings], asked: Asked) -> list[Agreement]:
     """How alike the maps of all methods and models are, for each class that was named or answered."""
     answers = [each.prediction.predicted for each in findings if each.prediction is not None]
     maps = [item for each in findings for item in each.explanations.values()]
-    labels = asked.classes or dict.fromkeys(answers)
-    return [agreement(maps, label) for label in labels] if len(maps) > 1 else []
+    return agreements(maps, asked.classes or answers)
 
 
 def _requests(classifier: Classifier, scene: Scene, asked: Asked) -> dict[str, Request]:
@@ -146,8 +150,21 @@ def _findings(plan: Plan, prediction: Prediction, asked: Asked, stop: Stop, faul
         if item is not None:
             explanations[name] = item
     labels = plan.classes if asked.classes else (prediction.predicted,)
-    worths = _worths(plan, explanations, labels, asked, stop, faults) if asked.scores else []
-    checks = _randomisations(plan, explanations, labels, asked, stop, faults) if asked.randomisation else []
+
+    def judged(what: str, judge: Judge) -> list[Documented]:
+        found: list[Documented] = []
+        for item in explanations.values():
+            for label in labels:
+                try:
+                    result = judge(plan, item, label, asked, stop)
+                except InputError as error:
+                    faults.add(model, what.format(item.method, label), error)
+                else:
+                    found += [] if result is None else [result]
+        return found
+
+    worths = judged(SCORES, _worth) if asked.scores else []
+    checks = judged(CHECK, _randomisation) if asked.randomisation else []
     return Findings(plan.classifier, plan.view, plan.scene, explanations, prediction, worths, checks)
 
 
@@ -155,50 +172,19 @@ def _explanation(name: str, request: Request, classes: Sequence[str], stop: Stop
     """A method's maps, of as much of the budget as was spent; None before its first step."""
     if stop.asked:
         return None
-    classifier = request.classifier
-    estimator = start(name, classifier, request.scene, request.settings, request.seed, request.precision)
-    run(estimator, f"{classifier.name}: {name}", stop)
+    estimator = begin(name, request)
+    run(estimator, f"{request.classifier.name}: {name}", stop)
     return explanation_of(name, estimator, classes) if estimator.evaluations else None
 
 
-def _worths(
-    plan: Plan,
-    explanations: Mapping[str, Explanation],
-    labels: Sequence[str],
-    asked: Asked,
-    stop: Stop,
-    faults: Faults,
-) -> list[Documented]:
-    found: list[Documented] = []
-    for name, item in explanations.items():
-        for label in labels:
-            try:
-                task = WorthTask(plan.classifier, plan.scene, item, label, seed=asked.seed, precision=asked.precision)
-                run(task, f"{item.model}: scores of {name}, {label}", stop)
-                if task.worth().rows:
-                    found.append(task.worth())
-            except InputError as error:
-                faults.add(item.model, f"scores of {name}, {label}", error)
-    return found
+def _worth(plan: Plan, item: Explanation, label: str, asked: Asked, stop: Stop) -> Documented | None:
+    task = WorthTask(plan.classifier, plan.scene, item, label, seed=asked.seed, precision=asked.precision)
+    run(task, f"{item.model}: {SCORES.format(item.method, label)}", stop)
+    return task.worth() if task.worth().rows else None
 
 
-def _randomisations(
-    plan: Plan,
-    explanations: Mapping[str, Explanation],
-    labels: Sequence[str],
-    asked: Asked,
-    stop: Stop,
-    faults: Faults,
-) -> list[Documented]:
-    found: list[Documented] = []
-    for name, item in explanations.items():
-        for label in labels:
-            try:
-                task = RandomisationTask(
-                    plan.classifier, plan.scene, name, dict(item.settings), asked.seed, asked.precision, label
-                )
-                if run(task, f"{item.model}: randomisation check of {name}, {label}", stop):
-                    found.append(task.result())
-            except InputError as error:
-                faults.add(item.model, f"randomisation check of {name}, {label}", error)
-    return found
+def _randomisation(plan: Plan, item: Explanation, label: str, asked: Asked, stop: Stop) -> Documented | None:
+    settings = dict(item.settings)
+    task = RandomisationTask(plan.classifier, plan.scene, item.method, settings, asked.seed, asked.precision, label)
+    ended = run(task, f"{item.model}: {CHECK.format(item.method, label)}", stop)
+    return task.result() if ended else None

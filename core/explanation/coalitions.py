@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from core.explanation.draws import van_der_corput
+
 Keep = NDArray[np.bool_]
 SMALL = 10  # parts, up to which every coalition is asked about
 
@@ -68,10 +70,11 @@ class Coalitions:
         shares = np.cumsum(mass / mass.sum())
         shift = np.random.default_rng([self._seed, 1]).random()
         drawn = []
-        for number in range(start, start + -(-rows // 2)):
-            size = self._sizes[np.searchsorted(shares[:-1], (_mirrored(number) + shift) % 1, side="right")]
+        numbers = np.arange(start, start + -(-rows // 2))
+        places = (van_der_corput(numbers) + shift) % 1
+        for number, size in zip(numbers, self._sizes[np.searchsorted(shares[:-1], places, side="right")], strict=True):
             kept = np.zeros(self.parts, dtype=np.bool_)
-            kept[np.random.default_rng([self._seed, 2, number]).permutation(self.parts)[:size]] = True
+            kept[np.random.default_rng([self._seed, 2, int(number)]).permutation(self.parts)[:size]] = True
             drawn += [kept, ~kept]
         self._later = np.concatenate([self._later, drawn])
 
@@ -87,12 +90,3 @@ def _complete(parts: int, size: int, rng: np.random.Generator) -> list[Keep]:
         kept[list(chosen[index])] = True
         rows += [kept, ~kept]
     return rows
-
-
-def _mirrored(number: int) -> float:
-    """Van der Corput's sequence in base 2."""
-    value, place = 0.0, 0.5
-    while number:
-        value += place * (number & 1)
-        number, place = number >> 1, place / 2
-    return value

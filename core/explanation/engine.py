@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.controls import Settings, Value, budget_of, resolve
+from core.explanation.controls import Settings, Value, resolve
 from core.explanation.estimator import Estimator, Request
 from core.explanation.explanation import Explanation
 from core.explanation.method import Method
@@ -58,9 +58,13 @@ def start(
     precision: str = "auto",
 ) -> Estimator:
     """Start the method `name` on a scene; InputError where a setting is wrong or the method does not fit."""
-    request = checked_request(name, classifier, scene, settings, seed, precision)
-    budget = budget_of(method(name).controls)
-    return method(name).start(request, int(request.settings[budget.name]) if budget else 1)
+    return begin(name, checked_request(name, classifier, scene, settings, seed, precision))
+
+
+def begin(name: str, request: Request) -> Estimator:
+    """Start the method `name` on a request of `checked_request`."""
+    kind = method(name)
+    return kind.start(request, kind.budget(request.settings))
 
 
 def checked_request(
@@ -71,7 +75,7 @@ def checked_request(
     seed: int = 0,
     precision: str = "auto",
 ) -> Request:
-    """The request that `start` serves; InputError where a setting is wrong or the method does not fit."""
+    """The request that `begin` serves; InputError where a setting is wrong or the method does not fit."""
     kind = method(name)
     values = checked_settings(kind, classifier, settings)
     request = Request(classifier, scene, values, seed, chosen_precision(classifier, kind.family, precision))

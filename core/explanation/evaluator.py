@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.classifier import Classifier
-from core.errors import InputError
 from core.explanation.baselines import baseline
 from core.explanation.composer import Composer, Sums
 from core.explanation.scene import Scene
@@ -35,7 +34,7 @@ class Evaluator:
     def __init__(self, classifier: Classifier, scene: Scene, baseline_name: str, precision: str) -> None:
         side = classifier.card.input_size
         self.classes = len(classifier.card.classes)
-        self.name = classifier.name
+        self._finite = classifier.finite
         self._network = classifier.twin(precision)
         self._device = classifier.device
         light = self._device.type == "cuda" or sum(part.numel() for part in self._network.parameters()) < LIGHT
@@ -84,10 +83,7 @@ class Evaluator:
 
     def _run(self, pictures: Tensor) -> NDArray[np.float32]:
         with torch.no_grad():
-            logits = self._network(pictures.to(self._device)).float().cpu().numpy()
-        if not np.isfinite(logits).all():
-            raise InputError(f"{self.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
-        return np.asarray(logits)
+            return np.asarray(self._finite(self._network(pictures.to(self._device)).float()).cpu().numpy())
 
 
 def evaluator(classifier: Classifier, scene: Scene, baseline_name: str, precision: str) -> Evaluator:

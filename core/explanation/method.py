@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from core.explanation.controls import Control, budget_of
+from core.explanation.controls import Control, Settings, budget_of
 from core.explanation.estimator import Estimator, Request
 
 Family = Literal["cam", "masks", "gradients"]
@@ -43,3 +43,8 @@ class Method:
     def instant(self) -> bool:
         """Whether the map is there after one pass: no budget to spend."""
         return budget_of(self.controls) is None
+
+    def budget(self, settings: Settings) -> int:
+        """The budget that `settings` give, or the default; 1 where the method has none."""
+        control = budget_of(self.controls)
+        return 1 if control is None else int(settings.get(control.name, control.default))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.classifier import Classifier
-from core.errors import InputError
 from core.models.twin import DTYPES
 from core.transform import standardise
 
@@ -32,12 +31,7 @@ def pixel_network(classifier: Classifier, precision: str) -> PixelNetwork:
     network, dtype = classifier.twin(precision), DTYPES[precision]
 
     def logits_of(pictures: Tensor) -> Tensor:
-        logits: Tensor = network(standardise(pictures).to(dtype)).float()
-        if not torch.isfinite(logits).all():
-            raise InputError(
-                f"{classifier.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again."
-            )
-        return logits
+        return classifier.finite(network(standardise(pictures).to(dtype)).float())
 
     return logits_of
 

@@ -30,7 +30,7 @@ class RegionViews:
         self.batch = self._evaluator.batch
         differs = (request.scene.picture(side) != baseline(request.scene, hidden, side)).any(axis=2)
         self._unchanged = np.bincount(self.labels.ravel(), differs.ravel(), minlength=self.parts) == 0
-        self._temperature = request.classifier.card.temperature
+        self._classifier = request.classifier
         self.logits = np.zeros((0, len(request.classifier.card.classes)))  # (n, K), in the order asked
 
     @property
@@ -41,9 +41,7 @@ class RegionViews:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Of the views asked so far, calibrated as the page shows them, `(n, K)`."""
-        scaled = self.logits / self._temperature
-        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return self._classifier.probabilities(self.logits)
 
     def ask(self, keep: Keep) -> None:
         """Evaluate the views that keep the superpixels `keep` `(n, s)` and add them to `logits`."""

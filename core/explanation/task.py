@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -24,3 +26,39 @@ class Task(Protocol):
 
     def advance(self) -> None:
         """Do one step."""
+
+
+class StepwiseTask(ABC):
+    """A `Task` written as a generator that yields, after each step, the model evaluations that the step took."""
+
+    def __init__(self) -> None:
+        self._evaluations = 0
+        self._finished = False
+        self._fault: Exception | None = None
+        self._work = self._steps()
+
+    @abstractmethod
+    def _steps(self) -> Iterator[int]:
+        """The work; begun at the first `advance`."""
+
+    @property
+    def evaluations(self) -> int:
+        """Model evaluations so far, remembered ones and those of altered copies among them."""
+        return self._evaluations
+
+    @property
+    def done(self) -> bool:
+        """Whether the work came to its end."""
+        return self._finished
+
+    def advance(self) -> None:
+        """Do one step; what broke off raises its fault again, so that it never looks finished."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            self._evaluations += next(self._work)
+        except StopIteration:
+            self._finished = True
+        except Exception as error:
+            self._fault = error
+            raise

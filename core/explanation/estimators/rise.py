@@ -50,16 +50,11 @@ class RiseEstimator(Estimator):
         numbers = range(self._draws.count, self._draws.count + count)
         masks = np.stack([rise_mask(seed, n, grid, self._keep, self.request.side) for n in numbers])
         asked = np.stack([masks, 1 - masks], axis=1).reshape(-1, *masks.shape[1:]) if self._paired else masks
-        probabilities = self._probabilities(asked)  # (n, K)
+        probabilities = self.request.classifier.probabilities(self._views.logits(asked))  # (n, K)
         self._probability += probabilities.sum(axis=0)
         if self._paired:
             probabilities = (probabilities[::2] - probabilities[1::2]) / 2
         self._draws.add(probabilities, masks.reshape(count, -1) - np.float32(self._keep))
-
-    def _probabilities(self, masks: Mask) -> NDArray[np.float64]:
-        logits = self._views.logits(masks) / self.request.classifier.card.temperature
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
     def expected(self) -> NDArray[np.float32]:
         """The paper's map `(K, S, S)`, eq. 6: the class's mean probability while the pixel is kept."""

@@ -72,10 +72,7 @@ class ScoreCam(Estimator):
         with torch.no_grad():
             seen = self._inputs * self._masks(channels)[:, None]  # (n, 3, S, S)
             seen = seen.to(DTYPES[self.request.precision]).contiguous(memory_format=torch.channels_last)
-            logits = self._network(seen).double()
-        if not torch.isfinite(logits).all():
-            name = self.request.classifier.name
-            raise InputError(f"{name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
+            logits = self.request.classifier.finite(self._network(seen).double())
         self._logits += list(logits.cpu().numpy())
 
     def _masks(self, channels: list[int]) -> Tensor:

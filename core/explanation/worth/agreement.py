@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,11 @@ def agreement(explanations: Sequence[Explanation], label: str) -> Agreement:
     ranked = [ranks(_at(values, side)) for _, values in kept.values()]
     matrix = np.array([[rank_correlation(one, other) or 0.0 for other in ranked] for one in ranked])
     return Agreement(label, tuple(kept), matrix.reshape(len(kept), len(kept)), left_out)
+
+
+def agreements(explanations: Sequence[Explanation], labels: Iterable[str]) -> list[Agreement]:
+    """The agreement of each class once; none where there is but one explanation."""
+    return [agreement(explanations, label) for label in dict.fromkeys(labels)] if len(explanations) > 1 else []
 
 
 def _names(explanations: Sequence[Explanation]) -> list[str]:

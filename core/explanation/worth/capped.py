@@ -18,16 +18,10 @@ def capped_settings(name: str, settings: Settings, spent: int | None = None) -> 
     budget = budget_of(kind.controls)
     if budget is None:
         return dict(settings)
-    wanted = int(settings.get(budget.name, budget.default))
+    wanted = kind.budget(settings)
     return {**settings, budget.name: max(int(budget.low), min(MOST[kind.family], wanted, spent or wanted))}
 
 
 def map_of(name: str, estimator: Estimator, label: str) -> Map:
     """The estimator's map of one class so far, `(S, S)`."""
     return explanation_of(name, estimator, [label]).map_of(label)
-
-
-def budget_in(name: str, settings: Settings) -> int:
-    """The budget that the settings give the method; 1 for one that has none."""
-    budget = budget_of(method(name).controls)
-    return 1 if budget is None else int(settings.get(budget.name, budget.default))

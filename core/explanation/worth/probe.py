@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from core.classifier import Classifier
-from core.errors import InputError
 from core.explanation.evaluator import evaluator
+from core.explanation.pixel_gradients import pixel_network, pixels
 from core.explanation.scene import Scene
-from core.models.twin import DTYPES
-from core.transform import standardise
 
 
 class Probe:
@@ -34,16 +31,10 @@ class Probe:
 
     def logits_of(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits `(n, K)` of pictures `(n, S, S, 3) uint8`, each standardised as the pipeline does."""
-        network = self.classifier.twin(self.precision)
-        stacked = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(255).to(self.classifier.device)
+        network = pixel_network(self.classifier, self.precision)
         with torch.no_grad():
-            logits = network(standardise(stacked).to(DTYPES[self.precision])).float()
-        if not torch.isfinite(logits).all():
-            name = self.classifier.name
-            raise InputError(f"{name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
-        return logits.cpu().numpy()
+            return np.asarray(network(pixels(self.classifier, pictures)).cpu().numpy())
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits `(n, K)` -> probabilities of the class `(n,)`, at the card's temperature as everywhere."""
-        scaled = logits.astype(np.float64) / self.classifier.card.temperature
-        return np.asarray(softmax(scaled, axis=1)[:, self._place])
+        return self.classifier.probabilities(logits)[:, self._place]

@@ -13,8 +13,9 @@ from core.explanation.estimator import Estimator
 from core.explanation.methods import method as method_of
 from core.explanation.precision import chosen_precision
 from core.explanation.scene import Scene
+from core.explanation.task import StepwiseTask
 from core.explanation.worth.aside import Aside
-from core.explanation.worth.capped import budget_in, capped_settings, map_of
+from core.explanation.worth.capped import capped_settings, map_of
 from core.explanation.worth.control_maps import control_maps
 from core.explanation.worth.fresh_weights import apart, forget, settle, symmetries
 from core.explanation.worth.measures import Map, spearman, structural_likeness
@@ -26,7 +27,7 @@ RUNNING = "The check is under way."
 NOTHING = "It cannot be told: the trained model's map is the same everywhere, there is no positive evidence to lose."
 
 
-class RandomisationTask:
+class RandomisationTask(StepwiseTask):
     """Cascading randomisation (Adebayo et al. 2018) of one method, model, picture and class; a `Task`.
 
     A copy of the classifier forgets its stages from the head down, in at most LEVELS levels; after each the method's
@@ -48,6 +49,7 @@ class RandomisationTask:
         precision: str,
         label: str,
     ) -> None:
+        super().__init__()
         self._kind = method_of(method)
         self._label = known_classes(classifier, [label])[0]
         self._classifier, self._scene, self._seed = classifier, scene, seed
@@ -61,34 +63,8 @@ class RandomisationTask:
         self._controls: dict[str, float | None] = {}
         self._note = RUNNING
         self._passed: bool | None = None
-        self._evaluations = 0
-        self._finished = False
-        self._fault: Exception | None = None
-        self._work = self._steps()
         self._runs = 1 + self._seeded + self._repeats * len(self._groups)
-        self.budget = self._runs * budget_in(method, self._settings)
-
-    @property
-    def evaluations(self) -> int:
-        """Model evaluations so far, those of the altered copies among them."""
-        return self._evaluations
-
-    @property
-    def done(self) -> bool:
-        """Whether every level was compared."""
-        return self._finished
-
-    def advance(self) -> None:
-        """Do one step of a map, or let the copy forget a level."""
-        if self._fault is not None:
-            raise self._fault
-        try:
-            self._evaluations += next(self._work)
-        except StopIteration:
-            self._finished = True
-        except Exception as error:
-            self._fault = error  # what broke off must never look finished
-            raise
+        self.budget = self._runs * self._kind.budget(self._settings)
 
     def result(self) -> Randomisation:
         """What has been found so far."""
@@ -101,7 +77,7 @@ class RandomisationTask:
             passed=self._passed,
             ceiling=self._ceiling,
             controls=dict(self._controls),
-            budget=budget_in(self._kind.name, self._settings),
+            budget=self._kind.budget(self._settings),
             draws=self._repeats,
             seed=self._seed,
         )

@@ -10,9 +10,10 @@ from core.explanation.baselines import BASELINES
 from core.explanation.cell_mask import cell_masks
 from core.explanation.engine import known_classes
 from core.explanation.explanation import Explanation
+from core.explanation.methods import METHODS
 from core.explanation.precision import chosen_precision
 from core.explanation.scene import Scene
-from core.explanation.worth.capped import budget_in
+from core.explanation.task import StepwiseTask
 from core.explanation.worth.case import Case
 from core.explanation.worth.control_maps import control_maps
 from core.explanation.worth.curve_row import KINDS, curve_row, points
@@ -25,7 +26,7 @@ from core.explanation.worth.stability import SEEDS, seeded_settings, stability_r
 from core.explanation.worth.worth import Curve, ScoreRow, Worth
 
 
-class WorthTask:
+class WorthTask(StepwiseTask):
     """Scores of the map of `label` in `explanation`, beside those of the control maps; a `Task`.
 
     `scores` are names of the registry, all by default; `baseline` is what hides pixels in deletion and
@@ -45,6 +46,7 @@ class WorthTask:
         precision: str = "float32",
         baseline: str | None = None,
     ) -> None:
+        super().__init__()
         _check(classifier, explanation, label)
         wanted = {score(name).name for name in (SCORES if scores is None else scores)}
         self._scores = [name for name in SCORES if name in wanted]
@@ -55,33 +57,7 @@ class WorthTask:
         self._case = Case(probe, explanation, explanation.map_of(label), controls, seed)
         self._curves: list[Curve] = []
         self._rows: dict[str, ScoreRow] = {}
-        self._work = self._steps()
-        self._finished = False
-        self._fault: Exception | None = None
-        self._evaluations = 0
         self.budget = max(1, self._planned())
-
-    @property
-    def evaluations(self) -> int:
-        """The model's answers that the scores so far rest on, remembered ones among them."""
-        return self._evaluations
-
-    @property
-    def done(self) -> bool:
-        """Whether every score was found."""
-        return self._finished
-
-    def advance(self) -> None:
-        """Find some points of a curve, or do one step of a map."""
-        if self._fault is not None:
-            raise self._fault
-        try:
-            self._evaluations += next(self._work)
-        except StopIteration:
-            self._finished = True
-        except Exception as error:
-            self._fault = error  # what broke off must never look finished
-            raise
 
     def worth(self) -> Worth:
         """The scores and curves found so far, in the order of the registry."""
@@ -104,7 +80,7 @@ class WorthTask:
         total = sum(points(self._case, name) for name in self._scores if name in KINDS)
         settings = seeded_settings(self._case)
         if "stability" in self._scores and settings is not None and not self._case.silence:
-            total += SEEDS * budget_in(self._case.explanation.method, settings)
+            total += SEEDS * METHODS[self._case.explanation.method].budget(settings)
         return total
 
     def _steps(self) -> Iterator[int]:

@@ -20,14 +20,6 @@ COMMANDS = ("models", "predict", "preprocess", "explain", "train", "evaluate", "
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("checkpoints")
-    make_model(root, "islam_cnn")
-    make_model(root, "second", seed=1)
-    return root
-
-
-@pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     for number, label in enumerate(("neutrophil", "monocyte", "basophil")):

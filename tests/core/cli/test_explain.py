@@ -22,19 +22,10 @@ from core.explanation.methods import METHODS
 from core.explanation.worth.control_maps import CONTROLS
 from core.explanation.worth.scores import SCORES
 from core.simulation import draw_cell
-from tests.dashboard.tiny import make_model
 
 # Small enough to be quick on a tiny network; every method that spends a budget is here.
 QUICK = {kind.name: control for kind in METHODS.values() for control in kind.controls if control.budget}
 BUDGETS = [f"--set={name}.{control.name}={max(int(control.low), 240)}" for name, control in QUICK.items()]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("checkpoints")
-    make_model(root, "islam_cnn")
-    make_model(root, "second", seed=1)
-    return root
 
 
 @pytest.fixture(scope="module")

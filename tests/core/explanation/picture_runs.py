@@ -12,7 +12,10 @@ from core.explanation.controls import Value, resolve
 from core.explanation.estimator import Estimator, Request
 from core.explanation.methods import method
 from core.explanation.scene import Scene
+from tests.core.explanation.pixel_toys import finish
 from tests.dashboard.tiny import make_model
+
+__all__ = ["begin", "finish", "noise", "tiny"]
 
 
 def tiny(root: Path) -> Classifier:
@@ -28,9 +31,3 @@ def begin(name: str, classifier: Classifier, scene: Scene, seed: int = 0, **sett
     kind = method(name)
     values = resolve(kind.controls, settings)
     return kind.start(Request(classifier, scene, values, seed), int(values["samples"]))
-
-
-def finish(estimator: Estimator) -> Estimator:
-    while not estimator.done:
-        estimator.advance()
-    return estimator
