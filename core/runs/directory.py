@@ -1,0 +1,199 @@
+"""The directory of one training run: who trains in it, where the run stands, what it has reached."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from core.errors import InputError
+from core.runs.files import read_bounded, write_whole
+from core.runs.processes import runs_still
+from core.runs.status import ACTIVE, RunStatus
+
+LOG = logging.getLogger(__name__)
+
+LOCK, STATUS, HISTORY = "run.lock", "status.json", "history.csv"
+LARGEST_STATUS, LARGEST_HISTORY = 100_000, 5_000_000  # bytes
+PATIENCE = 1.0  # s: how long `hold` tries, since a look at a lock holds it for an instant
+START_UP = 120.0  # s that a process that was just started may take until it holds the lock
+COLUMNS = (
+    "epoch",
+    "size",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_mean_recall",
+    "seconds",
+    "images_per_second",
+)
+
+
+class RunDirectory:
+    """A run's directory. What stands in its files may come from anywhere: it is checked when read.
+
+    A file that cannot be used reads as None or empty, and `problems` says why in sentences.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reported: RunStatus | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory's name, which is the run's."""
+        return self.path.name
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the one process that trains here (the directory is made); InputError where another one does.
+
+        The kernel frees the lock when the process ends, however it ends.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+        try:
+            _take(lock, self.path)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(lock)
+
+    def holder(self) -> int | None:
+        """The process that says it trains here, None where none does."""
+        if not self.alive():
+            return None
+        text = read_bounded(self.path / LOCK, 100)
+        return int(text) if text is not None and text.strip().isdigit() else None
+
+    def alive(self) -> bool:
+        """Whether a process holds the directory."""
+        try:
+            lock = os.open(self.path / LOCK, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(lock)
+
+    def report(self, **changes: Any) -> RunStatus:
+        """Change the status by `changes` and write it as a whole; a full disk is logged, and the run goes on.
+
+        The first report of a run that is begun or resumed takes over what the file says, but for its process and times.
+        """
+        now = time.time()
+        if self._reported is None:
+            fresh = {"pid": os.getpid(), "started": now, "error": None, "next_step": None}
+            changes = {**fresh, **changes}
+        before = self._reported or self.status() or RunStatus()
+        status = RunStatus.model_validate({**before.model_dump(), "updated": now, **changes})
+        self._reported = status
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path / STATUS, status.model_dump_json(indent=2).encode())
+        except OSError as error:
+            LOG.warning("the status of %s could not be written: %s", self.name, error)
+        return status
+
+    def status(self) -> RunStatus | None:
+        """What `status.json` says; None where there is none or it cannot be used."""
+        return self._read_status()[0]
+
+    def state(self) -> str:
+        """The status's state; "interrupted" where it says the run goes on and no process is there to do so.
+
+        "unknown" where no usable status was written.
+        """
+        status = self.status()
+        if status is None:
+            return "preparing" if self.alive() else "unknown"
+        if status.state not in ACTIVE or self.alive() or _starts_up(status):
+            return status.state
+        again = self.status()  # it may have ended between the two looks
+        return "interrupted" if again is None or again.state in ACTIVE else again.state
+
+    def history(self) -> pd.DataFrame:
+        """The table of `history.csv`: a row an epoch in order, numbers in COLUMNS, NaN where one is missing.
+
+        Empty where there is no usable file.
+        """
+        return self._read_history()[0]
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the directory's files, in sentences."""
+        return tuple(told for told in (self._read_status()[1], self._read_history()[1]) if told)
+
+    def _read_status(self) -> tuple[RunStatus | None, str]:
+        path = self.path / STATUS
+        if not os.path.lexists(path):
+            return None, ""
+        data = read_bounded(path, LARGEST_STATUS)
+        try:
+            if data is None:
+                raise ValueError
+            return RunStatus.model_validate(json.loads(data)), ""
+        except (ValueError, RecursionError, ValidationError):
+            return None, f"{self.name}/{STATUS} cannot be read: where the run stands is not known."
+
+    def _read_history(self) -> tuple[pd.DataFrame, str]:
+        path = self.path / HISTORY
+        empty = pd.DataFrame({name: pd.Series(dtype="float64") for name in COLUMNS})
+        if not os.path.lexists(path):
+            return empty, ""
+        data = read_bounded(path, LARGEST_HISTORY)
+        try:
+            if data is None:
+                raise ValueError
+            return _tidy(data), ""
+        except (ValueError, KeyError, pd.errors.ParserError, RecursionError, OverflowError):
+            return empty, f"{self.name}/{HISTORY} cannot be read: the curves of the run are not shown."
+
+
+def _take(lock: int, path: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"Another process trains in {path} already. Wait until it is done, cancel it, or name another "
+                    "folder with --run."
+                ) from error
+        time.sleep(0.02)
+
+
+def _starts_up(status: RunStatus) -> bool:
+    """Whether a process that was started a moment ago may not have come as far as holding the lock."""
+    young = 0 <= time.time() - status.updated < START_UP
+    return status.state == "waiting" and young and runs_still(status.pid)
+
+
+def _tidy(data: bytes) -> pd.DataFrame:
+    from io import BytesIO
+
+    table = pd.read_csv(BytesIO(data), dtype=str, nrows=100_000, on_bad_lines="skip", encoding="utf-8")
+    if "epoch" not in table.columns:
+        raise ValueError
+    numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in COLUMNS if name in table.columns}
+    tidy = pd.DataFrame(numbers).reindex(columns=list(COLUMNS)).astype("float64")
+    tidy = tidy.replace([float("inf"), float("-inf")], float("nan"))
+    tidy = tidy[tidy["epoch"].between(0, 10**6)]
+    return tidy.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)

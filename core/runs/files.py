@@ -1,0 +1,48 @@
+"""Small files that are read while others write them: read within bounds, written as a whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+def read_bounded(path: Path, most: int) -> bytes | None:
+    """The bytes of a plain file of at most `most` bytes; None for anything else (a pipe would never end)."""
+    data, all_of_it = _read(path, most, from_end=False)
+    return data if all_of_it else None
+
+
+def read_end(path: Path, most: int) -> tuple[bytes, bool]:
+    """The last `most` bytes of a plain file, and whether that is all of it; nothing for anything else."""
+    data, all_of_it = _read(path, most, from_end=True)
+    return data or b"", all_of_it
+
+
+def _read(path: Path, most: int, from_end: bool) -> tuple[bytes | None, bool]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return None, False
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            return None, False
+        start = max(0, facts.st_size - most) if from_end else 0
+        data = os.pread(descriptor, min(facts.st_size, most), start)
+        return data, facts.st_size <= most
+    except OSError:
+        return None, False
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the former one or the new one, never a part; OSError as it comes."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
