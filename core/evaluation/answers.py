@@ -1,0 +1,111 @@
+"""A classifier's answers on a labelled set, through the same path that a user's image takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.card import Score
+from core.decoding import read_image
+from core.errors import InputError
+from core.metrics import score
+from core.preprocessing.framing import View, frame_image
+
+if TYPE_CHECKING:
+    from core.classifier import Classifier
+
+BATCH = 64
+DIGITS = 16  # of a file's SHA-256 that are kept beside its answer
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The answers as a table, and each image that could not be read with the reason."""
+
+    table: pd.DataFrame
+    unreadable: tuple[tuple[str, str], ...]
+
+
+def answer_table(
+    classifier: Classifier, table: pd.DataFrame, framing: str | None = None, tell: Tell = lambda _: None
+) -> pd.DataFrame:
+    """A row an image: `image`, `sha256`, `label`, `predicted`, `novelty`, and `logit_<class>` for every class.
+
+    `table` has columns path, label and, where the cell is boxed, box; images are decoded, framed as the model was
+    trained (or as `framing`) and answered in batches. Unreadable images are told and left out.
+    """
+    asked = ask_all(classifier, table, framing, tell)
+    for path, reason in asked.unreadable:
+        tell(f"skipped {path}: {reason}")
+    return asked.table
+
+
+def ask_all(
+    classifier: Classifier, table: pd.DataFrame, framing: str | None = None, tell: Tell = lambda _: None
+) -> Asked:
+    """As `answer_table`, with the images that could not be read; InputError where none could."""
+    rows, unreadable = [], []
+    for start in range(0, len(table), BATCH):
+        part = _read(table.iloc[start : start + BATCH], framing or classifier.card.framing, unreadable)
+        for one, prediction in zip(part, classifier.predict([one.view.rgb for one in part]), strict=True):
+            logits = {f"logit_{name}": float(x) for name, x in zip(prediction.classes, prediction.logits, strict=True)}
+            rows.append({**one.facts, "predicted": prediction.predicted, "novelty": prediction.novelty, **logits})
+        tell(f"{min(start + BATCH, len(table))} of {len(table)} images")
+    if not rows:
+        raise InputError(
+            f"None of the {len(table)} images could be read; the first: {unreadable[0][1]}"
+            if unreadable
+            else "There are no images to answer."
+        )
+    return Asked(pd.DataFrame(rows), tuple(unreadable))
+
+
+@dataclass(frozen=True)
+class _Framed:
+    facts: dict[str, str]
+    view: View
+
+
+def _read(part: pd.DataFrame, framing: str, unreadable: list[tuple[str, str]]) -> list[_Framed]:
+    """Decode and frame; what cannot be read goes to `unreadable`."""
+    framed = []
+    boxes = part["box"] if "box" in part else [""] * len(part)
+    for text, label, box in zip(part["path"], part["label"], boxes, strict=True):
+        path = Path(text)
+        try:
+            image = read_image(path)
+            view = frame_image(boxed(image.rgb, box), framing)
+        except InputError as error:
+            unreadable.append((str(path), str(error)))
+            continue
+        facts = {"image": f"{path.parent.name}/{path.name}", "sha256": image.sha256[:DIGITS], "label": label}
+        framed.append(_Framed(facts, view))
+    return framed
+
+
+def boxed(rgb: np.ndarray, box: str) -> np.ndarray:
+    """The part of a picture `(H, W, 3)` inside `box` ("x0,y0,x1,y1" px); all of it where there is none."""
+    if not box:
+        return rgb
+    try:
+        x0, y0, x1, y1 = (int(float(part)) for part in box.split(","))
+    except ValueError as error:
+        raise InputError(f"The box {box!r} is not “x0,y0,x1,y1”.") from error
+    cut = rgb[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+    if min(cut.shape[:2]) < 8:
+        raise InputError(f"The box {box!r} lies outside its picture or is too small.")
+    return np.ascontiguousarray(cut)
+
+
+def score_of(answers: pd.DataFrame, classes: tuple[str, ...], data: str) -> Score:
+    """The figures of an `answer_table` that go into a card; labels must be among `classes`."""
+    index = {name: number for number, name in enumerate(classes)}
+    labels = np.array([index[name] for name in answers["label"]], dtype=np.int64)
+    predicted = np.array([index[name] for name in answers["predicted"]], dtype=np.int64)
+    return score(data, labels, predicted, classes)

@@ -1,0 +1,39 @@
+"""Intervals against closed forms, another library's roots and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from core.evaluation.estimate import f1_score, share
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (1, 1), (81, 263), (2074, 2099)])
+def test_wilson_equals_scipys(hits: int, of: int) -> None:
+    found, known = share(hits, of), binomtest(hits, of).proportion_ci(method="wilson")
+    assert found.value == hits / of and found.of == of
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-12)
+
+
+def test_no_trials_give_no_share() -> None:
+    assert share(0, 0).model_dump() == {"value": None, "low": None, "high": None, "of": 0}
+    assert not f1_score(0, 0, 0).defined
+
+
+def test_f1_is_the_harmonic_mean_and_its_interval_holds_it() -> None:
+    found = f1_score(80, 10, 30)
+    precision, sensitivity = 80 / 90, 80 / 110
+    assert found.value == pytest.approx(2 * precision * sensitivity / (precision + sensitivity))
+    assert found.low < found.value < found.high and found.of == 120
+    assert f1_score(0, 5, 5).value == 0 and f1_score(0, 5, 5).low == 0 and f1_score(0, 5, 5).high < 0.5
+
+
+def test_the_interval_of_f1_covers_as_often_as_it_says() -> None:
+    """Draw confusion counts of a known classifier: 95 % intervals hold the true F1 in 92 to 98 % of 2,000 draws."""
+    random = np.random.default_rng(1)
+    shares = np.array([0.16, 0.05, 0.04, 0.75])  # right, wrongly named, missed, rest
+    truth = 2 * shares[0] / (2 * shares[0] + shares[1] + shares[2])
+    intervals = [f1_score(*map(int, draw[:3])) for draw in random.multinomial(400, shares, size=2000)]
+    covered = np.mean([one.low <= truth <= one.high for one in intervals])
+    assert 0.92 < covered < 0.98
