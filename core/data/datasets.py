@@ -1,26 +1,42 @@
-"""Labelled images on disk: a folder of class folders, a CSV of paths and labels, or a known set."""
+"""Labelled images on disk: a known set, a folder of class folders, or a CSV of paths and labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from core.classes import CLASSES
+from core.data.folders import read_folders
+from core.data.known import KNOWN, KnownSet
+from core.data.known_readers import READERS, recognised
+from core.data.labels import SPLITS, class_order, fold_labels
+from core.data.listing import read_listing
+from core.data.reading import Reading, printable
 from core.errors import InputError
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+KINDS = ("auto", *KNOWN, "folder", "csv")
+"""What `read_data` can be told that a place is."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled images: `table` has columns `path` (absolute), `label` (one of CLASSES) and `split`."""
+    """Labelled images.
+
+    `table` has the columns `path` (absolute), `label` (one of `classes`), `split` (train, val, test, development,
+    report or all) and `box` ("" or "x0,y0,x1,y1" in px: the cell to look at). `notes` are sentences for the user on
+    what was left out, folded or is missing.
+    """
 
     name: str
     title: str
     table: pd.DataFrame
+    classes: tuple[str, ...] = CLASSES
+    notes: tuple[str, ...] = ()
 
     def split(self, name: str) -> pd.DataFrame:
         """Rows of one split; InputError when it is empty."""
@@ -31,65 +47,111 @@ class Dataset:
         return rows
 
 
-def _pbc(root: Path) -> pd.DataFrame:
-    table = _csv(root / "pbc" / "attributes.csv", ("img_name", "label", "split"))
-    labels = table["label"].str.lower()
-    paths = [str(root / "pbc" / label / name) for label, name in zip(labels, table["img_name"], strict=True)]
-    return pd.DataFrame({"path": paths, "label": labels, "split": table["split"]})
+def read_data(place: Path, name: str = "auto") -> Dataset:
+    """Read the labelled images at `place`, as one of KINDS.
+
+    A known set is read from its own folder or from the folder it lies in; "auto" tells by what lies there. InputError
+    says what is wrong with the place, its classes or its files.
+    """
+    if name not in KINDS:
+        raise InputError(f"No data set {name!r}. Known: {', '.join(KINDS)}.")
+    if not _is_folder(place):
+        if name not in ("auto", "csv") or place.suffix.lower() != ".csv":
+            raise InputError(f"{place} is a file. Name a folder, or a .csv with the columns path and label.")
+        return _dataset("csv", place.name, read_listing(place))
+    kind = _kind(place) if name == "auto" else name
+    if kind == "csv":
+        raise InputError(f"{place} is a folder, not a CSV.")
+    if kind in KNOWN:
+        return _known(KNOWN[kind], place)
+    return _dataset("folder", f"folder {place.absolute().name}", read_folders(place))
 
 
-def _unseen(folder: str) -> Callable[[Path], pd.DataFrame]:
-    def read(root: Path) -> pd.DataFrame:
-        table = _csv(root / "unseen_stains.csv", ("path", "label", "half"))
-        table = table[table["path"].str.startswith(f"{folder}/")]
-        paths = [str(root / path) for path in table["path"]]
-        return pd.DataFrame({"path": paths, "label": table["label"].str.lower(), "split": table["half"]})
-
-    return read
-
-
-KNOWN: dict[str, tuple[str, Callable[[Path], pd.DataFrame]]] = {
-    "pbc": ("PBC (Acevedo et al. 2020), published split", _pbc),
-    "lisc": ("LISC (Rezatofighi & Soltanian-Zadeh 2011)", _unseen("lisc")),
-    "jtsc": ("JTSC (Zheng et al. 2018, data set 1)", _unseen("jtsc")),
-}
+def _is_folder(place: Path) -> bool:
+    """Whether the place is a folder; InputError where it is nothing."""
+    try:
+        if place.exists():
+            return place.is_dir()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{printable(str(place))} is no path that can be read: {error}.") from error
+    raise InputError(f"The data folder {printable(str(place))} does not exist. Name it with --data or LEUKOLENS_DATA.")
 
 
 def read_dataset(name: str, root: Path) -> Dataset:
     """Read the known set `name` below `root`, or any folder of class folders as `folder`."""
-    if not root.is_dir():
-        raise InputError(f"The data folder {root} does not exist. Name it with --data or LEUKOLENS_DATA.")
-    if name == "folder":
-        return Dataset(root.name, f"folder {root.name}", _class_folders(root))
-    if name not in KNOWN:
-        raise InputError(f"No data set {name!r}. Known: {', '.join(KNOWN)}, folder.")
-    title, read = KNOWN[name]
-    table = read(root)
-    foreign = sorted(set(table["label"]) - set(CLASSES))
+    return read_data(root, name)
+
+
+def found_sets(root: Path) -> dict[str, Path]:
+    """Names of the known sets whose folders lie in `root`, with these folders."""
+    return {known.name: root / known.folder for known in KNOWN.values() if (root / known.folder).is_dir()}
+
+
+def describe(data: Dataset) -> dict[str, Any]:
+    """What a set holds, as JSON has it: classes, counts by split and class, notes, fingerprint of paths and labels."""
+    counts = {
+        split: {name: int((rows["label"] == name).sum()) for name in data.classes}
+        for split in SPLITS
+        if len(rows := data.table[data.table["split"] == split])
+    }
+    return {
+        "name": data.name,
+        "title": data.title,
+        "classes": list(data.classes),
+        "images": len(data.table),
+        "counts": counts,
+        "notes": list(data.notes),
+        "fingerprint": fingerprint(data),
+    }
+
+
+def fingerprint(data: Dataset) -> str:
+    """SHA-256 of paths (relative to the folder that holds all), labels and boxes, in any order of rows."""
+    paths = list(data.table["path"])
+    base = os.path.commonpath([str(Path(path).parent) for path in paths])
+    lines = [
+        f"{os.path.relpath(path, base)}\0{label}\0{box}"
+        for path, label, box in zip(paths, data.table["label"], data.table["box"], strict=True)
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _kind(place: Path) -> str:
+    own = recognised(place)
+    if own is not None:
+        return own
+    found = found_sets(place)
+    if not found:
+        return "folder"
+    if len(found) == 1:
+        return next(iter(found))
+    raise InputError(f"{place} holds several known sets: {', '.join(found)}. Say which with --dataset.")
+
+
+def _known(known: KnownSet, place: Path) -> Dataset:
+    folder = place / known.folder
+    reading = READERS[known.name](folder if folder.is_dir() else place)
+    data = _dataset(known.name, known.title, reading)
+    foreign = sorted(set(data.classes) - set(CLASSES))
     if foreign:
-        raise InputError(f"{title} holds labels that are none of ours: {', '.join(foreign)}.")
-    missing = [path for path in table["path"] if not Path(path).is_file()]
-    if missing:
-        raise InputError(f"{title}: {len(missing)} of {len(table)} images are missing, first {missing[0]}.")
-    return Dataset(name, title, table.reset_index(drop=True))
+        raise InputError(f"{known.title} holds labels that are none of ours: {', '.join(foreign)}.")
+    return Dataset(data.name, data.title, data.table, data.classes, (*data.notes, *_missing(known, data)))
 
 
-def _class_folders(root: Path) -> pd.DataFrame:
-    rows = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        if folder.name.lower() in CLASSES:
-            files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-            rows += [(str(path), folder.name.lower(), "all") for path in files]
-    if not rows:
-        raise InputError(f"{root} holds no images in folders named after the classes: {', '.join(CLASSES)}.")
-    return pd.DataFrame(rows, columns=["path", "label", "split"])
+def _missing(known: KnownSet, data: Dataset) -> tuple[str, ...]:
+    """A sentence where the counts are not those that were published."""
+    here = data.table["label"].value_counts()
+    pairs = [(name, int(here.get(name, 0)), known.published(name)) for name in CLASSES]
+    parts = [f"{count:,} of {published:,} {name}s" for name, count, published in pairs if count != published]
+    return (f"Not as published: {', '.join(parts)} are here.",) if parts else ()
 
 
-def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path} is missing. See the README on how to lay the data out.")
-    table = pd.read_csv(path)
-    absent = [column for column in columns if column not in table.columns]
-    if absent:
-        raise InputError(f"{path} lacks the column {absent[0]!r}; it has {', '.join(map(str, table.columns))}.")
-    return table
+def _dataset(name: str, title: str, reading: Reading) -> Dataset:
+    """Fold the labels and check that there is something to tell apart."""
+    labels, notes = fold_labels(list(reading.table["label"]))
+    classes = class_order(labels)
+    if len(classes) < 2:
+        only = f"one class only, {classes[0]}" if classes else "no images"
+        raise InputError(f"{title} holds {only}: there is nothing to tell apart. Add images of another class.")
+    table = reading.table.assign(label=labels).reset_index(drop=True)
+    return Dataset(name, title, table, classes, (*reading.notes, *notes))

@@ -1,0 +1,74 @@
+"""Names of classes and of splits, as people spell them and as we do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from core.classes import CLASSES
+from core.errors import InputError
+
+SPLITS = ("train", "val", "test", "development", "report", "all")
+_SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+_CLASS_NAME = re.compile(r"\w[\w +-]{0,40}")  # as core.card.ClassName
+
+
+def split_name(text: str) -> str | None:
+    """Return the split that a folder's or column's `text` means ("Validation": "val"); None where it means none."""
+    name = text.strip().lower()
+    return _SPELLINGS.get(name) or (name if name in SPLITS else None)
+
+
+def fold_labels(labels: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Labels with one spelling a class, and a sentence for every class that had several.
+
+    A class of ours is spelt as in CLASSES, another as it is found; where its spellings differ in case, in lower case.
+    InputError for a name that a model card cannot hold.
+    """
+    spellings: dict[str, set[str]] = {}
+    for label in labels:
+        spellings.setdefault(label.strip().casefold(), set()).add(label.strip())
+    chosen = {key: _spelling(key, found) for key, found in spellings.items()}
+    for name in chosen.values():
+        if not _CLASS_NAME.fullmatch(name):
+            raise InputError(
+                f"The class name {name[:60]!r} cannot be used: letters, digits, spaces, '_', '+' and '-', at most 41, "
+                "beginning with a letter or digit. Rename it."
+            )
+    notes = tuple(
+        f"{_listed(sorted(found))} differ in case alone: taken as one class, {chosen[key]}."
+        for key, found in sorted(spellings.items())
+        if len(found) > 1
+    )
+    return [chosen[label.strip().casefold()] for label in labels], notes
+
+
+def class_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes among `labels`: in the order of CLASSES where all are ours, else sorted by name."""
+    present = set(labels)
+    if present <= set(CLASSES):
+        return tuple(name for name in CLASSES if name in present)
+    return tuple(sorted(present))
+
+
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` names, and how many follow."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _spelling(key: str, found: set[str]) -> str:
+    ours = next((name for name in CLASSES if name.casefold() == key), None)
+    return ours or (min(found) if len(found) == 1 else min(name.lower() for name in found))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + f" and {names[-1]}"

@@ -1,0 +1,68 @@
+"""What a reader of labelled images found: their table and what the user should know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from core.data.labels import shortened
+from core.errors import InputError
+
+COLUMNS = ("path", "label", "split", "box")
+LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
+Row = tuple[str, str, str, str]
+
+
+class Reading(NamedTuple):
+    """`table` with COLUMNS (box "" or "x0,y0,x1,y1" in px of the upright image), `notes` sentences for the user."""
+
+    table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+def as_table(rows: Iterable[Row]) -> pd.DataFrame:
+    """A table of COLUMNS from rows in that order."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS), dtype=object)
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a CSV as text, column names in lower case; InputError where it cannot be read or lacks one of `columns`."""
+    if not is_file(path):
+        raise InputError(f"{path} is missing. `python -m core datasets` tells how the data are laid out.")
+    try:
+        if path.stat().st_size > LARGEST_TABLE:
+            raise InputError(f"{path} is larger than {LARGEST_TABLE // 2**20} MB: no table of images.")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError, pd.errors.ParserError) as error:  # bad encoding and empty files are ValueErrors
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path} cannot be read as a CSV: {reason}. Save it as UTF-8 with commas.") from error
+    table.columns = pd.Index([str(column).strip().lower() for column in table.columns])
+    absent = [column for column in columns if column not in table.columns]
+    if absent:
+        raise InputError(f"{path} lacks the column {absent[0]!r}; it has {shortened(list(table.columns), 12)}.")
+    return table
+
+
+def require_files(paths: Sequence[str], title: str, advice: str) -> None:
+    """InputError that counts the `paths` which are no files and names the first three."""
+    missing = [path for path in dict.fromkeys(paths) if not is_file(Path(path))]
+    if missing:
+        shown = shortened([printable(path) for path in missing])
+        raise InputError(f"{title}: {len(missing):,} of {len(paths):,} images are missing: {shown}. {advice}")
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is a file that can be looked at; False for names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, its middle left out where it is long."""
+    shown = "".join(character for character in text if character.isprintable())
+    return shown if len(shown) <= 120 else f"{shown[:60]}…{shown[-50:]}"
