@@ -28,7 +28,9 @@ with in_line(runs, devices, name, tell, pause=0.02):
     print("begun", flush=True)
     with (runs / "order").open("a") as order:
         order.write("+" + name + "\\n")
-    time.sleep(seconds)
+    while seconds < 0 and not (runs / "go").exists():
+        time.sleep(0.02)
+    time.sleep(max(seconds, 0))
     with (runs / "order").open("a") as order:
         order.write("-" + name + "\\n")
 """
@@ -55,13 +57,14 @@ def until(count: int, runs: Path) -> None:
 def test_jobs_run_one_after_the_other_in_the_order_they_came(tmp_path: Path) -> None:
     jobs = []
     for number, name in enumerate("cab"):
-        jobs.append(job(tmp_path, name, seconds=1.2 if number == 0 else 0.1))
+        jobs.append(job(tmp_path, name, seconds=-1 if number == 0 else 0.1))
         until(number + 1, tmp_path)
     assert [line(process) for process in jobs] == [
         "begun",
         "told 1 job before this one",
         "told 2 jobs before this one",
     ]
+    (tmp_path / "go").touch()
     assert [process.wait(20) for process in jobs] == [0, 0, 0]
     assert (tmp_path / "order").read_text().split() == ["+c", "-c", "+a", "-a", "+b", "-b"]
     assert waiting(tmp_path / FOLDER) == []
