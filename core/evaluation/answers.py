@@ -37,8 +37,9 @@ def answer_table(
 ) -> pd.DataFrame:
     """A row an image: `image`, `sha256`, `label`, `predicted`, `novelty`, and `logit_<class>` for every class.
 
-    `table` has columns path, label and, where the cell is boxed, box; images are decoded, framed as the model was
-    trained (or as `framing`) and answered in batches. Unreadable images are told and left out.
+    `table` has columns path and label; where they are there, `box` says which part of a picture is meant, and `row` is
+    kept. Images are decoded, framed as the model was trained (or as `framing`) and answered in batches; unreadable
+    ones are told and left out.
     """
     asked = ask_all(classifier, table, framing, tell)
     for path, reason in asked.unreadable:
@@ -68,15 +69,16 @@ def ask_all(
 
 @dataclass(frozen=True)
 class _Framed:
-    facts: dict[str, str]
+    facts: dict[str, object]
     view: View
 
 
 def _read(part: pd.DataFrame, framing: str, unreadable: list[tuple[str, str]]) -> list[_Framed]:
     """Decode and frame; what cannot be read goes to `unreadable`."""
     framed = []
-    boxes = part["box"] if "box" in part else [""] * len(part)
-    for text, label, box in zip(part["path"], part["label"], boxes, strict=True):
+    blank = [""] * len(part)
+    boxes, rows = part.get("box", blank), part.get("row", blank)
+    for text, label, box, row in zip(part["path"], part["label"], boxes, rows, strict=True):
         path = Path(text)
         try:
             image = read_image(path)
@@ -85,6 +87,7 @@ def _read(part: pd.DataFrame, framing: str, unreadable: list[tuple[str, str]]) -
             unreadable.append((str(path), str(error)))
             continue
         facts = {"image": f"{path.parent.name}/{path.name}", "sha256": image.sha256[:DIGITS], "label": label}
+        facts |= {} if row == "" else {"row": row}
         framed.append(_Framed(facts, view))
     return framed
 
