@@ -73,7 +73,7 @@ class ModelCard(_Strict):
     architecture: str
     classes: tuple[ClassName, ...] = Field(min_length=2, max_length=100)
     input_size: int = Field(ge=32, le=1024)
-    framing: Literal["cell", "frame"]
+    framing: Literal["cell", "frame", "islam"]
     parameters: int = Field(gt=0)
     weights_mb: float = Field(gt=0)
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

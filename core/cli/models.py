@@ -11,6 +11,7 @@ from core.card import read_card
 from core.checkpoints import available, default_root
 from core.cli.output import emit, reports_bad_input, say
 from core.errors import InputError
+from core.preprocessing.framing import FRAMINGS
 
 Checkpoints = Annotated[Path | None, typer.Option("--checkpoints", help="Folder of model folders.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
@@ -31,7 +32,7 @@ def models(checkpoints: Checkpoints = None, as_json: AsJson = False) -> None:
     document = [{"model": name, **card.model_dump(mode="json")} for name, card in cards]
     lines = [
         f"{name}: {card.title}, {card.parameters / 1e6:.2f} M parameters, {card.input_size} px, "
-        f"trained on the {'cut-out cell' if card.framing == 'cell' else 'whole frame'}"
+        f"trained on the {FRAMINGS[card.framing]}"
         + (
             f", test accuracy {card.test.accuracy:.2%} on {card.test.images} images of {card.test.data}"
             if card.test

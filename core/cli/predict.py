@@ -23,7 +23,7 @@ Models = Annotated[
     list[str] | None, typer.Option("--model", help="Model name or folder; repeat for several. Default: all.")
 ]
 Framing = Annotated[
-    str | None, typer.Option("--framing", help="cell, frame or masked. Default: what each model was trained on.")
+    str | None, typer.Option("--framing", help=f"{', '.join(FRAMINGS)}. Default: what each model was trained on.")
 ]
 
 

@@ -46,7 +46,7 @@ def framed_mask(mask: Mask, rgb: NDArray[np.uint8], view: View) -> Mask:
     """
     x, y, width, height = view.box
     left, top, columns, rows = frame_extent(rgb) if view.framing == "cell" else (0, 0, mask.shape[1], mask.shape[0])
-    if not view.found and view.framing == "masked":  # the whole frame stands in, completed to a square
+    if not view.found and view.framing in ("masked", "islam"):  # the whole frame stands in, completed to a square
         side = max(width, height)
         x, y, width, height = -((side - width) // 2), -((side - height) // 2), side, side
     across = left + _reflected(np.arange(x, x + width) - left, columns)

@@ -1,0 +1,123 @@
+"""Making the array of a pack on all cores, in bounded memory, and finding it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.data.array_file import only_one, store_notes, store_rows, stored_rows
+from core.data.framed import Framed
+from core.errors import InputError
+
+AT_ONCE = 256  # images in memory while packing
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Mapped `images` `(N, 3, S, S)` and `reach` `(N, 1, S, S)`, uint8; `kept` numbers the images that were read."""
+
+    images: Tensor
+    reach: Tensor
+    kept: Tensor
+    skipped: tuple[tuple[int, str], ...]
+    whole: int
+
+
+@dataclass
+class _Tally:
+    """What happens while packing."""
+
+    count: int
+    most_unreadable: float
+    tell: Callable[[str], None]
+    kept: list[int] = field(default_factory=list)
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    whole: int = 0
+
+    def take(self, number: int, image: Framed | str) -> bool:
+        """Count an image, or why it could not be read; InputError where too many cannot."""
+        if isinstance(image, str):
+            self.skipped.append((number, image))
+            if len(self.skipped) > self.most_unreadable * self.count:
+                raise InputError(
+                    f"More than {self.most_unreadable:.0%} of {self.count:,} images cannot be read, the last: {image} "
+                    "Was the download interrupted? Fetch the images again, or remove those that are damaged."
+                )
+            return False
+        self.kept.append(number)
+        self.whole += not image.found
+        return True
+
+
+def packed(
+    target: Path,
+    count: int,
+    side: int,
+    draw: Callable[[int], Framed],
+    tell: Callable[[str], None],
+    most_unreadable: float,
+) -> Packed:
+    """Find the pack at `target`, or make it of `draw(number)` for `count` numbers and keep it there.
+
+    An image for which `draw` raises InputError is skipped; InputError where these are more than `most_unreadable`.
+    """
+    row = (4, side, side)
+    stored = stored_rows(target, row)
+    if stored is None:
+        with only_one(target):
+            stored = stored_rows(target, row) or _made(target, row, draw, _Tally(count, most_unreadable, tell))
+    array, notes = stored
+    rows = torch.from_numpy(array)
+    return Packed(
+        rows[:, :3],
+        rows[:, 3:],
+        torch.tensor(notes["kept"], dtype=torch.int64),
+        tuple((int(number), str(reason)) for number, reason in notes["skipped"]),
+        int(notes["whole"]),
+    )
+
+
+def _made(
+    target: Path, row: tuple[int, ...], draw: Callable[[int], Framed], tally: _Tally
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    tally.tell(f"Decoding and framing {tally.count:,} images.")
+    count = store_rows(target, tally.count, row, _parts(row, draw, tally))
+    notes = {"rows": count, "kept": tally.kept, "skipped": tally.skipped, "whole": tally.whole}
+    store_notes(target, notes)
+    stored = stored_rows(target, row)
+    if stored is None:
+        raise InputError(f"{target} could not be read back: is the disk of {target.parent} full or damaged?")
+    return stored
+
+
+def _parts(row: tuple[int, ...], draw: Callable[[int], Framed], tally: _Tally) -> Iterator[NDArray[np.uint8]]:
+    """Rows of images and reach, some hundred at a time, without those that cannot be read."""
+
+    def attempt(number: int) -> Framed | str:
+        try:
+            return draw(number)
+        except InputError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, tally.count, AT_ONCE):
+            numbers = range(start, min(start + AT_ONCE, tally.count))
+            part = np.empty((len(numbers), *row), dtype=np.uint8)
+            filled = 0
+            for number, image in zip(numbers, pool.map(attempt, numbers), strict=True):
+                if tally.take(number, image):
+                    assert isinstance(image, Framed)
+                    part[filled, :3], part[filled, 3] = image.rgb.transpose(2, 0, 1), image.reach
+                    filled += 1
+            if tally.count > 2000 and start and start // AT_ONCE % 8 == 0:
+                tally.tell(f"{start:,} of {tally.count:,} images framed.")
+            yield part[:filled]
