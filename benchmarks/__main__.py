@@ -11,6 +11,7 @@ from benchmarks.novelty import main as novelty
 from benchmarks.precision import precision
 from benchmarks.preprocessing import main as preprocessing
 from benchmarks.preset_bounds import main as preset_bounds
+from benchmarks.reproduction import reproduction
 
 app = typer.Typer(
     help="Measure this engine, and the same work by the upstream libraries, on this machine.",
@@ -25,6 +26,7 @@ app.command("latency")(latency)
 app.command("novelty")(novelty)
 app.command("preprocessing")(preprocessing)
 app.command("preset-bounds")(preset_bounds)
+app.command("reproduction")(reproduction)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""The reproduction table: rows made from finished runs, kept in `figures.json`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from core.errors import InputError
+from core.evaluation.estimate import Estimate, Frozen
+
+FIGURES = Path(__file__).with_name("figures.json")
+LARGEST = 2_000_000  # bytes
+
+
+class Row(Frozen):
+    """One run: what was trained on which images and how they were split, and what it reached on its test side.
+
+    `run` is the run directory's name and tells rows apart. `published` is the paper's test accuracy, 0-1, None where
+    it has none for this architecture. `images` are the test images, `seconds` the training's, `size_mb` the weights'.
+    """
+
+    run: str = Field(max_length=120)
+    paper: Literal["katar-2022", "islam-2024", "leukolens"]
+    architecture: str = Field(max_length=80)
+    title: str = Field(max_length=120)
+    data: str = Field(max_length=300)
+    protocol: str = Field(max_length=600)
+    weights: str = Field(max_length=300)
+    input_size: int = Field(gt=0, le=4096)
+    epochs: int = Field(ge=0)
+    images: int = Field(ge=0)
+    accuracy: Estimate
+    precision: Estimate
+    sensitivity: Estimate
+    f1: Estimate
+    auc: Estimate
+    validation_accuracy: float | None = Field(default=None, ge=0, le=1)
+    seconds: float = Field(ge=0)
+    parameters: int = Field(gt=0)
+    size_mb: float = Field(ge=0)
+    published: float | None = Field(default=None, ge=0, le=1)
+    command: str = Field(max_length=2000)
+    note: str = Field(default="", max_length=1000)
+    processor: str = Field(max_length=300)
+
+
+class Table(Frozen):
+    """All rows, in the order in which they are shown."""
+
+    format: Literal[1] = 1
+    rows: tuple[Row, ...] = ()
+
+    def of(self, paper: str) -> tuple[Row, ...]:
+        """Rows that do a paper's experiment again."""
+        return tuple(row for row in self.rows if row.paper == paper)
+
+    def with_row(self, row: Row) -> Table:
+        """The table with `row` in the place of the one of the same run, else at the end."""
+        runs = [other.run for other in self.rows]
+        if row.run not in runs:
+            return Table(rows=(*self.rows, row))
+        return Table(rows=tuple(row if other.run == row.run else other for other in self.rows))
+
+
+def read_table(path: Path = FIGURES) -> Table:
+    """Read and validate the table; empty where there is no file, InputError where it is none of ours."""
+    if not path.is_file():
+        return Table()
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path.name} is over {LARGEST / 1e6:.0f} MB: no table of ours is.")
+    try:
+        return Table.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{path.name} is not valid: {where}: {first['msg'].lower()}.") from error
+
+
+def write_table(table: Table, path: Path) -> None:
+    """Write the table as a whole; InputError where the disk will not have it."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(table.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
