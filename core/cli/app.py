@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from core.cli.data import datasets
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
 from core.cli.method_options import settings_help
 from core.cli.models import models
 from core.cli.predict import predict
 from core.cli.preprocess import preprocess
+from core.cli.runs import runs
 from core.cli.samples import samples
 from core.cli.train import train
 
@@ -20,5 +22,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, predict, preprocess, explain, train, evaluate, samples):
+for command in (models, predict, preprocess, explain, train, evaluate, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)

@@ -77,7 +77,7 @@ _SETS = (
         title="Raabin-WBC (Kouzehkanan et al. 2022), double-labelled cells",
         licence="free for research with citation, as its site states; no standard licence",
         source="575x575 px crops, two microscopes and cameras (doi 10.1038/s41598-021-04426-x)",
-        download=("https://raabindata.com/free-data/ (Train, Test-A, Test-B)",),
+        download=("https://raabindata.com/free-data/, double-labelled cropped cells: Train, TestA, TestB",),
         folder="raabin",
         layout=(
             "raabin/Train/<Class>/<image>.jpg",
@@ -99,7 +99,7 @@ _SETS = (
         name="bccd",
         title="BCCD, boxed white cells",
         licence="MIT",
-        source="photographs of 640x480 px with boxes of cells (Cosmic Dashboards, annotated by Shenggan)",
+        source="photographs of 640x480 px (cosmicad, akshaylamba), with boxes of cells in VOC format (Shenggan)",
         download=(
             "https://github.com/Shenggan/BCCD_Dataset",
             "labels.csv: dataset-master/ of https://www.kaggle.com/datasets/paultimothymooney/blood-cells",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.decoding import MAX_BYTES, MIN_SIDE, read_image
 from core.errors import InputError
 
-MARGIN = 0.2  # of the box's longer side, around it: what the cell is told apart from
+MARGIN = 0.5  # of the box's longer side, around it: surroundings that a square cut-out shows, rather than reflections
 
 
 def read_boxed(path: Path, box: str = "") -> NDArray[np.uint8]:
