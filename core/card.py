@@ -34,7 +34,11 @@ class Score(_Strict):
 
 
 class TrainingFacts(_Strict):
-    """How the weights came to be."""
+    """How the weights came to be.
+
+    `split` says how train, validation and test were divided, `leak` which photographs stand on several sides (None:
+    not looked for, "": none); `best_epoch` counts from 1. Older cards say none of these.
+    """
 
     recipe: str
     data: str
@@ -48,6 +52,10 @@ class TrainingFacts(_Strict):
     precision: str
     machine: str
     versions: dict[str, str]
+    split: str = ""
+    leak: str | None = None
+    best_epoch: int | None = None
+    skipped_images: int = 0
 
 
 class Novelty(_Strict):

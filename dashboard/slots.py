@@ -14,10 +14,9 @@ from core import checkpoints
 from core.card import read_card
 from core.classifier import Classifier
 from core.errors import InputError
-from core.models.registry import ARCHITECTURES
+from core.models.registry import ARCHITECTURES, SHIPPED
 from dashboard import address, state
 
-SHIPPED = tuple(ARCHITECTURES)
 MOST_MODELS = 8
 LOG = logging.getLogger(__name__)
 
@@ -104,7 +103,7 @@ def slot(name: str) -> Slot:
             "Train the model (`python -m core train --help`) or copy its folder there.",
         )
     try:
-        return Slot(name, title(name), load(str(folder), _signature(folder)))
+        return Slot(name, title(name), load(str(folder), signature_of(folder)))
     except InputError as error:
         return Slot(name, title(name), None, str(error))
     except Exception:
@@ -135,6 +134,7 @@ def _read_title(path: str, changed_ns: int, size: int) -> str:
     return read_card(Path(path)).title
 
 
-def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
+def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when one of a model folder's files does."""
     files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
     return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)

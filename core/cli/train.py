@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
-from core.card import ModelCard
 from core.cli.models import AsJson
 from core.cli.output import emit, reports_bad_input, say
-from core.data.datasets import KNOWN, Dataset, read_dataset
+from core.cli.train_work import Order, train_all
+from core.data.datasets import KINDS
 from core.errors import InputError
-from core.training.recipe import Recipe, checked_recipe, read_recipe
+from core.runs.place import default_runs
+from core.training.recipe_file import parsed_settings, read_recipe
 
-Data = Annotated[Path | None, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder that holds the data sets.")]
-DatasetName = Annotated[str, typer.Option("--dataset", help=f"{', '.join(KNOWN)}, or folder for class folders.")]
+Data = Annotated[Path | None, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder or .csv of the images.")]
+Recipes = Annotated[str, typer.Argument(help="Name of a shipped recipe, or the path of a .toml file.")]
+STAGE_HELP = "of every stage; overrides the recipe's."
 
 
 @reports_bad_input
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or the path of a .toml file.")],
+    recipe: Recipes,
     data: Data = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help=f"{', '.join(KINDS)}. Default: pbc, else auto.")
+    ] = None,
     architecture: Annotated[str | None, typer.Option("--architecture", help="Overrides the recipe's.")] = None,
-    dataset: DatasetName = "pbc",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help=f"Epochs {STAGE_HELP}")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help=f"Batch size {STAGE_HELP}")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help=f"Learning rate {STAGE_HELP}")] = None,
+    size: Annotated[int | None, typer.Option("--size", help=f"Input side in px {STAGE_HELP}")] = None,
+    samples: Annotated[int | None, typer.Option("--samples", min=1, help=f"Images an epoch {STAGE_HELP}")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Overrides the recipe's.")] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="none, imagenet, a checkpoint's name or folder, a .safetensors.")
+    ] = None,
+    split: Annotated[
+        Literal["given", "random"] | None, typer.Option("--split", help="The set's own split, or one drawn by us.")
+    ] = None,
+    group_by: Annotated[
+        Literal["none", "photograph"] | None,
+        typer.Option("--group-by", help="photograph: copies of one photograph never stand on two sides."),
+    ] = None,
+    folds: Annotated[int | None, typer.Option("--folds", min=0, help="k-fold cross-validation.")] = None,
+    framing: Annotated[
+        Literal["cell", "frame", "islam"] | None, typer.Option("--framing", help="What part of a picture goes in.")
+    ] = None,
+    simulated: Annotated[int | None, typer.Option("--simulated", min=0, help="Number of simulated cells.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the recipe: key=value, such as augment.zoom=1.2")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Model folder to write. Default: in the run folder.")
     ] = None,
@@ -34,36 +61,42 @@ def train(
     cache: Annotated[Path, typer.Option("--cache", help="Where framed copies of the images are kept.")] = Path(
         ".cache"
     ),
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Overrides the recipe's.")] = None,
-    simulated: Annotated[int | None, typer.Option("--simulated", min=0, help="Number of simulated cells.")] = None,
+    devices: Annotated[
+        int, typer.Option("--devices", min=1, max=1024, help="GPUs, or processes without any, that share the work.")
+    ] = 1,
+    leak_check: Annotated[
+        bool, typer.Option("--leak-check/--no-leak-check", help="Look for photographs on several sides of the split.")
+    ] = True,
+    in_line: Annotated[bool, typer.Option("--in-line", help="Wait until no earlier run wants the device.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train, keep the best epoch, measure it on the test split and on unseen stains, write weights and card."""
-    chosen = _overridden(read_recipe(recipe, architecture), seed, simulated)
+    """Train, keep the best epoch, measure it on the test split and on unseen stains, write weights and card.
+
+    Options override the recipe's keys; --set reaches all of them.
+    """
+    stages = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    stages |= {"size": size, "samples": samples}
+    changes: dict[str, Any] = {f"stages.{name}": value for name, value in stages.items()}
+    changes |= {"seed": seed, "weights": weights, "split.kind": split, "split.group_by": group_by}
+    changes |= {"split.folds": folds, "data.framing": framing, "data.simulated": simulated}
+    changes = {key: value for key, value in changes.items() if value is not None} | parsed_settings(settings or [])
+    chosen = read_recipe(recipe, architecture, changes)
     if data is None:
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")
-    folder = run or Path("runs") / f"{chosen.name}-{chosen.architecture}"
-    card = _train(chosen, read_dataset(dataset, data), data, folder, out or folder / "model", cache, resume)
-    test = card.test
-    line = f"{card.title}: test accuracy {test.accuracy:.2%} on {test.images} images" if test else card.title
-    emit(card.model_dump(mode="json"), [line], as_json)
-
-
-def _overridden(recipe: Recipe, seed: int | None, simulated: int | None) -> Recipe:
-    document = recipe.model_dump()
-    if seed is not None:
-        document["seed"] = seed
-    if simulated is not None:
-        document["data"]["simulated"] = simulated
-    return checked_recipe(document, "the options")
-
-
-def _train(recipe: Recipe, data: Dataset, root: Path, run: Path, out: Path, cache: Path, resume: bool) -> ModelCard:
-    from core.training.finish import finish
-    from core.training.run import run_training
-
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    trained = run_training(recipe, data, run, cache, say, resume)
-    return finish(recipe, trained, data, root, run, out, say)
+    folder = run or default_runs() / f"{chosen.name}-{chosen.architecture}"
+    order = Order(
+        recipe=chosen,
+        place=data,
+        dataset=dataset or ("pbc" if (data / "pbc").is_dir() else "auto"),
+        run=folder,
+        out=out,
+        cache=cache,
+        devices=devices,
+        leak_check=leak_check,
+        in_line=in_line,
+        resume=resume,
+    )
+    result = train_all(order, say)
+    if result is not None:
+        emit(result.document, result.lines, as_json)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.models.islam_baselines import build_densenet201, build_inception_v3, build_mobilenet_v2
 from core.models.islam_cnn import build_islam_cnn
 from core.models.staged import StagedNetwork
 from core.models.torchvision_networks import build_mobilenet_v3_small, build_resnet50, build_vgg19
@@ -15,7 +16,8 @@ from core.models.torchvision_networks import build_mobilenet_v3_small, build_res
 class Architecture:
     """A kind of network: how to build it, its input side in px, and its parameters as published, in millions.
 
-    `slow_in_bfloat16` names the work ("masks", "gradients") that float32 is faster for on processors that have both.
+    `smallest` is the least input side in px that it takes; `slow_in_bfloat16` names the work ("masks", "gradients")
+    that float32 is faster for on processors that have both.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Architecture:
     published_millions: float | None
     source: str
     slow_in_bfloat16: tuple[str, ...] = ()
+    smallest: int = 32
 
 
 _ALL = (
@@ -40,7 +43,11 @@ _ALL = (
         slow_in_bfloat16=("gradients",),
     ),
     Architecture("islam_cnn", "Custom CNN", build_islam_cnn, 120, None, "Islam et al. 2024"),
+    Architecture("inception_v3", "Inception V3", build_inception_v3, 120, 23.85, "Szegedy et al. 2016", smallest=75),
+    Architecture("mobilenet_v2", "MobileNetV2", build_mobilenet_v2, 120, 3.50, "Sandler et al. 2018"),
+    Architecture("densenet201", "DenseNet-201", build_densenet201, 120, 20.01, "Huang et al. 2017"),
 )
+SHIPPED: tuple[str, ...] = ("resnet50", "vgg19", "mobilenet_v3_small", "islam_cnn")  # those with weights of ours
 ARCHITECTURES: dict[str, Architecture] = {entry.name: entry for entry in _ALL}
 if len(ARCHITECTURES) != len(_ALL):
     raise ValueError("two architectures share a name")

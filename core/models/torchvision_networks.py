@@ -16,7 +16,7 @@ VGG_BLOCK_ENDS = {"block1": 4, "block2": 9, "block3": 18, "block4": 27, "block5"
 
 def build_resnet50(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """ResNet-50 (He et al. 2016): stem, layer1 to layer4, pooled linear classifier; cut at layer4."""
-    net = _torchvision(models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, imagenet)
+    net = torchvision_network(models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, imagenet)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)}
     stages |= {name: getattr(net, name) for name in ("layer1", "layer2", "layer3", "layer4")}
     stages["classifier"] = nn.Sequential(net.avgpool, nn.Flatten(), nn.Linear(2048, n_classes))
@@ -28,7 +28,7 @@ def build_mobilenet_v3_small(n_classes: int, imagenet: bool = False) -> StagedNe
 
     BatchNorm's momentum is 0.1 in place of torchvision's 0.01, which short runs on small sets never catch up with.
     """
-    net = _torchvision(models.mobilenet_v3_small, models.MobileNet_V3_Small_Weights.IMAGENET1K_V1, imagenet)
+    net = torchvision_network(models.mobilenet_v3_small, models.MobileNet_V3_Small_Weights.IMAGENET1K_V1, imagenet)
     stages: dict[str, nn.Module] = {f"features{i}": layer for i, layer in enumerate(net.features)}
     hidden = net.classifier[:-1]
     stages["classifier"] = nn.Sequential(net.avgpool, nn.Flatten(), *hidden, nn.Linear(1024, n_classes))
@@ -46,7 +46,7 @@ def build_vgg19(n_classes: int, imagenet: bool = False, batch_norm: bool = False
     120 million parameters. With `batch_norm` every convolution is followed by a batch normalisation, as training from
     scratch needs; `core.models.staged.fold_batch_norm` gives the plain network afterwards.
     """
-    features = _torchvision(models.vgg19, models.VGG19_Weights.IMAGENET1K_V1, imagenet).features
+    features = torchvision_network(models.vgg19, models.VGG19_Weights.IMAGENET1K_V1, imagenet).features
     stages: dict[str, nn.Module] = {}
     start = 0
     for name, end in VGG_BLOCK_ENDS.items():
@@ -66,9 +66,10 @@ def _with_norm(layers: nn.Sequential, batch_norm: bool) -> list[nn.Module]:
     return listed
 
 
-def _torchvision(build: Any, weights: Any, imagenet: bool) -> Any:
+def torchvision_network(build: Any, weights: Any, imagenet: bool, **options: Any) -> Any:
+    """Build torchvision's network, with its ImageNet `weights` where asked; InputError when they cannot be had."""
     try:
-        return build(weights=weights if imagenet else None)
+        return build(weights=weights if imagenet else None, **options)
     except (URLError, OSError) as error:
         raise InputError(
             f"The ImageNet weights of {build.__name__} could not be downloaded ({error}). "

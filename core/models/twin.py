@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
 
+from core.hardware import computes_bfloat16
+
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -22,8 +24,4 @@ def twin(network: nn.Module, precision: str) -> nn.Module:
 
 def processor_has(precision: str, device: torch.device) -> bool:
     """Whether `device` computes in `precision` natively; emulated bfloat16 is slower than float32 by far."""
-    if precision == "float32":
-        return True
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return precision == "float32" or computes_bfloat16(device)

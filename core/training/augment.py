@@ -6,51 +6,47 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
+from core.training.draws import Draws
 from core.training.recipe import AugmentRecipe
 
 EPSILON = 1.0 / 255.0
 
 
-def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, random: Generator) -> Tensor:
+def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, draws: Draws) -> Tensor:
     """Turn packed images into training views.
 
     `images` `(N, 3, P, P) float32` in [0, 1]; `reach` `(N, 1, P, P) float32`: distance of each pixel from the nucleus
     as a share of the side, negative where no nucleus is known. Returns `(N, 3, size, size)` in [0, 1].
     """
     count = len(images)
-    masked, limit = _masked(reach, recipe.mask, random)
+    masked, limit = _masked(reach, recipe.mask, draws)
     images = torch.where(
-        masked[:, None, None, None] & (reach > limit[:, None, None, None]), _fill(images, random), images
+        masked[:, None, None, None] & (reach > limit[:, None, None, None]), _fill(images, draws), images
     )
     centre, half = _boxes(reach, limit, masked)
-    grid = F.affine_grid(_affine(count, centre, half, recipe, random), [count, 3, size, size], align_corners=False)
+    grid = F.affine_grid(_affine(centre, half, recipe, draws), [count, 3, size, size], align_corners=False)
     views = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    return _degrade(_restain(views, recipe, random), recipe, random)
+    return _degrade(_restain(views, recipe, draws), recipe, draws)
 
 
-def _uniform(count: int, low: float, high: float, random: Generator) -> Tensor:
-    return torch.rand(count, generator=random) * (high - low) + low
-
-
-def _masked(reach: Tensor, share: float, random: Generator) -> tuple[Tensor, Tensor]:
+def _masked(reach: Tensor, share: float, draws: Draws) -> tuple[Tensor, Tensor]:
     """Which images are masked outside their cell, and how far from the nucleus the cell is taken to reach."""
     known = reach.amin(dim=(1, 2, 3)) >= 0
-    chosen = (torch.rand(len(reach), generator=random) < share) & known
-    return chosen, _uniform(len(reach), 0.02, 0.25, random)
+    return (draws.uniform() < share) & known, draws.uniform(0.02, 0.25)
 
 
-def _fill(images: Tensor, random: Generator) -> Tensor:
+def _fill(images: Tensor, draws: Draws) -> Tensor:
     """Black for most, the image's own brightest colour (its background) for some."""
     bright = images.amax(dim=(2, 3), keepdim=True)
-    return bright * (torch.rand(len(images), generator=random) < 0.3).float()[:, None, None, None]
+    return bright * (draws.uniform() < 0.3).float()[:, None, None, None]
 
 
 def _boxes(reach: Tensor, limit: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
     """Centre and half sides `(N, 2)`, in [-1, 1], of each masked cell's box; the whole view for the others."""
     inside = (reach[:, 0] <= limit[:, None, None]) & (reach[:, 0] >= 0)
-    centre, half = torch.zeros(len(reach), 2), torch.ones(len(reach), 2)
+    centre, half = reach.new_zeros(len(reach), 2), reach.new_ones(len(reach), 2)
     side = reach.shape[-1]
     for axis in (0, 1):
         line = inside.any(dim=1 + axis).float()  # x: any over rows; y: any over columns
@@ -61,52 +57,52 @@ def _boxes(reach: Tensor, limit: Tensor, masked: Tensor) -> tuple[Tensor, Tensor
     return centre, half
 
 
-def _affine(count: int, centre: Tensor, half: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
+def _affine(centre: Tensor, half: Tensor, recipe: AugmentRecipe, draws: Draws) -> Tensor:
     """Random rotation, flip, zoom, slight stretch and shift, inside each image's box: `(N, 2, 3)`."""
-    angle = _uniform(count, 0, 2 * math.pi if recipe.rotate else 0, random)
+    angle = draws.uniform(0, 2 * math.pi if recipe.rotate else 0)
     log_zoom = math.log(recipe.zoom)
-    zoom = torch.exp(_uniform(count, -log_zoom, log_zoom, random))
-    stretch = torch.exp(_uniform(count, -0.1, 0.1, random))
-    flip = (torch.rand(count, generator=random) < 0.5).float() * 2 - 1
+    zoom = torch.exp(draws.uniform(-log_zoom, log_zoom))
+    stretch = torch.exp(draws.uniform(-0.1, 0.1))
+    flip = (draws.uniform() < 0.5).float() * 2 - 1
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = [half[:, 0] * zoom * stretch * cos * flip, -half[:, 0] * zoom * sin]
     rows += [half[:, 1] * zoom * sin * flip, half[:, 1] * zoom / stretch * cos]
-    matrix = torch.stack(rows, dim=1).view(count, 2, 2)
-    shift = centre + torch.stack([_uniform(count, -1, 1, random), _uniform(count, -1, 1, random)], 1) * 2 * recipe.shift
+    matrix = torch.stack(rows, dim=1).view(-1, 2, 2)
+    shift = centre + torch.stack([draws.uniform(-1, 1), draws.uniform(-1, 1)], 1) * 2 * recipe.shift
     return torch.cat([matrix, shift[:, :, None]], dim=2)
 
 
-def _restain(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
+def _restain(views: Tensor, recipe: AugmentRecipe, draws: Draws) -> Tensor:
     """Mix the optical densities of the three channels at random, as another stain or camera would."""
-    count = len(views)
-    mixing = torch.eye(3) + recipe.stain * torch.randn(count, 3, 3, generator=random)
-    strength = torch.exp(recipe.strength * torch.randn(count, 1, 1, generator=random))
+    mixing = torch.eye(3, device=views.device) + recipe.stain * draws.normal(3, 3)
+    strength = torch.exp(recipe.strength * draws.normal(1, 1))
     density = -torch.log(views.clamp(EPSILON, 1.0)).flatten(2)  # (N, 3, S*S)
     views = torch.exp(-(mixing * strength @ density).clamp_min(0.0)).view_as(views)
-    views = (_hue_matrix(count, recipe, random) @ views.flatten(2)).view_as(views).clamp(0, 1)
-    grey = (torch.rand(count, generator=random) < recipe.grey)[:, None, None, None]
+    views = (_hue_matrix(recipe, draws) @ views.flatten(2)).view_as(views).clamp(0, 1)
+    grey = (draws.uniform() < recipe.grey)[:, None, None, None]
     return torch.where(grey, views.mean(dim=1, keepdim=True).expand_as(views), views)
 
 
-def _hue_matrix(count: int, recipe: AugmentRecipe, random: Generator) -> Tensor:
+def _hue_matrix(recipe: AugmentRecipe, draws: Draws) -> Tensor:
     """Rotate hue and scale saturation about the grey axis, keeping each pixel's mean: `(N, 3, 3)`."""
-    angle = math.pi * _uniform(count, -recipe.hue, recipe.hue, random)
-    saturation = _uniform(count, 1 - recipe.saturation, 1 + recipe.saturation, random)
-    third, root = 1 / 3, math.sqrt(1 / 3)
-    axis = torch.full((3, 3), third)
-    turn = torch.tensor([[0.0, -root, root], [root, 0.0, -root], [-root, root, 0.0]])
-    plane = torch.eye(3) - axis
+    angle = math.pi * draws.uniform(-recipe.hue, recipe.hue)
+    saturation = draws.uniform(1 - recipe.saturation, 1 + recipe.saturation)
+    root, device = math.sqrt(1 / 3), angle.device
+    axis = torch.full((3, 3), 1 / 3, device=device)
+    turn = torch.tensor([[0.0, -root, root], [root, 0.0, -root], [-root, root, 0.0]], device=device)
+    plane = torch.eye(3, device=device) - axis
     cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
     return axis + saturation[:, None, None] * (cos * plane + sin * turn)
 
 
-def _degrade(views: Tensor, recipe: AugmentRecipe, random: Generator) -> Tensor:
+def _degrade(views: Tensor, recipe: AugmentRecipe, draws: Draws) -> Tensor:
     """Blur some images as a smaller or unfocused picture would be, and add noise to some."""
-    count, _, size, _ = views.shape
-    blurred = torch.rand(count, generator=random) < recipe.blur
+    size = views.shape[-1]
+    blurred = draws.uniform() < recipe.blur
+    small = int(size * draws.shared(0.25, 0.7))
     if blurred.any():
-        small = int(size * float(_uniform(1, 0.25, 0.7, random)))
         coarse = F.interpolate(views[blurred], size=(small, small), mode="area")
         views[blurred] = F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
-    noisy = (torch.rand(count, generator=random) < recipe.noise).float() * 0.03
-    return (views + torch.randn(views.shape, generator=random) * noisy[:, None, None, None]).clamp(0, 1)
+    noisy = draws.uniform() < recipe.noise
+    views[noisy] += 0.03 * draws.noise(noisy, tuple(views.shape[1:]))
+    return views.clamp(0, 1)

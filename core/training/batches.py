@@ -4,93 +4,153 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from pytorch_lightning import LightningDataModule, Trainer
-from torch import Generator, Tensor
+from torch import Tensor
 
 from core.data.pack import UNKNOWN, Pack
+from core.errors import InputError
 from core.training.augment import augment
+from core.training.draws import Draws, seeded
+from core.training.mixing import draw_mixing, mixed
 from core.training.recipe import Recipe
 from core.transform import standardise
 
 MARGIN = 1.3  # packed images are kept this much larger than the training size, so that zooming in stays sharp
-Batch = tuple[Tensor, Tensor]
+TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
+Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
 
 
-def seeded(*numbers: int) -> Generator:
-    """A generator of its own for each (seed, epoch, step): a resumed run draws what an uninterrupted one would."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 1_000_003 + number + 1) % (2**63)
-    return Generator().manual_seed(seed)
+@dataclass(frozen=True)
+class Place:
+    """Where batches are made: the device, and which of `world` processes this is."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    def part(self, count: int) -> Tensor:
+        """Numbers of this process's images among `count`, in order; sizes of the parts differ by one at most."""
+        return torch.arange(count).tensor_split(self.world)[self.rank]
+
+
+HERE = Place(torch.device("cpu"))
 
 
 class TrainBatches:
-    """One epoch of augmented batches: `(N, 3, S, S) float32` standardised, `(N,) int64`."""
+    """One epoch of augmented batches, standardised; each process takes its part of every batch.
 
-    def __init__(self, pack: Pack, recipe: Recipe, epoch: int) -> None:
-        self.pack, self.recipe, self.epoch = pack, recipe, epoch
-        self.stage, _ = recipe.stage_at(epoch)
-        counts = torch.bincount(pack.labels).clamp_min(1).double()
-        weights = (1.0 / counts)[pack.labels] ** recipe.balance
-        draws = self.stage.samples or len(pack.labels)
+    Order, changes and mixing depend on seed, epoch, step and an image's place in the whole batch alone, so that a
+    resumed run, or one over more processes, sees the same images.
+    """
+
+    def __init__(self, pack: Pack, recipe: Recipe, epoch: int, n_classes: int, place: Place = HERE) -> None:
+        self.pack, self.recipe, self.epoch, self.n_classes, self.place = pack, recipe, epoch, n_classes, place
+        self.stage, self.augment = recipe.stage_at(epoch)[0], recipe.augment_at(epoch)
+        labels = pack.labels.cpu()
+        weights = (1.0 / torch.bincount(labels).clamp_min(1).double())[labels] ** recipe.balance
+        draws = self.stage.samples or len(labels)
         random = seeded(recipe.seed, epoch)
         self.order = torch.multinomial(weights, draws, replacement=True, generator=random)
-        if recipe.balance == 0 and draws <= len(pack.labels):
-            self.order = torch.randperm(len(pack.labels), generator=random)[:draws]
+        if recipe.balance == 0 and draws <= len(labels):
+            self.order = torch.randperm(len(labels), generator=random)[:draws]
+        if min(self.stage.batch_size, len(self.order)) < place.world:
+            raise InputError(f"A batch of fewer images than the {place.world} processes: use fewer devices.")
 
     def __len__(self) -> int:
         return max(1, len(self.order) // self.stage.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TrainBatch]:
         size = self.stage.batch_size
         for step in range(len(self)):
-            chosen = self.order[step * size : (step + 1) * size]
-            images = self.pack.images[chosen].float() / 255.0
-            reach = self.pack.reach[chosen].float()
-            reach = torch.where(reach == UNKNOWN, -torch.ones(()), reach / 254.0)
-            random = seeded(self.recipe.seed, self.epoch, step)
-            views = augment(images, reach, self.stage.size, self.stage.augment or self.recipe.augment, random)
-            yield standardise(views), self.pack.labels[chosen]
+            yield self._batch(self.order[step * size : (step + 1) * size], step)
+
+    def _batch(self, chosen: Tensor, step: int) -> TrainBatch:
+        """This process's part of the batch of images `chosen` `(B,)`; with mixing, the partners' views are made too."""
+        mine = self.place.part(len(chosen))
+        mixing = draw_mixing(self.recipe, len(chosen), seeded(self.recipe.seed, self.epoch, step, 1))
+        needed = mine if mixing is None else torch.cat([mine, mixing.partners[mine]]).unique()
+        random = seeded(self.recipe.seed, self.epoch, step, device=self.place.device)
+        views = standardise(self._views(chosen[needed], Draws(random, len(chosen), needed)))
+        labels = self.pack.labels[chosen[needed]].to(self.place.device)
+        targets = F.one_hot(labels, self.n_classes).float()
+        if mixing is not None:
+            own, other = (torch.searchsorted(needed, places) for places in (mine, mixing.partners[mine]))
+            views, targets = mixed(views[own], views[other], targets[own], targets[other], mixing)
+        return views, targets, len(chosen)
+
+    def _views(self, chosen: Tensor, draws: Draws) -> Tensor:
+        images = self.pack.images[chosen].to(self.place.device).float() / 255.0
+        if not self.augment.on:
+            return resized(images, self.stage.size)
+        reach = self.pack.reach[chosen].to(self.place.device).float()
+        reach = torch.where(reach == UNKNOWN, -torch.ones((), device=reach.device), reach / 254.0)
+        return augment(images, reach, self.stage.size, self.augment, draws)
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """`(n, 3, P, P)` in [0, 1] at another side in px, as they are where it is the same."""
+    if images.shape[-1] == size:
+        return images
+    return F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
 
 
 class ValidationBatches:
-    """Every image once, unchanged, at the stage's size."""
+    """Every image once, unchanged, at the stage's size; each process takes its part of every batch, maybe none."""
 
-    def __init__(self, pack: Pack, size: int, batch_size: int = 64) -> None:
-        self.pack, self.size, self.batch_size = pack, size, batch_size
+    def __init__(self, pack: Pack, size: int, batch_size: int = 64, place: Place = HERE) -> None:
+        self.pack, self.size, self.batch_size, self.place = pack, size, batch_size, place
 
     def __len__(self) -> int:
         return math.ceil(len(self.pack.labels) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, len(self.pack.labels), self.batch_size):
-            images = self.pack.images[start : start + self.batch_size].float() / 255.0
-            views = F.interpolate(images, size=self.size, mode="bilinear", antialias=True, align_corners=False)
-            yield standardise(views.clamp(0, 1)), self.pack.labels[start : start + self.batch_size]
+            count = min(self.batch_size, len(self.pack.labels) - start)
+            chosen = start + self.place.part(count)
+            labels = self.pack.labels[chosen].to(self.place.device)
+            if len(chosen) == 0:
+                yield torch.zeros(0, 3, self.size, self.size, device=self.place.device), labels
+                continue
+            images = self.pack.images[chosen].to(self.place.device).float() / 255.0
+            yield standardise(resized(images, self.size)), labels
 
 
 class CellData(LightningDataModule):
     """Gives the trainer each epoch's batches at the input size of the recipe's current stage."""
 
-    def __init__(self, train: Pack, validation: Pack, recipe: Recipe) -> None:
+    def __init__(self, train: Pack, validation: Pack, recipe: Recipe, n_classes: int) -> None:
         super().__init__()
-        self.train, self.validation, self.recipe = train, validation, recipe
-        self._side, self._train = 0, train
+        self.train, self.validation, self.recipe, self.n_classes = train, validation, recipe, n_classes
+        self._kept = (0, train)
 
     def _epoch(self) -> int:
         return self.trainer.current_epoch if isinstance(self.trainer, Trainer) else 0
 
+    def _place(self) -> Place:
+        if not isinstance(self.trainer, Trainer):
+            return HERE
+        return Place(self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
+
     def train_dataloader(self) -> TrainBatches:
-        """Batches of the current epoch; the packed images are shrunk once a stage."""
-        epoch = self._epoch()
-        side = round(self.recipe.stage_at(epoch)[0].size * MARGIN)
-        if side != self._side:
-            self._side, self._train = side, self.train.at(side)
-        return TrainBatches(self._train, self.recipe, epoch)
+        """Batches of the current epoch; the packed images are shrunk, and moved to a GPU with room, once a stage."""
+        epoch, place = self._epoch(), self._place()
+        size = self.recipe.stage_at(epoch)[0].size
+        side = round(size * MARGIN) if self.recipe.augment_at(epoch).on else size
+        if side != self._kept[0]:
+            self._kept = side, moved(self.train.at(side), place.device)
+        return TrainBatches(self._kept[1], self.recipe, epoch, self.n_classes, place)
 
     def val_dataloader(self) -> ValidationBatches:
         """The validation set at the current stage's size."""
-        return ValidationBatches(self.validation, self.recipe.stage_at(self._epoch())[0].size)
+        return ValidationBatches(self.validation, self.recipe.stage_at(self._epoch())[0].size, place=self._place())
+
+
+def moved(pack: Pack, device: torch.device) -> Pack:
+    """The pack on a GPU where it takes less than half of its free memory; itself otherwise."""
+    if device.type != "cuda" or pack.images.nbytes * 4 / 3 > torch.cuda.mem_get_info(device)[0] / 2:
+        return pack
+    return Pack(pack.images.to(device), pack.reach.to(device), pack.labels, pack.fingerprint)

@@ -1,84 +1,78 @@
-"""What stands around the training loop: keeping the best epoch, stopping early, writing the history."""
+"""What stands around the training loop: keeping states, stopping early, history, telling how far it is."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback, Checkpoint
 
+from core.runs.directory import RunDirectory
+from core.training.module import CellModule
+from core.training.progress import Progress
 from core.training.recipe import Recipe
+from core.training.state_files import BEST, LAST, write_state
 
 
-def callbacks(recipe: Recipe, run: Path) -> list[Callback]:
-    """Every epoch's state as `last.ckpt`, the best of the last stage as `best.ckpt`, early stopping, history."""
-    last = ModelCheckpoint(dirpath=run, filename="last", every_n_epochs=1, enable_version_counter=False)
-    return [BestOfLastStage(recipe, run), StopInLastStage(recipe), History(recipe, run), last]
+def callbacks(recipe: Recipe, directory: RunDirectory, images: int) -> list[Callback]:
+    """Progress and history, then early stopping with the best and the last state; `images` train."""
+    return [Progress(recipe, directory, images), Keeper(recipe, directory.path)]
 
 
-def _in_last_stage(recipe: Recipe, epoch: int) -> bool:
-    return epoch >= recipe.epochs - recipe.stages[-1].epochs
+class Keeper(Checkpoint):
+    """Keeps every epoch's whole state and the best epoch's weights, and stops when no better one comes.
 
-
-class BestOfLastStage(ModelCheckpoint):
-    """Keeps the epoch with the best validation accuracy among those at the final input size."""
+    Epochs of the last stage alone are compared: figures at other input sizes are another network's. What was counted
+    stands in the kept state, so that a resumed run judges, and stops, as an uninterrupted one.
+    """
 
     def __init__(self, recipe: Recipe, run: Path) -> None:
-        super().__init__(
-            dirpath=run,
-            filename="best",
-            monitor="val_accuracy",
-            mode="max",
-            save_weights_only=True,
-            enable_version_counter=False,
-        )
-        self.recipe = recipe
+        self.recipe, self.run = recipe, run
+        self.best: float | None = None
+        self.best_epoch, self.waited, self.stage = -1, 0, len(recipe.stages) - 1
+        self.epochs = recipe.epochs
+        self._improved = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been judged so far."""
+        names = ("best", "best_epoch", "waited", "stage", "epochs")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what had been judged; a prolonged recipe's patience starts anew, a further stage's best too."""
+        if state_dict["stage"] != self.stage:
+            return
+        self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
+        self.waited = state_dict["waited"] if state_dict["epochs"] == self.epochs else 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the recipe's patience is at its end."""
+        return 0 < self.recipe.patience <= self.waited
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A run that had been stopped early stays so."""
+        trainer.should_stop = trainer.should_stop or self.exhausted
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare only in the last stage: accuracies at smaller sizes are another network's."""
-        if _in_last_stage(self.recipe, trainer.current_epoch):
-            super().on_validation_end(trainer, pl_module)
+        """Compare the epoch with the best one."""
+        if not self.recipe.in_last_stage(trainer.current_epoch):
+            return
+        figure = float(trainer.callback_metrics[self.recipe.monitor])
+        self._improved = self.best is None or (
+            figure < self.best if self.recipe.lower_is_better else figure > self.best
+        )
+        if self._improved:
+            self.best, self.best_epoch, self.waited = figure, trainer.current_epoch, 0
+        else:
+            self.waited += 1
+        trainer.should_stop = trainer.should_stop or self.exhausted
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """As `on_validation_end`."""
-        if _in_last_stage(self.recipe, trainer.current_epoch):
-            super().on_train_epoch_end(trainer, pl_module)
-
-
-class StopInLastStage(EarlyStopping):
-    """Stops when validation accuracy has not improved for the recipe's patience, counted in the last stage."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__("val_accuracy", mode="max", patience=recipe.patience, check_on_train_epoch_end=False)
-        self.recipe = recipe
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count only in the last stage."""
-        if _in_last_stage(self.recipe, trainer.current_epoch):
-            super().on_validation_end(trainer, pl_module)
-
-
-class History(Callback):
-    """Writes `history.csv` after every epoch, a row an epoch, replacing the file as a whole."""
-
-    def __init__(self, recipe: Recipe, run: Path) -> None:
-        self.recipe, self.file = recipe, run / "history.csv"
-        self._started = time.monotonic()
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the epoch's clock."""
-        self._started = time.monotonic()
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the epoch's row; rows that a resumed run repeats are replaced."""
-        epoch = trainer.current_epoch
-        row: dict[str, float] = {"epoch": epoch, "size": self.recipe.stage_at(epoch)[0].size}
-        row |= {name: round(float(value), 6) for name, value in sorted(trainer.callback_metrics.items())}
-        row["seconds"] = round(time.monotonic() - self._started, 1)
-        earlier = pd.read_csv(self.file) if self.file.is_file() else pd.DataFrame(columns=["epoch"])
-        table = pd.concat([earlier[earlier["epoch"] < epoch], pd.DataFrame([row])], ignore_index=True)
-        partial = self.file.with_suffix(".partial")
-        table.to_csv(partial, index=False)
-        partial.replace(self.file)
+        """Write the best weights first: whoever is killed before the last state follows does this epoch again."""
+        if self._improved and trainer.is_global_zero and isinstance(pl_module, CellModule):
+            weights = {"state_dict": pl_module.averaged.state_dict(), "epoch": trainer.current_epoch}
+            write_state({**weights, "architecture": self.recipe.architecture}, self.run / BEST)
+        self._improved = False
+        trainer.save_checkpoint(self.run / LAST)

@@ -9,14 +9,18 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.models.staged import StagedNetwork
-from core.training.batches import Batch, seeded
+from core.training.batches import Batch, TrainBatch
+from core.training.diverged import Diverged
+from core.training.draws import seeded
 from core.training.recipe import Recipe
 
 OPTIMISERS: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
 WARM_UP = 0.1  # share of a stage's steps in which the learning rate rises
+LOOK_EVERY = 20  # steps between looks at the loss on a GPU, which has to be waited for
+SUMS = ("train_loss", "train_correct", "train_count", "val_loss")
 
 
 class CellModule(LightningModule):
@@ -25,14 +29,21 @@ class CellModule(LightningModule):
     BatchNorm's statistics are taken into the average as they are: averaged ones would lag behind.
     """
 
-    def __init__(self, network: StagedNetwork, recipe: Recipe, n_classes: int) -> None:
+    def __init__(
+        self, network: StagedNetwork, recipe: Recipe, classes: tuple[str, ...], weights: Tensor | None = None
+    ) -> None:
         super().__init__()
-        self.network, self.recipe, self.n_classes = network, recipe, n_classes
+        self.network, self.recipe, self.classes, self.n_classes = network, recipe, classes, len(classes)
+        n_classes = len(classes)
         self.averaged = copy.deepcopy(network).requires_grad_(False)
         self.steps: Tensor
+        self.class_weights: Tensor
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-        self._confusion = torch.zeros(n_classes, n_classes)
-        self._sums = {"train_loss": 0.0, "train_correct": 0.0, "train_count": 0.0, "val_loss": 0.0}
+        self.register_buffer("class_weights", torch.ones(n_classes) if weights is None else weights, persistent=False)
+        self._moved = 0
+        # no buffers: DDP hands rank 0's to every process
+        self._confusion = torch.zeros(n_classes, n_classes, dtype=torch.long)
+        self._sums = {name: torch.zeros((), dtype=torch.double) for name in SUMS}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Weight decay on weights alone, not on biases and normalisation."""
@@ -42,71 +53,119 @@ class CellModule(LightningModule):
         optimiser: torch.optim.Optimizer = OPTIMISERS[self.recipe.optimiser](groups, lr=1e-3)
         return optimiser
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say whose state it is."""
+        checkpoint |= {"architecture": self.recipe.architecture, "classes": list(self.classes)}
+
+    def on_fit_start(self) -> None:
+        """Count where the network is."""
+        self._confusion = self._confusion.to(self.device)
+        self._sums = {name: number.to(self.device) for name, number in self._sums.items()}
+
     def on_train_epoch_start(self) -> None:
         """Start the average anew with each stage: weights of another input size do not belong into it."""
-        if self.recipe.stage_at(self.current_epoch)[1] == 0:
-            self.steps.zero_()
+        self._moved = 0 if self.recipe.stage_at(self.current_epoch)[1] == 0 else int(self.steps)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set the learning rate: a short rise, then half a cosine, in each stage anew."""
-        stage, epoch = self.recipe.stage_at(self.current_epoch)
-        per_epoch = int(self.trainer.num_training_batches)
-        done = (epoch * per_epoch + batch_idx) / (stage.epochs * per_epoch)
-        falling = stage.final_rate + (1 - stage.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
-        rate = stage.learning_rate * min(falling, (done + 1e-3) / WARM_UP)
+    def on_train_batch_start(self, batch: TrainBatch, batch_idx: int) -> None:
+        """Set the learning rate, and the seed of dropout."""
+        rate = learning_rate(self.recipe, self.current_epoch, batch_idx, int(self.trainer.num_training_batches))
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
-        torch.manual_seed(seeded(self.recipe.seed, self.current_epoch, batch_idx).initial_seed())
+        seed = seeded(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank).initial_seed()
+        torch.manual_seed(seed)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Cross-entropy with label smoothing."""
-        views, labels = batch
+    def training_step(self, batch: TrainBatch, batch_idx: int) -> Tensor:
+        """Cross-entropy with label smoothing, summed over this process's images, averaged over the whole batch.
+
+        The strategy averages gradients over the processes, so that the loss is multiplied by their number.
+        """
+        views, targets, whole = batch
         logits = self.network(views).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        self._sums["train_loss"] += float(loss.detach()) * len(labels)
-        self._sums["train_correct"] += float((logits.argmax(1) == labels).sum())
-        self._sums["train_count"] += len(labels)
+        smoothing = self.recipe.label_smoothing
+        summed = F.cross_entropy(logits, targets, self.class_weights, reduction="sum", label_smoothing=smoothing)
+        loss = summed * (self.trainer.world_size / whole)
+        with torch.no_grad():
+            self._sums["train_loss"] += summed.detach()
+            self._sums["train_correct"] += (logits.argmax(1) == targets.argmax(1)).sum()
+            self._sums["train_count"] += len(targets)
+        self._look_at(loss.detach(), batch_idx)
         return loss
+
+    def _look_at(self, loss: Tensor, step: int) -> None:
+        """Stop at a loss that is no number; on a GPU now and then, by the sum, which stays one."""
+        if loss.device.type == "cuda" and (step + 1) % LOOK_EVERY:
+            return
+        if not math.isfinite(self._over_all(self._sums["train_loss"].clone())):
+            raise Diverged(self.current_epoch, step)
+
+    def _over_all(self, number: Tensor) -> float:
+        """The sum of a number over all processes."""
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(number)
+        return float(number)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Move the averaged weights towards the trained ones."""
-        self.steps += 1
-        decay = min(self.recipe.average, (1 + float(self.steps)) / (10 + float(self.steps)))
-        decay = decay if self.recipe.average else 0.0
+        self._moved += 1
+        self.steps.fill_(self._moved)
+        decay = min(self.recipe.average, (1 + self._moved) / (10 + self._moved))
         with torch.no_grad():
-            for kept, new in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
-                kept.lerp_(new, 1 - decay)
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - decay)
             for held, current in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
                 held.copy_(current)
 
     def on_validation_epoch_start(self) -> None:
         """Start the confusion matrix anew."""
         self._confusion.zero_()
-        self._sums["val_loss"] = 0.0
+        self._sums["val_loss"].zero_()
         self.averaged.eval()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count the averaged network's answers."""
         views, labels = batch
+        if len(labels) == 0:
+            return
         logits = self.averaged(views).float()
-        self._sums["val_loss"] += float(F.cross_entropy(logits, labels, reduction="sum"))
-        pairs = (labels * self.n_classes + logits.argmax(1)).cpu()
-        counts = torch.bincount(pairs, minlength=self.n_classes**2)
-        self._confusion += counts.view(self.n_classes, self.n_classes)
+        self._sums["val_loss"] += F.cross_entropy(logits, labels, reduction="sum")
+        pairs = labels * self.n_classes + logits.argmax(1)
+        self._confusion += torch.bincount(pairs, minlength=self.n_classes**2).view_as(self._confusion)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's figures."""
-        total = float(self._confusion.sum())
-        recalls = self._confusion.diag() / self._confusion.sum(1).clamp_min(1)
-        count = max(1.0, self._sums["train_count"])
-        self.log("val_accuracy", float(self._confusion.diag().sum()) / max(1.0, total))
-        self.log("val_mean_recall", float(recalls.mean()))
-        self.log("val_loss", self._sums["val_loss"] / max(1.0, total))
-        self.log("train_loss", self._sums["train_loss"] / count)
-        self.log("train_accuracy", self._sums["train_correct"] / count)
-        self._sums.update(train_loss=0.0, train_correct=0.0, train_count=0.0)
+        """Log the epoch's figures over the images of all processes."""
+        confusion = self._confusion.clone()
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(confusion)
+        confusion = confusion.double().cpu()
+        total, present = max(1.0, float(confusion.sum())), confusion.sum(1) > 0
+        sums = {name: self._over_all(number.clone()) for name, number in self._sums.items()}
+        seen = max(1.0, sums["train_count"])
+        figures = {
+            "train_loss": sums["train_loss"] / seen,
+            "train_accuracy": sums["train_correct"] / seen,
+            "val_loss": sums["val_loss"] / total,
+            "val_accuracy": float(confusion.diag().sum()) / total,
+            "val_mean_recall": float((confusion.diag() / confusion.sum(1).clamp_min(1))[present].mean()),
+        }
+        if not math.isfinite(figures["train_loss"] + figures["val_loss"]):
+            raise Diverged(self.current_epoch, int(self.trainer.num_training_batches) - 1)
+        for name, value in figures.items():
+            self.log(name, torch.tensor(value, dtype=torch.double))
+        for number in self._sums.values():
+            number.zero_()
 
 
-def kept_network(module: CellModule) -> nn.Module:
-    """The network that a run keeps: the averaged one."""
-    return module.averaged
+def learning_rate(recipe: Recipe, epoch: int, step: int, per_epoch: int) -> float:
+    """The learning rate of a step: a short rise, then half a cosine, in each stage anew; or one throughout."""
+    stage, number = recipe.stage_at(epoch)
+    if recipe.schedule == "constant":
+        return stage.learning_rate
+    done = (number * per_epoch + step) / (stage.epochs * per_epoch)
+    falling = stage.final_rate + (1 - stage.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
+    return stage.learning_rate * min(falling, (done + 1e-3) / WARM_UP)
+
+
+def class_weights(labels: Tensor, n_classes: int) -> Tensor:
+    """Weights of the loss by inverse frequency `(K,)`: their mean over the images is 1; absent classes get 0."""
+    counts = torch.bincount(labels.cpu(), minlength=n_classes)
+    present = counts > 0
+    return torch.where(present, len(labels) / (present.sum() * counts.clamp_min(1)), 0.0).float()

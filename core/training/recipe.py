@@ -1,16 +1,12 @@
-"""A training recipe: everything that decides what a run does, read from a TOML file and validated."""
+"""A training recipe: everything that decides what a run does. Each key is explained in the shipped recipes."""
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.errors import InputError
-
-RECIPES = Path(__file__).parent / "recipes"
+from core.data.split import SplitRecipe
 
 
 class _Strict(BaseModel):
@@ -18,16 +14,18 @@ class _Strict(BaseModel):
 
 
 class DataRecipe(_Strict):
-    """What to train on: `simulated` cells drawn by our own code join the training images."""
+    """What to train on: `simulated` cells drawn by our own code and the known sets `also` join the training images."""
 
-    framing: Literal["cell", "frame"] = "cell"
+    framing: Literal["cell", "frame", "islam"] = "cell"
+    also: tuple[str, ...] = ()
     simulated: int = Field(default=0, ge=0, le=20_000)
     simulated_seed: int = Field(default=1_000_000, ge=1_000_000)
 
 
 class AugmentRecipe(_Strict):
-    """Strength of each random change made to a training image; 0 switches it off."""
+    """Strength of each random change made to a training image; 0 switches it off, `on = false` all of them."""
 
+    on: bool = True
     rotate: bool = True
     zoom: float = Field(default=1.35, ge=1.0, le=4.0, description="largest factor by which a view is scaled")
     shift: float = Field(default=0.08, ge=0, le=0.5, description="largest shift, as a share of the side")
@@ -61,26 +59,48 @@ class StageRecipe(_Strict):
 class Recipe(_Strict):
     """A whole run. `architecture` may be overridden on the command line."""
 
-    name: str
+    name: str = Field(pattern=r"^[\w][\w.-]{0,63}$")
     architecture: str
-    weights: Literal["none", "imagenet"] = "none"
+    weights: str = Field(default="none", max_length=4096)
     batch_norm: bool = Field(default=False, description="VGG-19: train with batch normalisation and fold it afterwards")
     optimiser: Literal["adam", "adamw", "nadam"] = "adamw"
+    schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(default=0.02, ge=0, le=1)
     label_smoothing: float = Field(default=0.05, ge=0, le=0.5)
+    class_weights: bool = Field(default=False, description="weigh the loss by the inverse frequency of each class")
     balance: float = Field(default=0.5, ge=0, le=1, description="0 draws classes as they are, 1 equally often")
+    mixup: float = Field(default=0.0, ge=0, le=10, description="both parameters of the Beta distribution; 0 is none")
+    cutmix: float = Field(default=0.0, ge=0, le=10, description="as mixup; with both, each batch takes one of the two")
+    clip: float = Field(default=5.0, ge=0, le=1e6, description="largest norm of the gradients; 0 leaves them alone")
     average: float = Field(default=0.99, ge=0, lt=1, description="decay of the moving average of weights; 0 is none")
-    patience: int = Field(default=5, ge=1, description="epochs without a better validation accuracy before stopping")
+    monitor: Literal["val_accuracy", "val_loss", "val_mean_recall"] = "val_accuracy"
+    patience: int = Field(default=5, ge=0, description="epochs without a better `monitor` before stopping; 0: never")
     bf16: bool = Field(default=False, description="compute in bf16 where processor or GPU has it")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     data: DataRecipe = DataRecipe()
+    split: SplitRecipe = SplitRecipe()
     augment: AugmentRecipe = AugmentRecipe()
     stages: tuple[StageRecipe, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _batch_norm_is_vggs(self) -> Recipe:
+        if self.batch_norm and self.architecture != "vgg19":
+            raise ValueError("batch_norm = true is for vgg19 alone; the other architectures have theirs built in")
+        return self
 
     @property
     def epochs(self) -> int:
         """Epochs of all stages together."""
         return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the epoch with the lowest `monitor` is the best."""
+        return self.monitor == "val_loss"
+
+    def augment_at(self, epoch: int) -> AugmentRecipe:
+        """The random changes made in `epoch` (from 0)."""
+        return self.stage_at(epoch)[0].augment or self.augment
 
     def stage_at(self, epoch: int) -> tuple[StageRecipe, int]:
         """The stage that `epoch` (from 0) falls into and its number within that stage."""
@@ -90,47 +110,6 @@ class Recipe(_Strict):
             epoch -= stage.epochs
         return self.stages[-1], self.stages[-1].epochs - 1
 
-
-def read_recipe(name_or_path: str, architecture: str | None = None) -> Recipe:
-    """Read a shipped recipe by name or one of your own by path; InputError says which key is wrong.
-
-    Tables `[for.NAME]` in the file hold what differs for the architecture NAME; `architecture` overrides the file's.
-    """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = RECIPES / f"{name_or_path}.toml"
-    if not path.is_file():
-        shipped = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
-        raise InputError(f"No recipe {name_or_path!r}. Shipped: {shipped}; or give the path of a .toml file.")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not valid TOML: {error}.") from error
-    return checked_recipe(_for_architecture(document, architecture), path.name)
-
-
-def checked_recipe(document: Any, source: str) -> Recipe:
-    """Validate a recipe's document; InputError names the first keys of `source` that are wrong."""
-    try:
-        return Recipe.model_validate(document)
-    except ValidationError as error:
-        raise InputError(f"{source}: {_first_problems(error)}") from error
-
-
-def _for_architecture(document: dict[str, Any], architecture: str | None) -> dict[str, Any]:
-    """Lay the table `[for.NAME]` over the rest; sub-tables are merged key by key."""
-    special = document.pop("for", {})
-    if architecture is not None:
-        document["architecture"] = architecture
-    tables = special.values() if isinstance(special, dict) else [None]
-    if not all(isinstance(table, dict) for table in tables):
-        raise InputError("[for.NAME] in the recipe must be a table of keys for the architecture NAME.")
-    for key, value in special.get(str(document.get("architecture")), {}).items():
-        shared = document.get(key)
-        document[key] = shared | value if isinstance(value, dict) and isinstance(shared, dict) else value
-    return document
-
-
-def _first_problems(error: ValidationError) -> str:
-    lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].lower()}" for item in error.errors()[:5]]
-    return "; ".join(lines) + "."
+    def in_last_stage(self, epoch: int) -> bool:
+        """Whether `epoch` (from 0) falls into the last stage, whose epochs alone are compared for the best."""
+        return epoch >= self.epochs - self.stages[-1].epochs

@@ -1,8 +1,8 @@
-"""One training run: a directory that holds its recipe, its state after every epoch and its history."""
+"""One training run: from a recipe and divided images to the best network, in a directory that can be gone on from."""
 
 from __future__ import annotations
 
-import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,132 +10,202 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback
 
-from core.classes import CLASSES
-from core.data.datasets import Dataset
-from core.data.pack import Pack, pack_simulated, pack_table
+from core.data.datasets import Dataset, read_data
+from core.data.pack import SIDE, Pack, pack_simulated, pack_table
 from core.errors import InputError
-from core.models.registry import architecture
+from core.hardware import computes_bfloat16
 from core.models.staged import StagedNetwork, fold_batch_norm
+from core.runs.directory import RunDirectory
+from core.training import record
 from core.training.batches import CellData
 from core.training.callbacks import callbacks
-from core.training.module import CellModule, kept_network
-from core.training.recipe import Recipe, checked_recipe
+from core.training.initial import check_network, initial_network, plain_network
+from core.training.module import CellModule, class_weights
+from core.training.processes import first_goes_ahead, join, rank, trainer_options
+from core.training.recipe import Recipe
+from core.training.state_files import BEST, LAST, WholeFiles, read_state
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Job:
+    """What to train and where: the recipe, images divided into train, val and test, and the run's directory.
+
+    `place` is the folder of the data, where `data.also` is looked for; `leak` a sentence on photographs that stand on
+    several sides; `devices` how many GPUs or processes share the work.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    directory: RunDirectory
+    cache: Path
+    tell: Tell
+    resume: bool = False
+    devices: int = 1
+    place: Path | None = None
+    leak: str | None = None
+
+
+@dataclass(frozen=True)
 class TrainedRun:
-    """What a finished run leaves: the best network in evaluation mode, and what it was trained and judged on."""
+    """What a finished run leaves: the best network in evaluation mode, and what it was trained and judged on.
+
+    `origin` tells in words which weights it began with.
+    """
 
     network: StagedNetwork
     train: Pack
     validation: Pack
-    epochs: int
     precision: str
-
-
-def build_network(recipe: Recipe) -> StagedNetwork:
-    """Build the recipe's architecture as it is trained (VGG-19 with batch normalisation where the recipe says so)."""
-    options: dict[str, Any] = {"batch_norm": True} if recipe.batch_norm else {}
-    if recipe.batch_norm and recipe.architecture != "vgg19":
-        raise InputError("batch_norm = true is for vgg19 alone; the other architectures have theirs built in.")
-    torch.manual_seed(recipe.seed)
-    imagenet = recipe.weights == "imagenet"
-    return architecture(recipe.architecture).build(len(CLASSES), imagenet=imagenet, **options)
+    origin: str
 
 
 def precision(recipe: Recipe) -> str:
     """bf16 where the recipe asks for it and the processor or GPU has it, else float32."""
-    has = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bf16-mixed" if recipe.bf16 and has else "32-true"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16-mixed" if recipe.bf16 and computes_bfloat16(device) else "32-true"
 
 
-def packs(recipe: Recipe, data: Dataset, cache: Path, tell: Tell) -> tuple[Pack, Pack]:
-    """Training images (real, then simulated) and validation images, framed as the recipe says."""
-    framing = recipe.data.framing
-    train = pack_table(data.split("train"), framing, cache, tell)
-    if recipe.data.simulated:
-        train = train + pack_simulated(recipe.data.simulated, recipe.data.simulated_seed, framing, cache, tell)
-    return train, pack_table(data.split("val"), framing, cache, tell)
+def packs(job: Job) -> tuple[Pack, Pack]:
+    """Training images (real, further sets', simulated) and validation images, framed as the recipe says."""
+    wanted, data = job.recipe.data, job.data
+    side = max(SIDE, *(stage.size for stage in job.recipe.stages)) if wanted.framing == "frame" else None
+    train = pack_table(data.split("train"), wanted.framing, job.cache, job.tell, data.classes, side)
+    for name in wanted.also:
+        table = _further(name, job)
+        train = train + pack_table(table, wanted.framing, job.cache, job.tell, data.classes, side)
+    if wanted.simulated:
+        count, seed = wanted.simulated, wanted.simulated_seed
+        train = train + pack_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
+    return train, pack_table(data.split("val"), wanted.framing, job.cache, job.tell, data.classes, side)
 
 
-def run_training(recipe: Recipe, data: Dataset, run: Path, cache: Path, tell: Tell, resume: bool) -> TrainedRun:
-    """Train by `recipe` in the directory `run`; with `resume`, go on after the last finished epoch."""
-    architecture(recipe.architecture)
+def _further(name: str, job: Job) -> Any:
+    """The images of a further set that are of the classes trained on."""
+    if job.place is None or name == job.data.name:
+        raise InputError(f"data.also: {name!r} is the set that is trained on already.")
+    table = read_data(job.place, name).table
+    return table[table["label"].isin(job.data.classes)]
+
+
+def run_training(job: Job) -> TrainedRun:
+    """Train by the recipe in the run's directory; with `resume`, go on after the last finished epoch.
+
+    InputError where there is nothing to resume, or where recipe or images are not those that the run was begun with.
+    Only the first process (`core.training.processes.rank`) writes.
+    """
+    recipe, data, run = job.recipe, job.data, job.directory.path
+    check_network(recipe)
     for split in ("train", "val"):
         data.split(split)
-    _prepare(recipe, run, resume)
-    train, validation = packs(recipe, data, cache, tell)
-    module = CellModule(build_network(recipe).to(memory_format=torch.channels_last), recipe, len(CLASSES))
-    last = run / "last.ckpt"
+    if rank() == 0:
+        _open_directory(job)
+    join()
+    with first_goes_ahead():
+        train, validation = packs(job)
+    state = read_state(run / LAST) if job.resume and (run / LAST).is_file() else None
+    origin = str(record.recorded_data(run).get("weights", "")) if state is not None else ""
+    network = plain_network(recipe, len(data.classes))
+    if state is None:
+        network, origin = initial_network(recipe, data.classes)
+    elif state.get("architecture") != recipe.architecture or state.get("classes") != list(data.classes):
+        raise InputError(f"{run / LAST} is the state of another network: a {state.get('architecture')}.")
+    if rank() == 0:
+        record.record_data(run, _facts(job, train, validation, origin))
+    weights = class_weights(train.labels, len(data.classes)) if recipe.class_weights else None
+    module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights)
+    _fit(job, module, train, validation, resumed=state is not None)
+    return TrainedRun(best_network(recipe, run, len(data.classes)), train, validation, precision(recipe), origin)
+
+
+def _open_directory(job: Job) -> None:
+    if job.resume:
+        record.resume(job.recipe, job.directory.path)
+    else:
+        record.begin(job.recipe, job.directory.path)
+
+
+def _facts(job: Job, train: Pack, validation: Pack, origin: str) -> dict[str, Any]:
+    """What `data.json` says."""
+    sizes = job.data.table.groupby(["split", "label"]).size()
+    counts: dict[str, dict[str, int]] = {}
+    for (split, label), count in sizes.items():
+        counts.setdefault(str(split), {})[str(label)] = int(count)
+    return {
+        "name": job.data.name,
+        "title": job.data.title,
+        "classes": list(job.data.classes),
+        "counts": counts,
+        "training_images": len(train.labels),
+        "images": {"train": train.fingerprint, "val": validation.fingerprint},
+        "skipped": [*train.skipped, *validation.skipped],
+        "notes": list(job.data.notes),
+        "split": job.recipe.split.model_dump(mode="json"),
+        "weights": origin,
+        "leak": job.leak,
+    }
+
+
+class _OwnSignals(Callback):
+    """Puts back the handlers of SIGTERM and SIGINT that stood before Lightning laid its own over them."""
+
+    def __init__(self) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put them back, where this thread may."""
+        for number, handler in self._handlers.items():
+            try:
+                signal.signal(number, handler)
+            except ValueError:  # not the main thread
+                return
+
+
+def _fit(job: Job, module: CellModule, train: Pack, validation: Pack, resumed: bool) -> None:
+    recipe, run = job.recipe, job.directory.path
     trainer = pl.Trainer(
+        **trainer_options(job.devices),  # type: ignore[arg-type]
         max_epochs=recipe.epochs,
         precision=precision(recipe),  # type: ignore[arg-type]
-        callbacks=callbacks(recipe, run),
+        callbacks=[_OwnSignals(), *callbacks(recipe, job.directory, len(train.labels))],
+        plugins=[WholeFiles()],
         logger=False,
         enable_model_summary=False,
         enable_progress_bar=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
-        gradient_clip_val=5.0,
+        use_distributed_sampler=False,
+        gradient_clip_val=recipe.clip or None,
         default_root_dir=run,
     )
-    resumed = last if resume and last.is_file() else None
-    tell(f"Training {recipe.architecture} on {len(train.labels)} images, {recipe.epochs} epochs at most.")
-    trainer.fit(module, datamodule=CellData(train, validation, recipe), ckpt_path=resumed, weights_only=True)
-    network = best_network(recipe, run)
-    return TrainedRun(network, train, validation, trainer.current_epoch, precision(recipe))
-
-
-def best_network(recipe: Recipe, run: Path) -> StagedNetwork:
-    """Read the best epoch's averaged weights back, batch normalisation folded where it was added for training."""
-    best = run / "best.ckpt"
-    if not best.is_file():
-        raise InputError(f"{run} holds no finished epoch of the last stage: resume the run with --resume.")
-    module = CellModule(build_network(recipe), recipe, len(CLASSES))
-    module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
-    network = kept_network(module).eval()
-    assert isinstance(network, StagedNetwork)
-    return fold_batch_norm(network) if recipe.batch_norm else network
-
-
-def _prepare(recipe: Recipe, run: Path, resume: bool) -> None:
-    """Make the run's directory, or check that the one to resume was begun with the same recipe.
-
-    A resumed run may have a longer last stage or further stages: one that ended too early is prolonged.
-    """
-    record = run / "recipe.json"
-    if resume:
-        if not record.is_file():
-            raise InputError(f"{run} is no run to resume: it holds no recipe.json.")
-        if not _continues(_recorded(record), recipe):
-            raise InputError(
-                f"{run} was begun with another recipe. Resume it with the same one (a longer last stage or "
-                "further stages are allowed), or start a new run."
-            )
-        record.write_text(recipe.model_dump_json(indent=2))
-        return
-    if record.is_file():
-        raise InputError(f"{run} holds a run already. Go on with --resume, or name another folder with --run.")
-    run.mkdir(parents=True, exist_ok=True)
-    record.write_text(recipe.model_dump_json(indent=2))
-
-
-def _recorded(record: Path) -> Recipe:
+    job.tell(f"Training {recipe.architecture} on {len(train.labels):,} images, {recipe.epochs} epochs at most.")
+    data = CellData(train, validation, recipe, module.n_classes)
     try:
-        return checked_recipe(json.loads(record.read_bytes()), str(record))
-    except ValueError as error:
-        raise InputError(f"{record} is damaged: start a new run.") from error
+        trainer.fit(module, datamodule=data, ckpt_path=run / LAST if resumed else None, weights_only=True)
+    except BaseException:
+        stop_others(trainer)
+        raise
 
 
-def _continues(begun: Recipe, recipe: Recipe) -> bool:
-    """Whether `recipe` is the one begun, but for a longer last stage or stages that follow."""
-    last = len(begun.stages) - 1
-    if len(recipe.stages) <= last or recipe.stages[last].epochs < begun.stages[last].epochs:
-        return False
-    prolonged = begun.stages[last].model_copy(update={"epochs": recipe.stages[last].epochs})
-    return begun.model_copy(update={"stages": (*begun.stages[:last], prolonged)}) == recipe.model_copy(
-        update={"stages": recipe.stages[: last + 1]}
-    )
+def stop_others(trainer: pl.Trainer) -> None:
+    """End the processes that Lightning started beside this one."""
+    kill = getattr(trainer.strategy.launcher, "kill", None)
+    if kill is not None:
+        kill(signal.SIGTERM)
+
+
+def best_network(recipe: Recipe, run: Path, n_classes: int) -> StagedNetwork:
+    """Read the best epoch's averaged weights back, batch normalisation folded where it was added for training."""
+    if not (run / BEST).is_file():
+        raise InputError(f"{run} holds no finished epoch of the last stage: resume the run with --resume.")
+    state = read_state(run / BEST)
+    network = plain_network(recipe, n_classes)
+    try:
+        network.load_state_dict(state["state_dict"])
+    except RuntimeError as error:
+        raise InputError(f"{run / BEST} is another network's: a {state.get('architecture')}.") from error
+    network.eval()
+    return fold_batch_norm(network) if recipe.batch_norm else network

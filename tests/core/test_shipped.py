@@ -12,12 +12,12 @@ from sklearn.metrics import accuracy_score, recall_score
 from core.checkpoints import available, default_root, load_classifier
 from core.classes import CLASSES
 from core.classifier import Classifier
-from core.models.registry import ARCHITECTURES
+from core.models.registry import SHIPPED
 from core.preprocessing.framing import frame_image
 from core.simulation import draw_field, gallery
 
 ROOT = default_root()
-NAMES = tuple(ARCHITECTURES)
+NAMES = SHIPPED
 
 
 @pytest.fixture(scope="module")

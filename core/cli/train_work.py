@@ -1,0 +1,180 @@
+"""What `train` does: one run, or one for each fold, supervised from its first to its last step."""
+
+from __future__ import annotations
+
+import json
+import logging
+import statistics
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.card import ModelCard, read_card
+from core.data.datasets import read_data
+from core.errors import InputError
+from core.runs.directory import RunDirectory
+from core.runs.files import write_whole
+from core.training.divided import Division, find_groups, warning_box
+from core.training.processes import rank
+from core.training.recipe import Recipe
+from core.training.record import RECIPE, recorded_recipe
+from core.training.supervision import logged, supervised
+
+Tell = Callable[[str], None]
+FOLDS = "folds.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for on the command line."""
+
+    recipe: Recipe
+    place: Path
+    dataset: str
+    run: Path
+    out: Path | None
+    cache: Path
+    devices: int = 1
+    leak_check: bool = True
+    in_line: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the command prints: a document for --json, lines for people."""
+
+    document: Any
+    lines: list[str]
+
+
+def train_all(order: Order, say: Tell) -> Result | None:
+    """Train what was ordered, in a directory that this process holds; None in all processes but the first."""
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if rank() > 0:
+        _work(order, RunDirectory(order.run), lambda _: None)
+        return None
+    directory = RunDirectory(order.run)
+    with directory.hold():
+        ended = _ended(order, directory)
+        if ended is not None:
+            say(f"This run is done already: {order.out or order.run / 'model'}")
+            return _told(ended)
+        with supervised(directory):
+            directory.report(state="preparing", message="Reading the images", epoch=0, step=0, next_step=None)
+            with _turn(order, directory, say):
+                return _work(order, directory, logged(say, order.run))
+
+
+def _turn(order: Order, directory: RunDirectory, say: Tell) -> Any:
+    if not order.in_line:
+        return nullcontext()
+    import torch
+
+    from core.runs.turn import claimed_devices, turn
+
+    return turn(directory, claimed_devices(range(order.devices) if torch.cuda.is_available() else ()), say)
+
+
+def _ended(order: Order, directory: RunDirectory) -> ModelCard | None:
+    """The card of a run that is resumed although it is done, by the same recipe; None otherwise."""
+    status, card = directory.status(), (order.out or order.run / "model") / "card.json"
+    if not (order.resume and status is not None and status.state == "done" and card.is_file()):
+        return None
+    same = (order.run / RECIPE).is_file() and recorded_recipe(order.run) == order.recipe
+    return read_card(card) if same else None
+
+
+def _work(order: Order, directory: RunDirectory, tell: Tell) -> Result | None:
+    data = read_data(order.place, order.dataset)
+    for note in data.notes:
+        tell(note)
+    split = order.recipe.split
+    groups = find_groups(data, split, order.leak_check and rank() == 0, order.cache, tell)
+    division = Division(data, split, groups)
+    if split.folds:
+        return _folds(order, division, directory, tell)
+    card = _one(order, division, directory, None, tell)
+    return None if card is None else _told(card)
+
+
+def _one(order: Order, division: Division, directory: RunDirectory, fold: int | None, tell: Tell) -> ModelCard | None:
+    """One run, or one fold of it, to its model folder."""
+    from core.training.finish import finish
+    from core.training.run import Job, run_training
+
+    data, leak = division.sides(fold)
+    if leak:
+        tell(warning_box(leak))
+        directory.report(message=leak)
+    for note in data.notes[len(division.data.notes) :]:
+        tell(note)
+    place = order.place if order.place.is_dir() else order.place.parent
+    job = Job(order.recipe, data, directory, order.cache, tell, order.resume, order.devices, place, leak)
+    trained = run_training(job)
+    out = order.out or directory.path / "model"
+    return finish(job, trained, out) if rank() == 0 else None
+
+
+def _folds(order: Order, division: Division, directory: RunDirectory, tell: Tell) -> Result | None:
+    """Every fold in a directory of its own; those that are done are not done again."""
+    cards = []
+    for fold in range(order.recipe.split.folds):
+        run = RunDirectory(order.run / f"fold-{fold + 1}")
+        tell(f"Fold {fold + 1} of {order.recipe.split.folds}")
+        begun = (run.path / RECIPE).is_file()
+        if begun and not order.resume:
+            raise InputError(f"{order.run} holds folds already. Go on with --resume, or name another folder.")
+        out = order.out / f"fold-{fold + 1}" if order.out else None
+        one = replace(order, run=run.path, out=out, resume=begun)
+        ended = _ended(one, run) if begun else None
+        if ended is None and rank() == 0:
+            with run.hold(), supervised(run):
+                directory.report(state="training", message=f"Fold {fold + 1} of {order.recipe.split.folds}")
+                ended = _one(one, division, run, fold, tell)
+        elif ended is None:
+            ended = _one(one, division, run, fold, tell)
+        cards.append(ended)
+    if rank() > 0:
+        return None
+    document = summary([card for card in cards if card is not None])
+    write_whole(order.run / FOLDS, json.dumps(document, indent=2, allow_nan=False).encode())
+    return Result(document, table(document))
+
+
+def summary(cards: list[ModelCard]) -> dict[str, Any]:
+    """Scores of every fold's test images, their mean and standard deviation (n - 1)."""
+    folds = [card.test.model_dump(mode="json") for card in cards if card.test is not None]
+    figures: dict[str, dict[str, float]] = {}
+    for name in ("accuracy", "mean_recall"):
+        values = [fold[name] for fold in folds if fold[name] is not None]
+        if len(values) > 1:
+            figures[name] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
+    for label in cards[0].classes if cards else ():
+        values = [fold["recall"][label] for fold in folds if label in fold["recall"]]
+        if len(values) > 1:
+            figures[f"recall {label}"] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
+    return {"figures": figures, "folds": folds, "leak": next((c.training.leak for c in cards if c.training), None)}
+
+
+def table(document: dict[str, Any]) -> list[str]:
+    """The summary as lines of a table."""
+    lines = [f"{'fold':<22}{'accuracy':>10}{'mean recall':>13}{'images':>9}"]
+    for number, fold in enumerate(document["folds"], start=1):
+        recall = "-" if fold["mean_recall"] is None else f"{fold['mean_recall']:.2%}"
+        lines.append(f"{number:<22}{fold['accuracy']:>10.2%}{recall:>13}{fold['images']:>9,}")
+    for name, figure in document["figures"].items():
+        lines.append(f"{name:<22}{figure['mean']:>10.2%} ± {figure['deviation']:.2%}")
+    return lines
+
+
+def _told(card: ModelCard) -> Result:
+    test = card.test
+    line = f"{card.title}: test accuracy {test.accuracy:.2%} on {test.images:,} images" if test else card.title
+    return Result(card.model_dump(mode="json"), [line])

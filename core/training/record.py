@@ -1,0 +1,109 @@
+"""What a run's directory says about the run: its recipe and its data, checked when it is resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.runs.files import read_bounded, write_whole
+from core.training.recipe import Recipe
+from core.training.recipe_file import checked_recipe
+
+RECIPE, DATA, DIVERGED = "recipe.json", "data.json", "diverged.txt"
+LARGEST = 5_000_000  # bytes
+
+
+def begin(recipe: Recipe, run: Path) -> None:
+    """Write the recipe into a new run's directory; InputError where it holds a run already."""
+    if (run / RECIPE).exists():
+        raise InputError(f"{run} holds a run already. Go on with --resume, or name another folder with --run.")
+    run.mkdir(parents=True, exist_ok=True)
+    write_whole(run / RECIPE, recipe.model_dump_json(indent=2).encode())
+
+
+def resume(recipe: Recipe, run: Path) -> bool:
+    """Check that the run was begun with the same recipe; whether it is exactly the same.
+
+    The last stage may be longer and further stages may follow: a run that ended too early is prolonged. A run that
+    diverged may go on with other learning rates.
+    """
+    record = run / RECIPE
+    if not record.is_file():
+        raise InputError(f"{run} is no run to resume: it holds no {RECIPE}. Start it without --resume.")
+    begun = recorded_recipe(run)
+    differing = _differences(_flat(begun.model_dump(mode="json")), _flat(recipe.model_dump(mode="json")))
+    allowed = {f"stages.{len(begun.stages) - 1}.epochs"} if _longer(begun, recipe) else set()
+    added = {key for key in differing if key.startswith("stages.") and int(key.split(".")[1]) >= len(begun.stages)}
+    diverged = (run / DIVERGED).exists()
+    rates = {key for key in differing if diverged and key.endswith(".learning_rate")}
+    refused = [key for key in differing if key not in allowed | added | rates]
+    if refused:
+        raise InputError(
+            f"{run} was begun with another recipe: {'; '.join(differing[key] for key in refused[:4])}. Resume it with "
+            "the same one (a longer last stage or further stages are allowed, and after a failure other learning "
+            "rates), or start a new run with --run."
+        )
+    if differing:
+        write_whole(record, recipe.model_dump_json(indent=2).encode())
+    (run / DIVERGED).unlink(missing_ok=True)
+    return not differing
+
+
+def recorded_recipe(run: Path) -> Recipe:
+    """The recipe that the run in this directory was begun with."""
+    data = read_bounded(run / RECIPE, LARGEST)
+    try:
+        return checked_recipe(json.loads(data or b""), str(run / RECIPE))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{run / RECIPE} is damaged: start a new run.") from error
+
+
+def recorded_data(run: Path) -> dict[str, Any]:
+    """What `data.json` of a run says; empty where there is none or it cannot be read."""
+    data = read_bounded(run / DATA, LARGEST)
+    try:
+        document = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def record_data(run: Path, facts: dict[str, Any]) -> None:
+    """Write `data.json`, or check that the images are those that the run was begun with."""
+    before = recorded_data(run)
+    for key, words in (("classes", "other classes"), ("counts", "other numbers of images"), ("images", "other images")):
+        if key in before and before[key] != json.loads(json.dumps(facts[key])):
+            raise InputError(
+                f"{run} was begun with {words}: {key} was {_short(before[key])}, now {_short(facts[key])}. "
+                "Resume it with the data it was begun with, or start a new run with --run."
+            )
+    write_whole(run / DATA, json.dumps(facts, indent=2).encode())
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def _longer(begun: Recipe, recipe: Recipe) -> bool:
+    last = len(begun.stages) - 1
+    return len(recipe.stages) > last and recipe.stages[last].epochs >= begun.stages[last].epochs
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """A document's leaves by dotted key."""
+    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return {key: leaf for name, part in pairs for key, leaf in _flat(part, f"{path}.{name}".lstrip(".")).items()}
+    return {path: value}
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+    """Dotted key to "key was X, is Y" for every leaf that differs."""
+    return {
+        key: f"{key} was {before.get(key, 'absent')}, is {after.get(key, 'absent')}"
+        for key in dict.fromkeys([*before, *after])
+        if before.get(key, ...) != after.get(key, ...)
+    }
