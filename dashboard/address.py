@@ -17,6 +17,10 @@ from dashboard.parameter_text import default_parameters, parameters_from_text, p
 TRAINED = "trained"
 ALL = ("all",)
 SCALES = ("map", "classes")
+MATRIX = ("rates", "counts")
+CLASS_FIGURES = ("sensitivity", "precision", "f1", "specificity", "auc")
+CURVES = ("accuracy", "loss")
+ROC_PARTS = ("whole", "corner")
 PRECISIONS = ("auto", "float32")
 HIGHEST_SEED = 9999
 FORMER_NAMES = {"methods": "method"}  # as older links call it
@@ -117,6 +121,11 @@ CHOICES: tuple[Choice, ...] = (
     Choice("diverging", DIVERGING[0], one_of("palette", DIVERGING)),
     Choice("opacity", 55, whole_number("opacity", 0, 100)),
     Choice("scale", "map", one_of("scale", SCALES)),
+    Choice("runs", (), names_of("runs"), joined),
+    Choice("matrix", MATRIX[0], one_of("way to count", MATRIX)),
+    Choice("figure", CLASS_FIGURES[0], one_of("figure", CLASS_FIGURES)),
+    Choice("curves", CURVES[0], one_of("curves", CURVES)),
+    Choice("roc", ROC_PARTS[0], one_of("part of the curves", ROC_PARTS)),
 )
 BY_NAME = {choice.name: choice for choice in CHOICES}
 

@@ -13,7 +13,13 @@ import streamlit as st
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG = logging.getLogger("dashboard")
-PAGES = (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain"))
+PAGES = (
+    ("compare", "Compare"),
+    ("preprocess", "Preprocess"),
+    ("explain", "Explain"),
+    ("evaluate", "Evaluate"),
+)
+WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (
     '<p class="ll-lead"><strong>LeukoLens</strong> shows what neural networks say about a white blood cell, and where '
@@ -32,7 +38,7 @@ def main() -> None:
             from dashboard import state
             from dashboard.shell import shared_controls
         state.begin(page.url_path)
-        shared_controls()
+        shared_controls(picture=page.url_path not in WITHOUT_PICTURE)
         page.run()
         state.write_address()
     except Exception:

@@ -13,17 +13,21 @@ from dashboard.intake import take_images
 from dashboard.slots import choose_models
 
 
-def shared_controls() -> None:
+def shared_controls(picture: bool = True) -> None:
     """Show the choices that every page shares: image, models, framing, and whether true classes are told.
 
-    The sidebar comes first: an image that arrives there is what the gallery and the page then show.
+    The sidebar comes first: an image that arrives there is what the gallery and the page then show. A page that is
+    about no `picture` has the choice of models alone.
     """
     with st.sidebar:
-        take_images()
+        if picture:
+            take_images()
         choose_models()
-        _choose_framing()
-        _switch_truth()
-    pick_from_gallery()
+        if picture:
+            _choose_framing()
+            _switch_truth()
+    if picture:
+        pick_from_gallery()
 
 
 def _choose_framing() -> None:

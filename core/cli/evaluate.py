@@ -13,6 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from core.classifier import Classifier
+from core.cli.data import Data
 from core.cli.evaluate_words import lines_of
 from core.cli.files import write_files
 from core.cli.models import AsJson, Checkpoints
@@ -26,7 +27,6 @@ from core.evaluation.leaks import photographs_of, shared_with
 from core.evaluation.stored import answers_of, foreign_note
 
 PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
-Data = Annotated[Path | None, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder or .csv of the images.")]
 Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.card import Score
+from core.data.source import read_boxed
 from core.decoding import read_image
 from core.errors import InputError
 from core.metrics import score
@@ -82,7 +83,7 @@ def _read(part: pd.DataFrame, framing: str, unreadable: list[tuple[str, str]]) -
         path = Path(text)
         try:
             image = read_image(path)
-            view = frame_image(boxed(image.rgb, box), framing)
+            view = frame_image(read_boxed(path, box) if box else image.rgb, framing)
         except InputError as error:
             unreadable.append((str(path), str(error)))
             continue
@@ -90,20 +91,6 @@ def _read(part: pd.DataFrame, framing: str, unreadable: list[tuple[str, str]]) -
         facts |= {} if row == "" else {"row": row}
         framed.append(_Framed(facts, view))
     return framed
-
-
-def boxed(rgb: np.ndarray, box: str) -> np.ndarray:
-    """The part of a picture `(H, W, 3)` inside `box` ("x0,y0,x1,y1" px); all of it where there is none."""
-    if not box:
-        return rgb
-    try:
-        x0, y0, x1, y1 = (int(float(part)) for part in box.split(","))
-    except ValueError as error:
-        raise InputError(f"The box {box!r} is not “x0,y0,x1,y1”.") from error
-    cut = rgb[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-    if min(cut.shape[:2]) < 8:
-        raise InputError(f"The box {box!r} lies outside its picture or is too small.")
-    return np.ascontiguousarray(cut)
 
 
 def score_of(answers: pd.DataFrame, classes: tuple[str, ...], data: str) -> Score:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, softmax
+from scipy.special import logsumexp
 
 from core.evaluation.calibration import Calibration, calibration
 from core.evaluation.estimate import Estimate, Frozen, share, undefined
@@ -43,7 +43,7 @@ def figures_of(answers: Answers, data: str, temperature: float = 1.0) -> Figures
     counts = confusion_matrix(labels, answers.predicted, len(classes))
     scaled = answers.logits / temperature
     curves, areas = _curves(scaled, labels, classes)
-    confidence = softmax(scaled, axis=1).max(axis=1, initial=0.0)
+    confidence = answers.probabilities(temperature).max(axis=1, initial=0.0)
     return Figures(
         data=data,
         images=len(labels),

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from core.errors import InputError
 
@@ -39,6 +40,10 @@ class Answers:
     logits: NDArray[np.float64]
     digests: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def probabilities(self, temperature: float) -> NDArray[np.float64]:
+        """Probabilities `(N, K)` as the model gives them: softmax(logits / temperature)."""
+        return np.asarray(softmax(self.logits / temperature, axis=1))
 
     def kept(self, keep: NDArray[np.bool_], note: str = "") -> Answers:
         """Those answers where `keep` `(N,)` is set, with a note on it."""

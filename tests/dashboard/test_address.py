@@ -34,6 +34,11 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "diverging": "teal-brown",
         "opacity": "30",
         "scale": "classes",
+        "runs": "first-run,second",
+        "matrix": "counts",
+        "figure": "auc",
+        "curves": "loss",
+        "roc": "corner",
     }
     assert set(query) == set(address.BY_NAME)
     values, problems = address.read(query)
