@@ -79,5 +79,5 @@ def _here(here: Inventory | None) -> list[str]:
     if here.problem:
         return [f"  here: {here.problem}"]
     counts = [f"{name} {count:,}" for name, count in here.images.items()]
-    verdict = "as published" if here.complete else "not as published: " + "; ".join(here.differences)
+    verdict = "as published" if here.complete else "not as published: " + ", ".join(here.differences)
     return [f"  here {sum(here.images.values()):,}: {', '.join(counts)}", f"  {verdict}"]

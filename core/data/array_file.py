@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ def store_rows(target: Path, most: int, row: tuple[int, ...], parts: Iterable[Ro
         with partial.open("wb") as file:
             _write_header(file, most, row)
             for part in parts:
-                part.tofile(file) if part.flags.c_contiguous else np.ascontiguousarray(part).tofile(file)
+                file.write(np.ascontiguousarray(part).data)  # ndarray.tofile would not say that the disk is full
                 count += len(part)
             file.flush()
             file.seek(0)
@@ -105,8 +106,9 @@ def _write_header(file: Any, count: int, row: tuple[int, ...]) -> None:
 
 def _no_room(folder: Path, needed: int, error: OSError) -> InputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        room = f"{math.ceil(needed / 1e6):,} MB there ({error.strerror})"
         return InputError(
-            f"The disk of {folder} is full: the framed copies need {needed / 1e6:,.0f} MB there ({error.strerror}). "
+            f"The disk of {folder} is full: the framed copies need {room}. "
             "Free some, or name another folder with --cache, and start again."
         )
     return InputError(f"Cannot write to {folder}: {error.strerror or error}. Name another folder with --cache.")

@@ -62,6 +62,6 @@ def differences(known: KnownSet, data: Dataset) -> list[str]:
         for name in CLASSES:
             count, wanted = int(here.get(name, 0)), published.get(name, 0)
             if count != wanted:
-                more = f"{count - wanted:,} more than" if count > wanted else f"{wanted - count:,} fewer than"
-                clauses.append(f"{where}{name} {count:,}, {more} published")
+                what = f"{count - wanted:,} too many" if count > wanted else f"{wanted - count:,} missing"
+                clauses.append(f"{where}{name} {count:,} of {wanted:,} ({what})")
     return clauses

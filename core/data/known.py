@@ -75,7 +75,7 @@ _SETS = (
     KnownSet(
         name="raabin",
         title="Raabin-WBC (Kouzehkanan et al. 2022), double-labelled cells",
-        licence="free for research with citation, as its site states; no standard licence",
+        licence="free access, as its authors say; no standard licence named",
         source="575x575 px crops, two microscopes and cameras (doi 10.1038/s41598-021-04426-x)",
         download=("https://raabindata.com/free-data/, double-labelled cropped cells: Train, TestA, TestB",),
         folder="raabin",

@@ -1,108 +1,165 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import torch
-from PIL import Image
 
+from core.card import ModelCard
 from core.classes import CLASSES
-from core.data.datasets import read_dataset
-from core.data.pack import SIDE, UNKNOWN, pack_simulated, pack_table
+from core.data.datasets import Dataset, describe, fingerprint, found_sets, read_data, read_dataset
+from core.data.labels import split_name
 from core.errors import InputError
-from core.simulation import draw_cell
+from tests.core.data.data_toys import noise, tree
 
 
-def quiet(_: str) -> None:
-    pass
+def counted(data: Dataset) -> dict[tuple[str, str], int]:
+    return {key: int(count) for key, count in data.table.groupby(["split", "label"]).size().items()}
 
 
-def write(path: Path, seed: int = 0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(draw_cell("monocyte", seed, size=100).image).save(path)
+def test_class_folders_become_labels_in_our_order(tmp_path: Path) -> None:
+    data = read_data(tree(tmp_path, {"neutrophil": 2, "basophil": 1, "monocyte/slide 1": 3}))
+    assert counted(data) == {("all", "neutrophil"): 2, ("all", "basophil"): 1, ("all", "monocyte"): 3}
+    assert data.classes == ("basophil", "monocyte", "neutrophil") and data.notes == ()
+    assert all(Path(path).is_absolute() and Path(path).is_file() for path in data.table["path"])
+    assert set(data.table["box"]) == {""}
 
 
-def test_class_folders_of_any_case_are_read(tmp_path: Path) -> None:
-    write(tmp_path / "Monocyte" / "a.png")
-    write(tmp_path / "basophil" / "b.JPG")
-    write(tmp_path / "something else" / "c.png")
-    (tmp_path / "basophil" / "notes.txt").write_text("no image")
-    table = read_dataset("folder", tmp_path).split("all")
-    assert sorted(zip(table["label"], [Path(p).name for p in table["path"]], strict=True)) == [
-        ("basophil", "b.JPG"),
-        ("monocyte", "a.png"),
-    ]
+def test_any_classes_serve(tmp_path: Path) -> None:
+    data = read_data(tree(tmp_path, {"Blast": 1, "ALL": 2, "neutrophil": 1}))
+    assert data.classes == ("ALL", "Blast", "neutrophil")
 
 
-def test_missing_things_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
-        read_dataset("pbc", tmp_path / "nowhere")
-    with pytest.raises(InputError, match="Known: pbc"):
-        read_dataset("imagenet", tmp_path)
-    with pytest.raises(InputError, match="named after the classes"):
-        read_dataset("folder", tmp_path)
-    with pytest.raises(InputError, match=r"attributes\.csv is missing"):
-        read_dataset("pbc", tmp_path)
-    (tmp_path / "pbc").mkdir()
-    pd.DataFrame({"img_name": ["x.jpg"]}).to_csv(tmp_path / "pbc" / "attributes.csv")
-    with pytest.raises(InputError, match="lacks the column 'label'"):
-        read_dataset("pbc", tmp_path)
-    rows = {"img_name": ["x.jpg"], "label": ["Monocyte"], "split": ["train"]}
-    pd.DataFrame(rows).to_csv(tmp_path / "pbc" / "attributes.csv")
-    with pytest.raises(InputError, match="1 of 1 images are missing"):
-        read_dataset("pbc", tmp_path)
+def test_class_names_that_differ_in_case_are_one_class(tmp_path: Path) -> None:
+    data = read_data(tree(tmp_path, {"Monocyte": 1, "MONOCYTE": 2, "Blast": 1, "blast": 1}))
+    assert counted(data) == {("all", "monocyte"): 3, ("all", "blast"): 2}
+    assert any("MONOCYTE and Monocyte" in note and "monocyte" in note for note in data.notes)
+    assert any("Blast and blast" in note for note in data.notes)
 
 
-def test_an_unknown_label_is_named(tmp_path: Path) -> None:
-    write(tmp_path / "pbc" / "blast" / "x.png")
-    rows = {"img_name": ["x.png"], "label": ["Blast"], "split": ["train"]}
-    pd.DataFrame(rows).to_csv(tmp_path / "pbc" / "attributes.csv")
-    with pytest.raises(InputError, match="blast"):
-        read_dataset("pbc", tmp_path)
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        (("TRAIN", "TEST"), {"train", "test"}),
+        (("train", "val", "test"), {"train", "val", "test"}),
+        (("Training", "Validation", "Testing"), {"train", "val", "test"}),
+    ],
+)
+def test_split_folders_are_a_given_split(tmp_path: Path, folders: tuple[str, ...], splits: set[str]) -> None:
+    tree(tmp_path, {f"{folder}/{label}": 1 for folder in folders for label in ("A", "B")})
+    tree(tmp_path, {"extra/A": 1})
+    data = read_data(tmp_path)
+    assert {split for split, _ in counted(data)} == splits and data.classes == ("A", "B")
+    assert any("extra" in note for note in data.notes)
+
+
+def test_a_class_called_test_is_no_split(tmp_path: Path) -> None:
+    assert read_data(tree(tmp_path, {"test": 1, "control": 1})).classes == ("control", "test")
+
+
+def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, {"monocyte": 2, "basophil": 0, "neutrophil": 1})
+    (tmp_path / "basophil" / "notes.txt").write_text("soon")
+    with pytest.raises(InputError, match=r"basophil holds no images.*remove the folder"):
+        read_data(tmp_path)
+
+
+def test_a_class_empty_in_one_split_alone_is_a_note(tmp_path: Path) -> None:
+    data = read_data(tree(tmp_path, {"train/A": 2, "train/B": 2, "test/A": 1, "test/B": 0}))
+    assert any("test/B" in note for note in data.notes)
+
+
+def test_one_class_only_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="one class only, monocyte"):
+        read_data(tree(tmp_path, {"monocyte": 3}))
+    with pytest.raises(InputError, match="one class only, monocyte"):
+        read_data(tree(tmp_path, {"Monocyte": 1}))
+
+
+def test_no_class_folders_at_all(tmp_path: Path) -> None:
+    noise(tmp_path / "loose.png")
+    with pytest.raises(InputError, match="no class folders"):
+        read_data(tmp_path)
+
+
+def test_what_is_no_image_is_left_out_and_counted(tmp_path: Path) -> None:
+    tree(tmp_path, {"A": 2, "B": 2, ".cache": 1, "A/.hidden": 1})
+    noise(tmp_path / "A" / ".secret.png")
+    (tmp_path / "A" / "notes.txt").write_text("x")
+    (tmp_path / "A" / "half.jpg.part").write_bytes(b"\xff\xd8")
+    (tmp_path / "B" / "up").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    data = read_data(tmp_path)
+    assert counted(data) == {("all", "A"): 2, ("all", "B"): 2}
+    assert any("3 hidden, 3 links to folders, 2 no images" in note for note in data.notes), data.notes
+
+
+def test_a_linked_class_folder_elsewhere_is_read(tmp_path: Path) -> None:
+    tree(tmp_path / "store", {"A": 2})
+    tree(tmp_path / "data", {"B": 1})
+    (tmp_path / "data" / "A").symlink_to(tmp_path / "store" / "A")
+    assert counted(read_data(tmp_path / "data")) == {("all", "A"): 2, ("all", "B"): 1}
+
+
+@pytest.mark.parametrize("name", ["a.b", "-", "x" * 42, "naïve/…"[:5] + "!"])
+def test_class_names_that_no_card_holds_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot be used"):
+        read_data(tree(tmp_path, {name: 1, "A": 1}))
+
+
+def test_accepted_class_names_fit_the_card(tmp_path: Path) -> None:
+    names = ("Rötlich 2", "a+b", "x" * 41, "_", "T-cell")
+    data = read_data(tree(tmp_path, dict.fromkeys(names, 1)))
+    field = ModelCard.model_fields["classes"]
+    assert set(data.classes) == set(names) and field.annotation is not None
+    schema = ModelCard.model_json_schema()["properties"]["classes"]["items"]["pattern"]
+    import re
+
+    assert all(re.match(schema, name) for name in data.classes)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "x" * 5000, "a\0b"])
+def test_places_that_are_none(tmp_path: Path, place: str) -> None:
+    with pytest.raises(InputError, match=r"does not exist|no path"):
+        read_data(tmp_path / place)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    file = noise(tmp_path / "cell.png")
+    with pytest.raises(InputError, match=r"is a file.*csv"):
+        read_data(file)
+    with pytest.raises(InputError, match="is a folder"):
+        read_data(tmp_path, "csv")
+    with pytest.raises(InputError, match="Known: auto, pbc"):
+        read_data(tmp_path, "imagenet")
 
 
 def test_an_absent_split_is_named(tmp_path: Path) -> None:
-    write(tmp_path / "monocyte" / "a.png")
     with pytest.raises(InputError, match="It has: all"):
-        read_dataset("folder", tmp_path).split("test")
+        read_data(tree(tmp_path, {"A": 1, "B": 1})).split("test")
 
 
-def test_a_pack_is_made_once_and_kept(tmp_path: Path) -> None:
-    for number, label in enumerate(("monocyte", "basophil")):
-        write(tmp_path / "data" / label / f"{number}.png", number)
-    table = read_dataset("folder", tmp_path / "data").split("all")
-    told: list[str] = []
-    first = pack_table(table, "cell", tmp_path / "cache", told.append)
-    again = pack_table(table, "cell", tmp_path / "cache", told.append)
-    assert len(told) == 1 and torch.equal(first.images, again.images) and first.fingerprint == again.fingerprint
-    assert first.images.shape == (2, 3, SIDE, SIDE) and first.labels.tolist() == [0, 3]
-    assert first.reach.amin() == 0 and first.reach.amax() < UNKNOWN
-    whole = pack_table(table, "frame", tmp_path / "cache", told.append)
-    assert whole.fingerprint != first.fingerprint and (whole.reach == UNKNOWN).all()
+def test_description_and_fingerprint_move_with_the_folder(tmp_path: Path) -> None:
+    data = read_data(tree(tmp_path / "one", {"train/A": 2, "train/B": 1, "test/A": 1, "test/B": 1}))
+    shutil.copytree(tmp_path / "one", tmp_path / "two" / "one")
+    other = read_data(tmp_path / "two" / "one")
+    assert fingerprint(data) == fingerprint(other) and len(fingerprint(data)) == 64
+    told = json.loads(json.dumps(describe(data)))
+    assert told == describe(other)
+    assert told["counts"] == {"train": {"A": 2, "B": 1}, "test": {"A": 1, "B": 1}} and told["images"] == 5
+    (tmp_path / "two" / "one" / "test" / "A" / "0.png").rename(tmp_path / "two" / "one" / "test" / "B" / "9.png")
+    noise(tmp_path / "two" / "one" / "test" / "A" / "0.png")
+    assert fingerprint(read_data(tmp_path / "two" / "one")) != fingerprint(data)
 
 
-def test_simulated_packs_hold_the_classes_in_turn(tmp_path: Path) -> None:
-    pack = pack_simulated(10, 1_000_000, "cell", tmp_path, quiet)
-    assert pack.labels.tolist() == [number % len(CLASSES) for number in range(10)]
-    other = pack_simulated(10, 1_000_100, "cell", tmp_path, quiet)
-    assert not torch.equal(pack.images, other.images) and pack.fingerprint != other.fingerprint
-    joined = pack + other
-    assert len(joined.labels) == 20 and joined.fingerprint not in (pack.fingerprint, other.fingerprint)
+def test_the_former_name_still_serves(tmp_path: Path) -> None:
+    tree(tmp_path, {"Basophil": 1, "monocyte": 1})
+    assert read_dataset("folder", tmp_path).classes == ("basophil", "monocyte")
+    assert found_sets(tmp_path) == {}
 
 
-def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
-    write(tmp_path / "data" / "monocyte" / "good.png")
-    (tmp_path / "data" / "monocyte" / "bad.png").write_bytes(b"no image at all")
-    table = read_dataset("folder", tmp_path / "data").split("all")
-    with pytest.raises(InputError, match=r"bad\.png"):
-        pack_table(table, "cell", tmp_path / "cache", quiet)
-    assert not list((tmp_path / "cache").glob("*.npy"))
-
-
-def test_shapes_of_reach_follow_the_nucleus(tmp_path: Path) -> None:
-    pack = pack_simulated(5, 1_000_000, "cell", tmp_path, quiet)
-    centre = pack.reach[:, 0, SIDE // 2 - 8 : SIDE // 2 + 8, SIDE // 2 - 8 : SIDE // 2 + 8]
-    corner = pack.reach[:, 0, 0, 0]
-    assert np.median(centre.numpy()) == 0 and (corner > 40).all()
+@pytest.mark.parametrize("name", [*CLASSES, "all", "holdout"])
+def test_split_names(name: str) -> None:
+    assert split_name(name) == ("all" if name == "all" else None)
