@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import math
 import os
 import shutil
@@ -23,19 +22,18 @@ HEADER_ROOM = 4096  # bytes for header, notes and rounding, on top of the rows
 Rows = NDArray[np.uint8]
 
 
-def stored_rows(target: Path, row: tuple[int, ...]) -> tuple[Rows, dict[str, Any]] | None:
+def stored_rows(target: Path, row: tuple[int, ...]) -> tuple[Rows, bytes] | None:
     """Map the rows kept at `target` (pages shared between processes, copied when written to), and their notes.
 
-    None where there are none, or where the file is damaged or cut short: such a one is made anew.
+    None where there are none, or where the file is cut short or of another kind: such a one is made anew.
     """
     try:
-        notes = json.loads(_notes(target).read_bytes())
+        notes = _notes(target).read_bytes()
         rows = np.load(target, mmap_mode="c", allow_pickle=False)
-        if rows.dtype != np.uint8 or rows.shape[1:] != row or notes["rows"] != len(rows):
-            return None
-    except (OSError, ValueError, EOFError, KeyError, TypeError):
+    except (OSError, ValueError, EOFError):
         return None
-    return rows, notes
+    fits = isinstance(rows, np.ndarray) and rows.dtype == np.uint8 and rows.shape[1:] == row
+    return (rows, notes) if fits else None
 
 
 def store_rows(target: Path, most: int, row: tuple[int, ...], parts: Iterable[Rows]) -> int:
@@ -68,11 +66,11 @@ def store_rows(target: Path, most: int, row: tuple[int, ...], parts: Iterable[Ro
     return count
 
 
-def store_notes(target: Path, notes: dict[str, Any]) -> None:
-    """Keep what `stored_rows` is to return with the rows; `notes` needs their number as "rows"."""
+def store_notes(target: Path, notes: str) -> None:
+    """Keep what `stored_rows` is to return with the rows."""
     partial = _notes(target).with_suffix(f".{os.getpid()}.partial")
     try:
-        partial.write_text(json.dumps(notes), encoding="utf-8")
+        partial.write_text(notes, encoding="utf-8")
         partial.replace(_notes(target))
     except OSError as error:
         raise _no_room(target.parent, HEADER_ROOM, error) from error

@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.classes import CLASSES
 from core.data.framed import FRAMED_SIDE, SIDE, UNKNOWN, Framed, framed
 from core.data.labels import shortened
-from core.data.packing import packed
+from core.data.packing import Packed, packed
 from core.data.source import digest_images, read_boxed
 from core.errors import InputError
 from core.simulation import draw_cell
@@ -40,8 +42,8 @@ class Pack:
 
     `reach` is each pixel's distance from the nucleus' convex hull as a share of the side times 254; 255 where no
     nucleus was found. `fingerprint` identifies content, labels and framing. `skipped` says of each image that could
-    not be read which and why, `kept` which rows of the table the images are (-1: of another table), `whole` how many
-    stand whole because no cell was found in them.
+    not be read which and why, `kept` which rows of the table the images are (-1: of another table), `whole` which of
+    the images stand whole because no cell was found in them.
     """
 
     images: Tensor
@@ -50,14 +52,15 @@ class Pack:
     fingerprint: str
     skipped: tuple[str, ...] = ()
     kept: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-    whole: int = 0
+    whole: tuple[int, ...] = ()
 
     def __add__(self, other: Pack) -> Pack:
         joined = hashlib.sha256(f"{self.fingerprint}+{other.fingerprint}".encode()).hexdigest()
         pairs = ((self.images, other.images), (self.reach, other.reach), (self.labels, other.labels))
         images, reach, labels = (torch.cat(pair) for pair in pairs)
         kept = torch.cat((self.kept, torch.full_like(other.kept, -1)))
-        return Pack(images, reach, labels, joined, self.skipped + other.skipped, kept, self.whole + other.whole)
+        whole = self.whole + tuple(len(self.labels) + number for number in other.whole)
+        return Pack(images, reach, labels, joined, self.skipped + other.skipped, kept, whole)
 
     def at(self, side: int) -> Pack:
         """The same images at another side in px (area averaging); itself when that is not smaller."""
@@ -82,34 +85,76 @@ def pack_table(
     tell: Tell,
     classes: Sequence[str] = CLASSES,
     side: int | None = None,
+    within: pd.DataFrame | None = None,
 ) -> Pack:
     """Pack the images of `table` (columns path, label, and box where there are any), framed as `framing`.
 
     Labels are places in `classes`, `side` px (by default 192, 120 for "islam"). Images that cannot be read are
-    skipped, counted and listed; InputError where they are more than a tenth or all of a class.
+    skipped, counted and listed; InputError where they are more than a tenth or all of a class. Where `table` is a part
+    of the table `within` (same index), that one is packed and kept, once for all its splits and folds, and the part
+    copied out of it.
     """
-    side = side or FRAMED_SIDE.get(framing, SIDE)
+    everything = table if within is None else within
+    foreign = sorted(set(table["label"]) - set(classes))
+    if foreign:
+        raise InputError(f"Images of {', '.join(foreign)} cannot be packed for the classes {', '.join(classes)}.")
+    made, digest = _made(everything, framing, cache, tell, side or FRAMED_SIDE.get(framing, SIDE))
+    paths, names = list(everything["path"]), list(everything["label"])
+    places = torch.tensor([classes.index(name) if name in classes else -1 for name in names])
+    pack = Pack(
+        made.images,
+        made.reach,
+        places[made.notes.kept],
+        digest,
+        tuple(f"{paths[number]}: {reason}" for number, reason in made.notes.skipped),
+        torch.tensor(made.notes.kept, dtype=torch.int64),
+        tuple(made.notes.whole),
+    )
+    if within is not None:
+        pack = _part(pack, within.index.get_indexer(table.index), paths)
+    _tell_losses(pack, table, classes, tell)
+    return pack
+
+
+def _made(table: pd.DataFrame, framing: str, cache: Path, tell: Tell, side: int) -> tuple[Packed, str]:
+    """The packed images of a table, and their digest."""
     paths = [Path(path) for path in table["path"]]
     boxes = list(table["box"]) if "box" in table.columns else [""] * len(table)
-    names = list(table["label"])
     digest = _code_digest(FRAMING_CODE)
     digest.update(f"{framing} {side}".encode())
-    digest_images(digest, paths, names, boxes)
+    digest_images(digest, paths, list(table["label"]), boxes)
 
     def draw(number: int) -> Framed:
         return framed(read_boxed(paths[number], boxes[number]), framing, side)
 
-    made = packed(cache / f"{digest.hexdigest()[:24]}.npy", len(paths), side, draw, tell, MOST_UNREADABLE)
-    labels = torch.tensor([classes.index(name) for name in names], dtype=torch.int64)[made.kept]
-    skipped = tuple(f"{paths[number]}: {reason}" for number, reason in made.skipped)
-    if skipped:
-        tell(f"{len(skipped):,} of {len(paths):,} images cannot be read and are skipped: {shortened(skipped)}")
-    if made.whole:
-        tell(f"No cell was found in {made.whole:,} of {len(labels):,} images: they stand whole.")
-    lost = sorted(set(names) - {classes[label] for label in labels.unique().tolist()})
+    target = cache / f"{digest.hexdigest()[:24]}.npy"
+    return packed(target, len(paths), side, draw, tell, MOST_UNREADABLE), digest.hexdigest()
+
+
+def _part(pack: Pack, wanted: NDArray[np.intp], paths: Sequence[str]) -> Pack:
+    """The images at the places `wanted` of the packed table, as far as they could be read."""
+    row_of = torch.full((len(paths),), -1)
+    row_of[pack.kept] = torch.arange(len(pack.kept))
+    places = torch.from_numpy(wanted.astype(np.int64))
+    found = row_of[places] >= 0
+    rows = row_of[places[found]]
+    digest = hashlib.sha256(pack.fingerprint.encode() + places.numpy().tobytes()).hexdigest()
+    asked = {paths[place] for place in places[~found].tolist()}
+    skipped = tuple(line for line in pack.skipped if any(line.startswith(f"{path}: ") for path in asked))
+    whole = tuple(torch.isin(rows, torch.tensor(pack.whole, dtype=torch.int64)).nonzero()[:, 0].tolist())
+    kept = found.nonzero()[:, 0]
+    return Pack(pack.images[rows], pack.reach[rows], pack.labels[rows], digest, skipped, kept, whole)
+
+
+def _tell_losses(pack: Pack, table: pd.DataFrame, classes: Sequence[str], tell: Tell) -> None:
+    """Say what could not be read and where no cell was found; InputError for a class that is lost."""
+    if pack.skipped:
+        tell(f"{len(pack.skipped):,} of {len(table):,} images cannot be read: skipped are {shortened(pack.skipped)}")
+    if pack.whole:
+        tell(f"No cell was found in {len(pack.whole):,} of {len(pack.labels):,} images: they stand whole.")
+    lost = sorted(set(table["label"]) - {classes[label] for label in pack.labels.unique().tolist()})
     if lost:
-        raise InputError(f"No image of {', '.join(lost)} can be read. First: {skipped[0]}")
-    return Pack(made.images, made.reach, labels, digest.hexdigest(), skipped, made.kept, made.whole)
+        raise InputError(f"No image of {', '.join(lost)} can be read. First: {pack.skipped[0]}")
 
 
 def pack_simulated(
@@ -135,7 +180,8 @@ def pack_simulated(
         return framed(draw_cell(classes[int(labels[number])], first_seed + number).image, framing, side)
 
     made = packed(cache / f"{digest.hexdigest()[:24]}.npy", count, side, draw, tell, 0.0)
-    return Pack(made.images, made.reach, labels, digest.hexdigest(), (), made.kept, made.whole)
+    kept = torch.arange(count)
+    return Pack(made.images, made.reach, labels, digest.hexdigest(), (), kept, tuple(made.notes.whole))
 
 
 def _code_digest(files: Sequence[str]) -> hashlib._Hash:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from torch import Tensor
 
 from core.data.array_file import only_one, store_notes, store_rows, stored_rows
@@ -21,15 +22,33 @@ from core.errors import InputError
 AT_ONCE = 256  # images in memory while packing
 
 
-@dataclass(frozen=True)
-class Packed:
-    """Mapped `images` `(N, 3, S, S)` and `reach` `(N, 1, S, S)`, uint8; `kept` numbers the images that were read."""
+class PackNotes(BaseModel):
+    """What is kept beside the rows.
+
+    `kept` numbers the images that were read, in the order of the rows, `skipped` those that could not be, with the
+    reason, `whole` the rows that stand whole because no cell was found.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    rows: int
+    kept: list[int]
+    skipped: list[tuple[int, str]]
+    whole: list[int]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PackNotes:
+        if self.rows != len(self.kept):
+            raise ValueError("rows and kept images differ")
+        return self
+
+
+class Packed(NamedTuple):
+    """Mapped `images` `(N, 3, S, S)` and `reach` `(N, 1, S, S)`, uint8, with their notes."""
 
     images: Tensor
     reach: Tensor
-    kept: Tensor
-    skipped: tuple[tuple[int, str], ...]
-    whole: int
+    notes: PackNotes
 
 
 @dataclass
@@ -41,7 +60,7 @@ class _Tally:
     tell: Callable[[str], None]
     kept: list[int] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
-    whole: int = 0
+    whole: list[int] = field(default_factory=list)
 
     def take(self, number: int, image: Framed | str) -> bool:
         """Count an image, or why it could not be read; InputError where too many cannot."""
@@ -53,8 +72,8 @@ class _Tally:
                     "Was the download interrupted? Fetch the images again, or remove those that are damaged."
                 )
             return False
+        self.whole += [] if image.found else [len(self.kept)]
         self.kept.append(number)
-        self.whole += not image.found
         return True
 
 
@@ -71,29 +90,32 @@ def packed(
     An image for which `draw` raises InputError is skipped; InputError where these are more than `most_unreadable`.
     """
     row = (4, side, side)
-    stored = stored_rows(target, row)
+    stored = _stored(target, row)
     if stored is None:
         with only_one(target):
-            stored = stored_rows(target, row) or _made(target, row, draw, _Tally(count, most_unreadable, tell))
+            stored = _stored(target, row) or _made(target, row, draw, _Tally(count, most_unreadable, tell))
     array, notes = stored
     rows = torch.from_numpy(array)
-    return Packed(
-        rows[:, :3],
-        rows[:, 3:],
-        torch.tensor(notes["kept"], dtype=torch.int64),
-        tuple((int(number), str(reason)) for number, reason in notes["skipped"]),
-        int(notes["whole"]),
-    )
+    return Packed(rows[:, :3], rows[:, 3:], notes)
+
+
+def _stored(target: Path, row: tuple[int, ...]) -> tuple[NDArray[np.uint8], PackNotes] | None:
+    """What is kept at `target`; None where it is missing or damaged."""
+    stored = stored_rows(target, row)
+    try:
+        return None if stored is None else (stored[0], PackNotes.model_validate_json(stored[1]))
+    except ValidationError:
+        return None
 
 
 def _made(
     target: Path, row: tuple[int, ...], draw: Callable[[int], Framed], tally: _Tally
-) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+) -> tuple[NDArray[np.uint8], PackNotes]:
     tally.tell(f"Decoding and framing {tally.count:,} images.")
     count = store_rows(target, tally.count, row, _parts(row, draw, tally))
-    notes = {"rows": count, "kept": tally.kept, "skipped": tally.skipped, "whole": tally.whole}
-    store_notes(target, notes)
-    stored = stored_rows(target, row)
+    notes = PackNotes(rows=count, kept=tally.kept, skipped=tally.skipped, whole=tally.whole)
+    store_notes(target, notes.model_dump_json())
+    stored = _stored(target, row)
     if stored is None:
         raise InputError(f"{target} could not be read back: is the disk of {target.parent} full or damaged?")
     return stored

@@ -42,7 +42,7 @@ def test_a_pack_is_made_once_and_kept(tmp_path: Path) -> None:
     again = pack_table(table, "cell", tmp_path / "cache", told.append)
     assert len(told) == 1 and torch.equal(first.images, again.images) and first.fingerprint == again.fingerprint
     assert first.images.shape == (2, 3, SIDE, SIDE) and first.labels.tolist() == [0, 3]
-    assert first.kept.tolist() == [0, 1] and first.skipped == () and first.whole == 0
+    assert first.kept.tolist() == [0, 1] and first.skipped == () and first.whole == ()
     assert first.reach.amin() == 0 and first.reach.amax() < UNKNOWN
     whole = pack_table(table, "frame", tmp_path / "cache", told.append)
     assert whole.fingerprint != first.fingerprint and (whole.reach == UNKNOWN).all()
@@ -76,7 +76,7 @@ def test_images_without_a_cell_stand_whole_and_are_counted(tmp_path: Path) -> No
     told: list[str] = []
     pack = pack_table(listed([blank, found], ["basophil", "neutrophil"]), "islam", tmp_path / "cache", told.append)
     alone = frame_image(np.asarray(Image.open(found)), "islam").found
-    assert pack.whole == 2 - alone and any("No cell was found" in line for line in told)
+    assert pack.whole == ((0,) if alone else (0, 1)) and any("No cell was found" in line for line in told)
     assert (pack.images[0] == 235).all()
 
 
@@ -117,7 +117,30 @@ def test_a_class_that_is_lost_is_an_error(tmp_path: Path) -> None:
         pack_table(listed(paths, ["rare"] + ["b"] * 39), "frame", tmp_path / "cache", quiet, ("b", "rare"), 24)
 
 
-@pytest.mark.parametrize("damage", ["cut", "emptied", "scribbled", "notes lost", "notes scribbled"])
+def test_a_part_is_taken_out_of_the_whole(tmp_path: Path) -> None:
+    """Splits and folds share one pack: the part's rows are those that it would have alone."""
+    paths = [noise(tmp_path / f"{n}.png", n) for n in range(30)]
+    Image.fromarray(np.full((60, 80, 3), 235, dtype=np.uint8)).save(paths[4])
+    paths[9].write_bytes(b"x")
+    table = listed(paths, ["a", "b"] * 15)
+    told: list[str] = []
+    for start in range(3):
+        part = table.iloc[start::3]
+        shared = pack_table(part, "islam", tmp_path / "shared", told.append, ("a", "b"), 32, within=table)
+        alone = pack_table(part, "islam", tmp_path / f"own {start}", quiet, ("a", "b"), 32)
+        for name in ("images", "reach", "labels", "kept"):
+            assert torch.equal(getattr(shared, name), getattr(alone, name)), name
+        assert shared.skipped == alone.skipped and shared.whole == alone.whole
+    assert sum("Decoding" in line for line in told) == 1 and len(list((tmp_path / "shared").glob("*.npy"))) == 1
+
+
+def test_a_label_of_no_class_is_refused(tmp_path: Path) -> None:
+    table = listed([noise(tmp_path / f"{n}.png", n) for n in range(2)], ["a", "b"])
+    with pytest.raises(InputError, match="Images of b cannot be packed"):
+        pack_table(table, "frame", tmp_path / "cache", quiet, ("a", "c"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "scribbled", "notes lost", "notes scribbled", "notes of others"])
 def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
     table = listed([noise(tmp_path / f"{n}.png", n) for n in range(4)], ["a", "b"] * 2)
     cache = tmp_path / "cache"
@@ -126,8 +149,8 @@ def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
     kept, notes = next(cache.glob("*.npy")), next(cache.glob("*.json"))
     if damage == "notes lost":
         notes.unlink()
-    elif damage == "notes scribbled":
-        notes.write_text('{"rows": 3}')
+    elif damage.startswith("notes"):
+        notes.write_text({"notes scribbled": "[1", "notes of others": '{"rows": 4, "kept": [0]}'}[damage])
     else:
         content = kept.read_bytes()
         kept.unlink()

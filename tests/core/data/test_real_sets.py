@@ -57,5 +57,5 @@ def test_the_papers_bounds_find_most_cells_of_their_set(data_root: Path, tmp_pat
     data = read_data(data_root, "kaggle")
     table = data.split("test").iloc[::40]
     pack = pack_table(table, "islam", tmp_path, lambda _: None, data.classes)
-    assert len(pack.labels) == len(table) and pack.whole <= 0.1 * len(table)
+    assert len(pack.labels) == len(table) and len(pack.whole) <= 0.1 * len(table)
     assert (pack.images.amax(dim=1) == 0).float().mean() > 0.1  # black outside the cell
