@@ -17,7 +17,7 @@ from skimage import color, data
 from core.agreement import unfamiliar_sentence
 from core.checkpoints import available, default_root, load_classifier
 from core.cli.output import emit, say
-from core.data.datasets import read_dataset
+from core.data.datasets import read_data
 from core.decoding import find_images, read_image
 from core.preprocessing.framing import frame_image
 from core.simulation import draw_field
@@ -54,10 +54,10 @@ def photographs() -> Pictures:
 
 def sets(root: Path, limit: int) -> dict[str, Pictures]:
     """The pictures of each set, `limit` at most."""
-    table = read_dataset("pbc", root).split("test").iloc[:: max(1, 2099 // limit)]
+    table = read_data(root, "pbc").split("test").iloc[:: max(1, 2099 // limit)]
     known = {"PBC test split": [read_image(Path(path)).rgb for path in table["path"]]}
     for name in ("lisc", "jtsc"):
-        paths = read_dataset(name, root).split("development")["path"]
+        paths = read_data(root, name).split("development")["path"]
         known[f"{name.upper()} development half"] = [read_image(Path(path)).rgb for path in paths]
     for folder in sorted((root / "pbc_other_cells").iterdir()):
         if folder.is_dir():

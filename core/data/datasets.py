@@ -77,11 +77,6 @@ def _is_folder(place: Path) -> bool:
     raise InputError(f"The data folder {printable(str(place))} does not exist. Name it with --data or LEUKOLENS_DATA.")
 
 
-def read_dataset(name: str, root: Path) -> Dataset:
-    """Read the known set `name` below `root`, or any folder of class folders as `folder`."""
-    return read_data(root, name)
-
-
 def found_sets(root: Path) -> dict[str, Path]:
     """Names of the known sets whose folders lie in `root`, with these folders."""
     return {known.name: root / known.folder for known in KNOWN.values() if (root / known.folder).is_dir()}

@@ -8,7 +8,7 @@ import pytest
 
 from core.card import ModelCard
 from core.classes import CLASSES
-from core.data.datasets import Dataset, describe, fingerprint, found_sets, read_data, read_dataset
+from core.data.datasets import Dataset, describe, fingerprint, found_sets, read_data
 from core.data.labels import split_name
 from core.errors import InputError
 from tests.core.data.data_toys import noise, tree
@@ -154,9 +154,9 @@ def test_description_and_fingerprint_move_with_the_folder(tmp_path: Path) -> Non
     assert fingerprint(read_data(tmp_path / "two" / "one")) != fingerprint(data)
 
 
-def test_the_former_name_still_serves(tmp_path: Path) -> None:
-    tree(tmp_path, {"Basophil": 1, "monocyte": 1})
-    assert read_dataset("folder", tmp_path).classes == ("basophil", "monocyte")
+def test_a_folder_with_labels_in_capitals(tmp_path: Path) -> None:
+    tree(tmp_path, {"Basophil": 1, "MONOCYTE": 1})
+    assert read_data(tmp_path, "folder").classes == ("basophil", "monocyte")
     assert found_sets(tmp_path) == {}
 
 

@@ -13,46 +13,22 @@ from typer.testing import CliRunner
 from core.checkpoints import load_classifier
 from core.classes import CLASSES
 from core.cli.app import app
-from core.data.datasets import read_dataset
-from core.errors import InputError
+from core.runs.directory import COLUMNS, RunDirectory
 from core.simulation import draw_cell
 from core.training.finish import fit_temperature
-from core.training.recipe import Recipe
+from core.training.module import class_weights, learning_rate
 from core.training.run import run_training
-
-
-def write_cells(root: Path, counts: dict[str, int]) -> None:
-    """A made-up tree in the layout of PBC."""
-    from PIL import Image
-
-    rows = []
-    for split, (part, count) in enumerate(counts.items()):
-        for number in range(count):
-            label = CLASSES[number % 5]
-            folder = root / "pbc" / label
-            folder.mkdir(parents=True, exist_ok=True)
-            name = f"{part}_{number}.png"
-            Image.fromarray(draw_cell(label, 500_000 + split * 1000 + number, size=96).image).save(folder / name)
-            rows.append({"img_name": name, "label": label.title(), "split": part})
-    pd.DataFrame(rows).to_csv(root / "pbc" / "attributes.csv", index=False)
-
-
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("cells")
-    write_cells(root, {"train": 30, "val": 10, "test": 10})
-    return root
-
+from core.training.state_files import BEST, LAST, read_state
+from tests.core.training.train_toys import job_of, recipe_of
 
 RECIPE = """
 name = "tiny"
-architecture = "islam_cnn"
-patience = 9
+architecture = "toy_lively"
 average = 0.5
 [data]
 simulated = 10
 [[stages]]
-size = 120
+size = 32
 epochs = {epochs}
 batch_size = 10
 learning_rate = 1e-3
@@ -74,7 +50,7 @@ def train(cells: Path, tmp_path: Path, *more: str) -> dict[str, object]:
     return dict(json.loads(result.stdout))
 
 
-def test_a_run_writes_a_model_folder_that_answers(cells: Path, tmp_path: Path) -> None:
+def test_a_run_writes_a_model_folder_that_answers(cells: Path, tmp_path: Path, toys: None) -> None:
     card = train(cells, tmp_path)
     folder = tmp_path / "model"
     assert {path.name for path in folder.iterdir()} == {
@@ -92,64 +68,63 @@ def test_a_run_writes_a_model_folder_that_answers(cells: Path, tmp_path: Path) -
     assert [CLASSES[i] for i in logits.argmax(1)] == list(answers["predicted"])
     assert (answers["label"] == answers["predicted"]).mean() == pytest.approx(card["test"]["accuracy"])  # type: ignore[index]
     history = pd.read_csv(folder / "history.csv")
-    assert list(history["epoch"]) == [0, 1] and history["val_accuracy"].between(0, 1).all()
+    assert (
+        list(history["epoch"]) == [0, 1]
+        and list(history.columns) == list(COLUMNS)
+        and history["val_accuracy"].between(0, 1).all()
+    )
     assert classifier.predict([draw_cell("monocyte", 1).image])[0].classes == CLASSES
 
-
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(cells: Path, tmp_path: Path) -> None:
-    data, quiet = read_dataset("pbc", cells), lambda _: None
-    stages = [{"size": 120, "epochs": 3, "batch_size": 10, "learning_rate": 1e-3}]
-    plan = Recipe.model_validate({"name": "r", "architecture": "islam_cnn", "patience": 9, "stages": stages})
-    whole = run_training(plan, data, tmp_path / "whole", tmp_path / "cache", quiet, resume=False)
-
-    class Killed(Exception):
-        pass
-
-    def kill_after_two(_: object, trainer: object, *__: object) -> None:
-        if trainer.current_epoch == 2:  # type: ignore[attr-defined]
-            raise Killed
-
-    from core.training.callbacks import History
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(History, "on_train_epoch_start", kill_after_two)
-        with pytest.raises(Killed):
-            run_training(plan, data, tmp_path / "cut", tmp_path / "cache", quiet, resume=False)
-    resumed = run_training(plan, data, tmp_path / "cut", tmp_path / "cache", quiet, resume=True)
-    for one, other in zip(whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
-    assert list(pd.read_csv(tmp_path / "cut" / "history.csv")["epoch"]) == [0, 1, 2]
+    status = RunDirectory(tmp_path / "run").status()
+    assert status is not None and (status.state, status.epoch, status.epochs) == ("done", 2, 2)
+    data = json.loads((tmp_path / "run" / "data.json").read_text())
+    assert data["counts"]["train"] == dict.fromkeys(CLASSES, 6) and data["training_images"] == 40
+    assert card["input_size"] == 32 and card["training"]["best_epoch"] in (1, 2)  # type: ignore[index]
 
 
-def test_a_finished_run_can_be_prolonged(cells: Path, tmp_path: Path) -> None:
-    data, quiet = read_dataset("pbc", cells), lambda _: None
-    stage = {"size": 120, "batch_size": 10, "learning_rate": 1e-3}
+def test_a_finished_run_that_is_resumed_says_so(cells: Path, tmp_path: Path, toys: None) -> None:
+    card = train(cells, tmp_path, "--no-leak-check")
+    before = (tmp_path / "run" / LAST).stat().st_mtime_ns
+    assert train(cells, tmp_path, "--no-leak-check", "--resume") == card
+    assert (tmp_path / "run" / LAST).stat().st_mtime_ns == before
+
+
+def test_a_finished_run_can_be_prolonged(cells: Path, tmp_path: Path, toys: None) -> None:
+    stage = {"size": 32, "batch_size": 10, "learning_rate": 1e-3}
     for epochs, resume in ((1, False), (3, True)):
-        fields = {"name": "r", "architecture": "islam_cnn", "patience": 9, "stages": [stage | {"epochs": epochs}]}
-        run_training(Recipe.model_validate(fields), data, tmp_path / "run", tmp_path / "cache", quiet, resume=resume)
+        run_training(job_of(cells, tmp_path, recipe_of(stages=[stage | {"epochs": epochs}]), resume))
     assert list(pd.read_csv(tmp_path / "run" / "history.csv")["epoch"]) == [0, 1, 2]
 
 
-def test_resuming_the_wrong_thing_is_refused(cells: Path, tmp_path: Path) -> None:
-    data, quiet = read_dataset("pbc", cells), lambda _: None
-    stages = [{"size": 120, "epochs": 1, "learning_rate": 1e-3}]
-    plan = Recipe.model_validate({"name": "r", "architecture": "islam_cnn", "stages": stages})
-    run = tmp_path / "run"
-    with pytest.raises(InputError, match="no run to resume"):
-        run_training(plan, data, run, tmp_path / "cache", quiet, resume=True)
-    run.mkdir()
-    (run / "recipe.json").write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        run_training(plan, data, run, tmp_path / "cache", quiet, resume=True)
-    (run / "recipe.json").write_text(plan.model_copy(update={"seed": 5}).model_dump_json())
-    with pytest.raises(InputError, match="another recipe"):
-        run_training(plan, data, run, tmp_path / "cache", quiet, resume=True)
-    with pytest.raises(InputError, match="holds a run already"):
-        run_training(plan, data, run, tmp_path / "cache", quiet, resume=False)
-    unknown = plan.model_copy(update={"architecture": "alexnet"})
-    with pytest.raises(InputError, match="No architecture"):
-        run_training(unknown, data, tmp_path / "unused", tmp_path / "cache", quiet, resume=False)
-    assert not (tmp_path / "unused").exists()
+def test_a_run_stopped_early_stays_stopped(cells: Path, tmp_path: Path, toys: None) -> None:
+    stages = [{"size": 32, "batch_size": 10, "learning_rate": 1e-9, "epochs": 9}]  # never better than the first
+    plan = recipe_of(stages=stages, patience=2, average=0.0, architecture="toy_plain")
+    first = run_training(job_of(cells, tmp_path, plan))
+    again = run_training(job_of(cells, tmp_path, plan, resume=True))
+    assert list(pd.read_csv(tmp_path / "run" / "history.csv")["epoch"]) == [0, 1, 2]
+    for one, other in zip(first.network.state_dict().values(), again.network.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_best_epoch_is_kept_not_the_last(cells: Path, tmp_path: Path, toys: None) -> None:
+    stages = [{"size": 32, "batch_size": 10, "learning_rate": 0.03, "epochs": 5}]
+    run_training(job_of(cells, tmp_path, recipe_of(stages=stages, monitor="val_loss", schedule="constant")))
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert read_state(tmp_path / "run" / BEST)["epoch"] == history["val_loss"].idxmin()
+
+
+def test_class_weights_even_out_the_classes() -> None:
+    weights = class_weights(torch.tensor([0, 0, 0, 1, 3, 3]), 4)
+    assert weights.tolist() == pytest.approx([6 / 9, 6 / 3, 0, 6 / 6])
+
+
+def test_the_learning_rate_rises_and_falls_in_each_stage_or_stays() -> None:
+    stages = [{"size": 32, "epochs": 2, "learning_rate": 0.1, "final_rate": 0.1}] * 2
+    rates = [learning_rate(recipe_of(stages=stages), epoch, step, 50) for epoch in range(4) for step in range(50)]
+    assert rates[:100] == rates[100:] and rates[0] < 0.01 and max(rates) == pytest.approx(0.1, rel=0.05)
+    assert rates[99] == pytest.approx(0.1 * 0.1, rel=0.02)
+    constant = recipe_of(stages=stages, schedule="constant")
+    assert {learning_rate(constant, epoch, step, 50) for epoch in range(4) for step in range(50)} == {0.1}
 
 
 def test_temperature_finds_the_scale_of_overconfident_logits() -> None:
