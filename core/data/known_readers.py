@@ -112,13 +112,16 @@ def recognised(folder: Path) -> str | None:
     except OSError:
         return None
     letters = {"".join(c for c in name.lower() if c.isalnum()) for name in names}
-    attributes = "attributes.csv" in names
+
+    def table(name: str, *columns: str) -> bool:
+        return name in names and _has_columns(folder / name, columns)
+
     signs = {
-        "pbc": attributes and _has_columns(folder / "attributes.csv", ("img_name", "label", "split")),
+        "pbc": table("attributes.csv", "img_name", "label", "split"),
         "kaggle": {"TRAIN", "TEST", "TEST_SIMPLE"} <= names,
         "raabin": {"train", "testa"} <= letters,
-        "bccd": {"images", "annotations", "labels.csv"} <= names,
-        "jtsc": {"images", "masks", "labels.csv"} <= names,
+        "bccd": {"images", "annotations"} <= names and table("labels.csv", "image", "category"),
+        "jtsc": {"images", "masks"} <= names and table("labels.csv", "image", "label"),
         "lisc": folder.name.lower() == "lisc" and is_file(folder.parent / HALVES),
     }
     return next((name for name, holds in signs.items() if holds), None)

@@ -179,3 +179,12 @@ def test_the_command_tells_what_is_missing(tmp_path: Path) -> None:
 def test_the_command_refuses_a_place_that_is_none(tmp_path: Path) -> None:
     code, out, err = run("--data", str(tmp_path / "nowhere"))
     assert code == 2 and out == "" and "does not exist" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("beside", ["annotations", "masks"])
+def test_a_set_of_another_kind_in_a_known_layout_is_no_known_set(tmp_path: Path, beside: str) -> None:
+    tree(tmp_path, {"images/A": 1, "images/B": 1, beside: 1})
+    (tmp_path / "labels.csv").write_text("file,species\nx.png,cat\n")
+    assert read_data(tmp_path).name == "folder"
+    (tmp_path / "attributes.csv").write_text("size,shape\n1,2\n")
+    assert read_data(tmp_path).name == "folder"
