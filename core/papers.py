@@ -118,7 +118,7 @@ ISLAM = Paper(
     images=12_444,
     counts=(("eosinophil", 3_120), ("lymphocyte", 3_103), ("monocyte", 3_098), ("neutrophil", 3_123)),
     split="stratified 8,714 / 1,865 / 1,865 (train / validation / test)",
-    training="custom CNN from scratch, Nadam, learning rate 1e-5, batch 64, 30 epochs; the others by transfer learning",
+    training="Custom CNN from scratch, Nadam, learning rate 1e-5, batch 64, 30 epochs; the others by transfer learning",
     remark="Its validation accuracy is 92.8 % beside a test accuracy of 99.12 %, and the set holds 15 to 157 augmented "
     "copies of each of some 350 photographs, on both sides of a random split.",
     models=(

@@ -13,7 +13,7 @@ from core.evaluation.figures import Figures
 from core.evaluation.history import History
 from core.evaluation.roc import Roc
 from dashboard.evaluation_models import Evaluated
-from dashboard.evaluation_words import NONE, TERMS, decimal
+from dashboard.evaluation_words import NONE, TERMS, decimal, interval
 from dashboard.evaluation_words import share as written
 from dashboard.palette import class_colour
 
@@ -21,6 +21,14 @@ ACCENT, QUIET = "#8e63c9", "#85818e"  # at least 3:1 against the light and the d
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
 DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4])
 PLAIN = {"titleFontWeight": "normal"}
+LEGEND = {
+    "title": None,
+    "orient": "top",
+    "columns": 2,
+    "labelLimit": 160,
+    "symbolFillColor": QUIET,
+    "symbolStrokeColor": QUIET,
+}
 SIDE = 250
 
 
@@ -43,7 +51,7 @@ def interval_chart(models: Sequence[Evaluated], kind: str) -> None:
         "type": "nominal",
         "sort": titles,
         "scale": {"domain": titles, "range": [SHAPES[n % len(SHAPES)] for n in range(len(titles))]},
-        "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 160} if len(titles) > 1 else None,
+        "legend": LEGEND if len(titles) > 1 else None,
     }
     spec = {
         "layer": [
@@ -77,8 +85,8 @@ def _intervals(told: str, figures: Figures, kind: str) -> list[dict[str, Any]]:
                 "place": scale * estimate.value,
                 "low": scale * estimate.low,
                 "high": scale * estimate.high,
-                "value": decimal(estimate.value) if kind == "auc" else written(estimate.value),
-                "interval": f"{scale * estimate.low:.3g} to {scale * estimate.high:.3g}",
+                "value": decimal(estimate.value, 4) if kind == "auc" else written(estimate.value),
+                "interval": interval(estimate, kind),
             }
         )
     return rows
@@ -106,7 +114,7 @@ def roc_chart(model: Evaluated, part: str) -> None:
             "strokeDash": {"field": "class", "type": "nominal", "scale": legend, "legend": None},
         },
     }
-    areas = ", ".join(f"{curve.name} {decimal(curve.auc.value)}" for curve in curves)
+    areas = ", ".join(f"{curve.name} {decimal(curve.auc.value, 4)}" for curve in curves)
     st.vega_lite_chart(_roc_table(curves), spec, height=SIDE, alt=f"ROC curves of {model.title}; AUC: {areas}")
 
 
@@ -130,18 +138,16 @@ def _axis(field: str, title: str, domain: list[int]) -> dict[str, Any]:
         "type": "quantitative",
         "title": title,
         "scale": {"domain": domain, "nice": False},
-        "axis": {**PLAIN, "tickCount": 5},
+        "axis": {
+            **PLAIN,
+            **({"tickCount": 5} if domain[1] - domain[0] < 100 else {"values": [0, 20, 40, 60, 80, 100]}),
+        },
     }
 
 
 def roc_key(names: Sequence[str]) -> str:
     """HTML: which line is which class, by colour and dashes."""
-    return _key([(name, class_colour(name), _pattern(number)) for number, name in enumerate(names)])
-
-
-def _pattern(number: int) -> str:
-    dash = DASHES[number % len(DASHES)]
-    return "none" if dash == [1, 0] else " ".join(str(length) for length in dash)
+    return _key([(name, class_colour(name), DASHES[number % len(DASHES)]) for number, name in enumerate(names)])
 
 
 def calibration_chart(model: Evaluated) -> None:
@@ -154,8 +160,8 @@ def calibration_chart(model: Evaluated) -> None:
         for row in found.bins
         if row.confidence is not None and row.accuracy is not None
     ]
-    x, y = _axis("sure", "confidence, %", [0, 100]), _axis("right", "named right, %", [0, 100])
-    size = {"field": "answers", "type": "quantitative", "scale": {"range": [20, 400], "zero": True}, "legend": None}
+    x, y = _axis("sure", "confidence, %", [0, 108]), _axis("right", "named right, %", [0, 108])
+    size = {"field": "answers", "type": "quantitative", "scale": {"range": [20, 220], "zero": True}, "legend": None}
     diagonal = {"values": [{"sure": 0, "right": 0}, {"sure": 100, "right": 100}]}
     tips = [
         {"field": "sure", "type": "quantitative", "title": "mean confidence, %", "format": ".1f"},
@@ -231,13 +237,21 @@ def _history_rows(history: History, kind: str) -> list[dict[str, Any]]:
 
 def history_key() -> str:
     """HTML: which line is which."""
-    return _key([("training", QUIET, "5 3"), ("validation", ACCENT, "none")])
+    return _key([("training", QUIET, [5, 3]), ("validation", ACCENT, [1, 0])])
 
 
-def _key(lines: Sequence[tuple[str, str, str]]) -> str:
+def _key(lines: Sequence[tuple[str, str, Sequence[int]]]) -> str:
     marks = "".join(
-        '<span class="ll-line"><svg width="34" height="10" aria-hidden="true"><line x1="0" y1="5" x2="34" y2="5" '
-        f'stroke="{colour}" stroke-width="3" stroke-dasharray="{dash}"/></svg>{escape(name)}</span>'
+        f'<span class="ll-line"><span style="{_stroke(colour, dash)}"></span>{escape(name)}</span>'
         for name, colour, dash in lines
     )
     return f'<p class="ll-legend">{marks}</p>'
+
+
+def _stroke(colour: str, dash: Sequence[int]) -> str:
+    """A line of a chart as a style: its dashes drawn as a repeating gradient."""
+    stops, place = [], 0
+    for number, length in enumerate(dash):
+        stops.append(f"{'transparent' if number % 2 else colour} {place}px {place + length}px")
+        place += length
+    return f"height:3px;background:repeating-linear-gradient(90deg,{','.join(stops)})"

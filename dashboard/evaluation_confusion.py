@@ -36,11 +36,12 @@ def show_confusion(models: Sequence[Evaluated]) -> None:
     )
     state.say_problem("matrix")
     way = state.get("matrix")
-    grid = st.grid(min(len(models), 4), min_column_width=290, gap=14, key="matrices")
+    grid = st.grid(min(len(models), 4), min_column_width=218, gap=14, key="matrices")
     for model in models:
         with grid.cell():
             st.html(f'<p class="ll-title">{escape(model.title)}</p>')
             _matrix(model, way)
+    st.caption("True classes down, the models' answers across; the colour goes by the rate.")
     _show_cell(models)
     state.write_address()
 
@@ -53,7 +54,7 @@ def _matrix(model: Evaluated, way: str) -> None:
     st.vega_lite_chart(
         matrix_table(figures, way),
         _spec(figures.classes),
-        height=110 + 34 * len(figures.classes),
+        height=90 + 32 * len(figures.classes),
         key=key,
         on_select=lambda: _take(key, model.name),
         selection_mode="cell",
@@ -78,8 +79,8 @@ def _spec(classes: Sequence[str]) -> dict[str, Any]:
     plain = {"titleFontWeight": "normal", "labelLimit": 90, "ticks": False, "domain": False, "grid": False}
     order = {"type": "nominal", "sort": list(classes)}
     axes = {
-        "x": {**order, "field": "named", "title": "named", "axis": {**plain, "labelAngle": -40}},
-        "y": {**order, "field": "true", "title": "true class", "axis": plain},
+        "x": {**order, "field": "named", "title": None, "axis": {**plain, "labelAngle": -40, "labelOverlap": False}},
+        "y": {**order, "field": "true", "title": None, "axis": plain},
     }
     depth = {"field": "depth", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0, 1]}, "legend": None}
     tips = [
@@ -94,7 +95,7 @@ def _spec(classes: Sequence[str]) -> dict[str, Any]:
         "encoding": {**axes, "fillOpacity": depth, "tooltip": tips},
     }
     numbers = {
-        "mark": {"type": "text", "fontSize": 12, "interactive": False},
+        "mark": {"type": "text", "fontSize": 11, "interactive": False},
         "encoding": {**axes, "text": {"field": "told", "type": "nominal"}, "color": _ink()},
     }
     return {"layer": [squares, numbers]}

@@ -44,6 +44,7 @@ class Latency:
     device: str
 
 
+@st.fragment
 def show_costs(models: Sequence[Evaluated]) -> None:
     """Show the table, and a button that measures the time of an answer."""
     st.html(cost_table(models, st.session_state.get(TIMES, {})))
@@ -54,7 +55,7 @@ def show_costs(models: Sequence[Evaluated]) -> None:
         help="Loads each model and asks it about one simulated cell 17 times; some seconds a model.",
     ):
         _measure(models)
-        st.rerun()
+        st.rerun(scope="fragment")
     for message in st.session_state.pop(FAULTS, []):
         st.warning(message, icon=":material/block:")
 

@@ -143,7 +143,7 @@ def _show_roc(measured: Sequence[Evaluated]) -> None:
         **state.bound("roc"),
     )
     state.say_problem("roc")
-    grid = st.grid(min(len(measured), 4), min_column_width=240, gap=14, key="roc-curves")
+    grid = st.grid(min(len(measured), 4), min_column_width=218, gap=14, key="roc-curves")
     for model in measured:
         with grid.cell():
             auc = model.figures.macro_auc.value if model.figures else None
@@ -155,7 +155,7 @@ def _show_roc(measured: Sequence[Evaluated]) -> None:
 
 
 def _show_calibration(measured: Sequence[Evaluated]) -> None:
-    grid = st.grid(min(len(measured), 4), min_column_width=240, gap=14, key="calibration")
+    grid = st.grid(min(len(measured), 4), min_column_width=218, gap=14, key="calibration")
     for model in measured:
         with grid.cell():
             error = model.figures.calibration.ece if model.figures else None
@@ -168,7 +168,7 @@ def _show_calibration(measured: Sequence[Evaluated]) -> None:
 def _show_histories(models: Sequence[Evaluated]) -> None:
     st.segmented_control("Curves", CURVES, format_func=str.capitalize, **state.bound("curves"))
     state.say_problem("curves")
-    grid = st.grid(min(len(models), 4), min_column_width=240, gap=14, key="histories")
+    grid = st.grid(min(len(models), 4), min_column_width=218, gap=14, key="histories")
     for model in models:
         with grid.cell():
             epochs = f"{len(model.history)} epochs" if model.history else model.history_fault

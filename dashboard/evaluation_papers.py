@@ -35,7 +35,7 @@ def paper_table(paper: Paper, models: Sequence[Evaluated]) -> str:
     """The paper's rows, each followed by those of ours of the same architecture."""
     by_class = any(model.per_class for model in paper.models)
     names = [name for name, _ in paper.counts]
-    heads = ['<th scope="col">Model</th>', '<th scope="col">Measured on</th>', head("accuracy")]
+    heads = ['<th scope="col">Model</th>', '<th scope="col" class="ll-left">Measured on</th>', head("accuracy")]
     if by_class:
         told = "Precision / sensitivity / F1 of the class, in per cent"
         heads += [
@@ -132,7 +132,7 @@ def show_reproduction() -> None:
 
 def reproduction_table(rows: Sequence[Row]) -> str:
     """A row a run."""
-    heads = ['<th scope="col">Model</th>', '<th scope="col">Images and how they were divided</th>']
+    heads = ['<th scope="col">Model</th>', '<th scope="col" class="ll-left">Images and how they were divided</th>']
     heads += ['<th scope="col">Test n</th>', head("accuracy"), '<th scope="col">Published</th>']
     heads += [head(kind, mean=True) for kind in ("precision", "sensitivity", "f1", "auc")]
     heads += ['<th scope="col">Input, epochs</th>', '<th scope="col">Training</th>', '<th scope="col">Weights</th>']

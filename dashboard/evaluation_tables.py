@@ -20,7 +20,7 @@ BY_CLASS = ("sensitivity", "precision", "f1", "specificity")
 def summary_table(models: Sequence[Evaluated]) -> str:
     """A row a model: accuracy, means over the classes, calibration, with the number of images beside them."""
     heads = [
-        '<th scope="col">Model</th>',
+        '<th scope="col" class="ll-left">Model</th>',
         '<th scope="col" title="Images that the figures rest on">n</th>',
         head("accuracy"),
         *(head(kind, mean=True) for kind in MEANS),
@@ -46,7 +46,7 @@ def class_table(models: Sequence[Evaluated]) -> str:
     names = list(dict.fromkeys(name for model in models if model.figures for name in model.figures.classes))
     heads = [
         '<th scope="col">Class</th>',
-        '<th scope="col">Model</th>',
+        '<th scope="col" class="ll-left">Model</th>',
         '<th scope="col" title="Images of the class">n</th>',
         *(head(kind) for kind in BY_CLASS),
         head("auc"),
@@ -84,7 +84,12 @@ def unseen_table(models: Sequence[Evaluated]) -> str:
     if not scores:
         return ""
     names = list(dict.fromkeys(name for _, score in scores for name in score.counts))
-    heads = ['<th scope="col">Set</th>', '<th scope="col">Model</th>', '<th scope="col">n</th>', head("accuracy")]
+    heads = [
+        '<th scope="col" class="ll-left">Set</th>',
+        '<th scope="col" class="ll-left">Model</th>',
+        '<th scope="col">n</th>',
+        head("accuracy"),
+    ]
     heads += [head("sensitivity", mean=True), *(f'<th scope="col">{class_mark(name)}</th>' for name in names)]
     sets = list(dict.fromkeys(score.data for _, score in scores))
     ordered = sorted(scores, key=lambda pair: sets.index(pair[1].data))

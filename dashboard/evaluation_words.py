@@ -63,13 +63,13 @@ def interval(estimate: Estimate, kind: str = "") -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     if kind == "auc":
-        return f"{estimate.low:.3f}–{estimate.high:.3f}"
+        return f"{estimate.low:.4f}–{estimate.high:.4f}"
     return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
 
 
 def cell(estimate: Estimate, kind: str = "") -> str:
     """A table's cell: the figure, and below it its interval."""
-    value = decimal(estimate.value) if kind == "auc" else share(estimate.value)
+    value = decimal(estimate.value, 4) if kind == "auc" else share(estimate.value)
     return f"{value}<small>{interval(estimate, kind)}</small>"
 
 
