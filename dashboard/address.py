@@ -11,6 +11,7 @@ from core.errors import InputError
 from core.explanation.methods import METHODS
 from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import FRAMINGS
+from core.runs.place import NAME as RUN
 from dashboard.method_settings import NO_SETTINGS, settings_from_text, settings_to_text
 from dashboard.parameter_text import default_parameters, parameters_from_text, parameters_to_text
 
@@ -68,6 +69,13 @@ def parse_name(text: str) -> str:
     return text
 
 
+def parse_run(text: str) -> str:
+    """Take the name of a training run: letters, digits and `_ . -`."""
+    if not RUN.fullmatch(text):
+        raise InputError(f"The address asks for the run “{shown(text)}”, which names nothing here.")
+    return text
+
+
 def names_of(what: str) -> Callable[[str], tuple[str, ...]]:
     """Return a parser of names joined by commas; `none` is the empty choice, `all` stands for ALL."""
 
@@ -121,6 +129,7 @@ CHOICES: tuple[Choice, ...] = (
     Choice("diverging", DIVERGING[0], one_of("palette", DIVERGING)),
     Choice("opacity", 55, whole_number("opacity", 0, 100)),
     Choice("scale", "map", one_of("scale", SCALES)),
+    Choice("run", "", parse_run),
     Choice("runs", (), names_of("runs"), joined),
     Choice("matrix", MATRIX[0], one_of("way to count", MATRIX)),
     Choice("figure", CLASS_FIGURES[0], one_of("figure", CLASS_FIGURES)),

@@ -17,6 +17,7 @@ PAGES = (
     ("compare", "Compare"),
     ("preprocess", "Preprocess"),
     ("explain", "Explain"),
+    ("train", "Train"),
     ("evaluate", "Evaluate"),
 )
 WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture

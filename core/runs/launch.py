@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.runs.directory import LOCK, RunDirectory
 from core.runs.files import read_end, write_whole
+from core.runs.listing import list_runs
 from core.runs.order import ORDER, RECIPE, Order, read_order
 from core.runs.place import ROOT, new_run
 from core.runs.processes import has_open, is_training, runs_still, send
@@ -23,12 +24,15 @@ from core.training.recipe_file import read_recipe
 LOG = logging.getLogger(__name__)
 OUTPUT = "log.txt"
 NICENESS = 5  # added to ours, so that pages stay quick while a training runs
+MOST_GOING_ON = 20  # runs that train or wait in line at once
 GRACE = 20.0  # s that a training has to end by itself once asked
 
 
 def start(runs: Path, name: str, recipe: Recipe, order: Order) -> RunDirectory:
     """Begin the run `name` in the folder `runs`, as a process that outlives this one; InputError for a taken name."""
     path = new_run(runs, name)
+    if sum(entry.going_on for entry in list_runs(runs).runs) >= MOST_GOING_ON:
+        raise InputError(f"{MOST_GOING_ON} trainings go on or wait already: cancel one, or come back later.")
     try:
         runs.mkdir(parents=True, exist_ok=True)
         path.mkdir()

@@ -34,6 +34,7 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "diverging": "teal-brown",
         "opacity": "30",
         "scale": "classes",
+        "run": "third.run",
         "runs": "first-run,second",
         "matrix": "counts",
         "figure": "auc",

@@ -1,0 +1,105 @@
+"""What can be done about a run: cancel it, go on with it, take its model among those of the dashboard."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import InputError
+from core.runs.adopt import adopt, adopted
+from core.runs.directory import RunDirectory
+from core.runs.launch import cancel, resume
+from core.runs.status import ACTIVE
+from dashboard.slots import root, title
+from dashboard.training_memory import recall, remember
+
+LOG = logging.getLogger("dashboard")
+ENDING, FAULT = "ending", "action-fault"
+
+
+def going_to_end(name: str, state: str) -> bool:
+    """Whether this session has asked a run to end that has not ended yet."""
+    return recall(ENDING) == name and state in ACTIVE
+
+
+def show_actions(run: RunDirectory, state: str) -> None:
+    """Show the buttons that the run's state allows, and what went wrong with the last one pressed."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="training-actions"):
+        if going_to_end(run.name, state):
+            st.caption("It was asked to end, which may take some seconds.")
+        elif state in ACTIVE:
+            _offer_cancel(run)
+        elif state in ("cancelled", "interrupted", "failed", "unknown"):
+            st.button(
+                "Resume",
+                key=f"training-resume-{run.name}",
+                icon=":material/play_circle:",
+                on_click=_resume,
+                args=(run,),
+                help="Go on after the last finished epoch, with the same recipe and images.",
+            )
+        elif state == "done":
+            _offer_model(run)
+    fault = recall(FAULT, ("", ""))
+    if fault[0] == run.name and fault[1]:
+        st.error(fault[1], icon=":material/block:")
+
+
+def _offer_cancel(run: RunDirectory) -> None:
+    with st.popover("Cancel", icon=":material/stop_circle:", key=f"training-cancel-{run.name}"):
+        st.markdown("End this training? Finished epochs stay, and it can be resumed.")
+        st.button(
+            "Yes, end it", key=f"training-end-{run.name}", icon=":material/stop_circle:", on_click=_cancel, args=(run,)
+        )
+
+
+def _offer_model(run: RunDirectory) -> None:
+    name = adopted(run, root())
+    if name is None:
+        st.button(
+            "Show it in the dashboard",
+            key=f"training-adopt-{run.name}",
+            icon=":material/library_add:",
+            on_click=_adopt,
+            args=(run,),
+            help="Copies the model's folder among the checkpoints, under a free name: every page offers it then.",
+        )
+        return
+    st.html(f'<p class="ll-caption">On all pages as “{title(name)}” ({name}).</p>', width="content")
+    st.page_link("../pages/compare.py", label="Compare", icon=":material/compare:")
+    st.page_link("../pages/evaluate.py", label="Evaluate", icon=":material/analytics:")
+
+
+def _cancel(run: RunDirectory) -> None:
+    remember(ENDING, run.name)
+    remember(FAULT, ("", ""))
+    threading.Thread(target=_end, args=(run,), name=f"end {run.name}", daemon=True).start()
+
+
+def _end(run: RunDirectory) -> None:
+    try:
+        cancel(run)
+    except InputError as error:
+        LOG.info("%s", error)
+    except Exception:
+        LOG.exception("the run %s could not be ended", run.name)
+
+
+def _resume(run: RunDirectory) -> None:
+    _tried(run, lambda: resume(run))
+    remember(ENDING, None)
+
+
+def _adopt(run: RunDirectory) -> None:
+    _tried(run, lambda: adopt(run, root()))
+
+
+def _tried(run: RunDirectory, action: Callable[[], object]) -> None:
+    remember(FAULT, ("", ""))
+    try:
+        action()
+    except InputError as error:
+        remember(FAULT, (run.name, str(error)))

@@ -1,0 +1,174 @@
+"""A new training: what to choose, what it will do, how long it will take, and the button that starts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.errors import InputError
+from core.runs.devices import gpu_names
+from core.runs.estimate import estimate, pairs
+from core.runs.fit import check_sizes
+from core.runs.launch import start
+from core.runs.order import checked_order
+from core.runs.pace import Pace, known_pace, measured_pace, tabled_pace, threads
+from core.runs.place import default_runs, free_name
+from core.training.recipe import Recipe
+from dashboard import state
+from dashboard.training_data import Images, Sides, choose_images, show_counts, sides_of
+from dashboard.training_memory import kept, kept_option, remember
+from dashboard.training_recipe import Source, choose_settings, choose_source
+from dashboard.training_words import cautions, estimate_in_words, plan_in_words
+
+SLOWEST_START = "Reading the images comes before that, once for each set and way of cutting out."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a training needs to be started."""
+
+    recipe: Recipe
+    images: Images
+    sides: Sides
+
+
+def show_form() -> None:
+    """Show the choices on the left, and on the right what they come to."""
+    left, right = st.columns([1.35, 1], gap="large")
+    with left:
+        st.subheader("What to train", anchor=False)
+        source = choose_source()
+        st.subheader("On which images", anchor=False)
+        images = choose_images()
+        below = st.container()
+        plan, fault = None, "" if images is None else images.fault
+        if source is not None:
+            st.subheader("Settings", anchor=False)
+            plan, fault = _plan(source, images)
+        with below:
+            if plan is not None:
+                show_counts(plan.sides)
+            elif images is not None and images.fault:
+                st.error(images.fault, icon=":material/folder_off:")
+    with right, st.container(border=True, key="training-plan"):
+        _show_plan(source, images, plan, fault)
+
+
+def _plan(source: Source, images: Images | None) -> tuple[Plan | None, str]:
+    try:
+        changes = choose_settings(source, source.read())
+        recipe = source.read(changes)
+        check_sizes(recipe)
+        if images is None or images.data is None:
+            return None, ""
+        return Plan(recipe, images, sides_of(images, recipe)), ""
+    except InputError as error:
+        st.error(str(error), icon=":material/block:")
+        return None, str(error)
+
+
+def _show_plan(source: Source | None, images: Images | None, plan: Plan | None, fault: str) -> None:
+    st.subheader("What it will do", anchor=False)
+    if plan is None or source is None:
+        missing = "a recipe" if source is None else "images" if images is None else ""
+        told = f"Choose {missing} to see it." if missing and not fault else "Mend what is marked to see it."
+        st.html(f'<p class="ll-sentence ll-quiet">{told}</p>')
+        return
+    for sentence in plan_in_words(plan.recipe, plan.sides):
+        st.markdown(f"- {_plain(sentence)}")
+    for caution in cautions(plan.recipe, plan.sides):
+        st.warning(caution, icon=":material/warning:")
+    gpus = _choose_device()
+    _show_time(plan, gpus)
+    _show_start(source, plan, gpus)
+
+
+def _plain(text: str) -> str:
+    """Take from a set's name what Markdown would act on."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#$~:" else letter for letter in text)
+
+
+def _choose_device() -> tuple[int, ...]:
+    names = _gpus()
+    if not names:
+        return ()
+    options = ["processor", *(str(number) for number in range(len(names))), *(["all"] if len(names) > 1 else [])]
+    titles = {"processor": f"Processor ({threads()} threads)", "all": f"All {len(names)} GPUs"}
+    picked = st.selectbox(
+        "Device",
+        options,
+        format_func=lambda name: titles.get(name) or f"GPU {name}: {names[int(name)]}",
+        help="One training at a time on each device; others wait in line.",
+        **kept_option("device", options, "0"),
+    )
+    if picked == "processor":
+        return ()
+    return tuple(range(len(names))) if picked == "all" else (int(picked),)
+
+
+@st.cache_data(show_spinner=False, max_entries=1)
+def _gpus() -> tuple[str, ...]:
+    return gpu_names()
+
+
+def _show_time(plan: Plan, gpus: tuple[int, ...]) -> None:
+    runs, recipe, gpu = default_runs(), plan.recipe, gpus[0] if gpus else None
+
+    def pace(size: int, batch: int) -> Pace | None:
+        known = known_pace(runs, recipe.architecture, size, batch, gpu)
+        return known or (tabled_pace(recipe.architecture, size) if gpu is None else None)
+
+    train, validation = plan.sides.count("train"), plan.sides.count("val")
+    found = estimate(recipe, train, validation, pace, max(1, len(gpus)))
+    holder = st.empty()
+    if found is not None:
+        holder.html(
+            f'<p class="ll-sentence">{estimate_in_words(found)} <span class="ll-quiet">{SLOWEST_START}</span></p>'
+        )
+    else:
+        holder.html('<p class="ll-sentence">How long it takes was not measured on this device yet.</p>')
+    if found is None or not found.measured:
+        _offer_trial(recipe, gpu)
+
+
+def _offer_trial(recipe: Recipe, gpu: int | None) -> None:
+    sizes = pairs(recipe)
+    if not st.button(
+        "Measure on this machine",
+        icon=":material/timer:",
+        type="tertiary",
+        help=f"Trains on noise for some {10 * len(sizes)} seconds, to see what an image costs here.",
+    ):
+        return
+    try:
+        for number, (size, batch) in enumerate(sizes, start=1):
+            with st.spinner(f"Trying {size} px in batches of {batch} ({number} of {len(sizes)})"):
+                measured_pace(default_runs(), recipe.architecture, size, batch, gpu)
+    except InputError as error:
+        st.error(str(error), icon=":material/timer_off:")
+        return
+    st.rerun()
+
+
+def _show_start(source: Source, plan: Plan, gpus: tuple[int, ...]) -> None:
+    wanted = f"{plan.recipe.name}-{plan.recipe.architecture}"
+    name = st.text_input(
+        "Name of the run",
+        max_chars=64,
+        help="Letters, digits, points, hyphens and underscores: the folder in which everything is kept.",
+        **kept(f"name-{wanted}", free_name(default_runs(), wanted)),
+    ).strip()
+    if not st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
+        return
+    try:
+        order = checked_order(plan.images.place, plan.images.kind, gpus)
+        run = start(default_runs(), name, plan.recipe, order)
+    except InputError as error:
+        st.error(str(error), icon=":material/block:")
+        return
+    remember(f"name-{wanted}", free_name(default_runs(), wanted))
+    st.session_state.pop(f"training-name-{wanted}", None)
+    state.put("run", run.name)
+    remember("view", "runs")
+    st.rerun()

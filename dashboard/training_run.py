@@ -1,0 +1,184 @@
+"""One run as it stands: state, progress, curves, log, and what can be done about it."""
+
+from __future__ import annotations
+
+import json
+import time
+from html import escape
+
+import streamlit as st
+
+from core.card import ModelCard, Score, read_card
+from core.errors import InputError
+from core.runs.directory import RunDirectory
+from core.runs.files import read_bounded, read_end
+from core.runs.launch import OUTPUT
+from core.runs.status import RunStatus
+from core.training.recipe import Recipe
+from core.training.recipe_file import checked_recipe
+from dashboard.progress import progress_bar
+from dashboard.training_actions import going_to_end, show_actions
+from dashboard.training_curves import show_curves
+from dashboard.training_words import STATES, about, ago, progress_in_words, share_done
+from dashboard.words import measured
+
+SILENT = 180.0  # s without a report after which a run that goes on is said to be silent
+LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
+
+
+def show_run(run: RunDirectory) -> None:
+    """Show everything about one run."""
+    state, status, recipe = run.state(), run.status(), recipe_of(run)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="training-head"):
+        st.html(f'<p class="ll-title">{escape(run.name)}</p>', width="content")
+        title, icon, colour = STATES.get(state, STATES["unknown"])
+        st.badge("Ending" if going_to_end(run.name, state) else title, icon=f":material/{icon}:", color=colour)
+    _show_state(run, state, status)
+    leak = facts_of(run).get("leak")
+    if isinstance(leak, str) and leak.strip():
+        st.warning(_quoted(leak, 1500), icon=":material/content_copy:")
+    for problem in run.problems():
+        st.warning(problem, icon=":material/broken_image:")
+    show_actions(run, state)
+    if state == "done":
+        _show_result(run)
+    show_curves(run, recipe)
+    _show_facts(run, recipe)
+    _show_log(run, expanded=state == "failed")
+
+
+def recipe_of(run: RunDirectory) -> Recipe | None:
+    """The recipe that the run goes by; None where it is not there yet, or cannot be read."""
+    data = read_bounded(run.path / "recipe.json", LARGEST_RECORD)
+    try:
+        return checked_recipe(json.loads(data or b""), run.name)
+    except (ValueError, RecursionError, InputError):
+        return None
+
+
+def facts_of(run: RunDirectory) -> dict[str, object]:
+    """What the run's `data.json` says; empty where it says nothing."""
+    try:
+        document = json.loads(read_bounded(run.path / "data.json", LARGEST_RECORD) or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _show_state(run: RunDirectory, state: str, status: RunStatus | None) -> None:
+    if status is None:
+        told = "It prepares." if state == "preparing" else "Where it stands cannot be read from its folder."
+        st.html(f'<p class="ll-sentence">{told}</p>')
+    elif state == "training":
+        st.html(progress_bar(progress_in_words(status), round(1000 * share_done(status)), 1000, run.name))
+    elif state in ("waiting", "preparing", "finishing"):
+        _show_waiting(state, status)
+    elif state == "failed":
+        st.error(_quoted(status.error or status.message or "It ended without saying why."), icon=":material/error:")
+        _say_next(status)
+    elif state == "interrupted":
+        st.warning(
+            f"Its process ended without a word after {_epochs(status)}: it was killed, or the machine went down. "
+            "At most one epoch is lost: resume it, and it goes on where it stood.",
+            icon=":material/power_off:",
+        )
+    elif state == "cancelled":
+        st.html(f'<p class="ll-sentence">Cancelled after {_epochs(status)}. What was reached stays.</p>')
+        _say_next(status)
+    if status is not None and state == status.state and status.active and time.time() - status.updated > SILENT:
+        st.caption(f"No report for {about(time.time() - status.updated)}; the process is there, though.")
+
+
+def _show_waiting(state: str, status: RunStatus) -> None:
+    known = {
+        "waiting": "It starts by itself when its turn comes",
+        "preparing": "Reads the images, finds what is needed",
+        "finishing": "The best epoch is measured on the test images",
+    }
+    said = status.message.rstrip(".")
+    told = f"{said[:1].upper()}{said[1:]}." if said else ""
+    st.html(f'<p class="ll-sentence">{escape(told)} <span class="ll-quiet">{known[state]}.</span></p>')
+
+
+def _epochs(status: RunStatus) -> str:
+    if not status.epochs:
+        return "no epoch"
+    return f"{status.epoch} of {status.epochs} epochs"
+
+
+def _say_next(status: RunStatus) -> None:
+    if status.next_step:
+        st.markdown(f"How to go on: {_quoted(status.next_step)}")
+
+
+def _quoted(text: str, most: int = 2000) -> str:
+    """Foreign text for a message: no Markdown acts, control characters are gone."""
+    clean = "".join(letter if letter.isprintable() else " " for letter in text)[:most]
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#$~:|" else letter for letter in clean)
+
+
+def _show_result(run: RunDirectory) -> None:
+    card = card_of(run)
+    if card is None:
+        st.caption("The folder of its model cannot be read.")
+        return
+    lines = [f"{score.data}: accuracy {measured(score.accuracy)}, n = {score.images:,}" for score in _scores(card)]
+    told = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    st.html(f'<ul class="ll-list">{told}</ul>' if lines else '<p class="ll-sentence">It has no test figures.</p>')
+
+
+def card_of(run: RunDirectory) -> ModelCard | None:
+    """The card of the run's model, once there is one."""
+    try:
+        return read_card(run.path / "model" / "card.json")
+    except InputError:
+        return None
+
+
+def _scores(card: ModelCard) -> list[Score]:
+    return [score for score in (card.test, *card.unseen) if score is not None]
+
+
+def _show_facts(run: RunDirectory, recipe: Recipe | None) -> None:
+    facts, status = facts_of(run), run.status()
+    rows = []
+    if recipe is not None:
+        stages = ", ".join(f"{stage.epochs} × {stage.size} px" for stage in recipe.stages)
+        rows += [("Recipe", f"{recipe.name}, {recipe.architecture}"), ("Epochs by stage", stages)]
+    if isinstance(facts.get("title"), str):
+        rows.append(("Images", f"{facts['title']}{_total(facts)}"))
+    if isinstance(facts.get("weights"), str) and facts["weights"]:
+        rows.append(("First weights", str(facts["weights"])))
+    skipped = facts.get("skipped")
+    if isinstance(skipped, list) and skipped:
+        rows.append(("Left out", f"{len(skipped):,} unreadable images, listed in data.json"))
+    if status is not None and status.started:
+        rows.append(("Begun", f"{ago(status.started)}; last report {ago(status.updated)}"))
+    rows.append(("Folder", str(run.path)))
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(str(value)[:300])}</dd></div>" for name, value in rows)
+    with st.expander("What was trained, and where it lies"):
+        st.html(f'<dl class="ll-facts">{cells}</dl>')
+
+
+def _total(facts: dict[str, object]) -> str:
+    counts = facts.get("counts")
+    if not isinstance(counts, dict):
+        return ""
+    sides = {str(side): part for side, part in counts.items() if isinstance(part, dict)}
+    sums = {side: sum(n for n in part.values() if isinstance(n, int)) for side, part in sides.items()}
+    told = ", ".join(f"{sums[side]:,} {side}" for side in ("train", "val", "test") if side in sums)
+    return f": {told}" if told else ""
+
+
+def _show_log(run: RunDirectory, expanded: bool) -> None:
+    data, whole = read_end(run.path / OUTPUT, LOG_BYTES)
+    lines = data.decode("utf-8", "replace").replace("\r", "\n").splitlines()
+    kept = lines[-LOG_LINES:]
+    text = "\n".join("".join(c for c in line if c.isprintable())[:400] for line in kept)
+    with st.expander("Log", expanded=expanded):
+        if not text.strip():
+            st.caption("Nothing was written yet.")
+            return
+        if not whole or len(lines) > len(kept):
+            st.caption(f"The last {len(kept)} lines; all of it is in {OUTPUT} of the run's folder.")
+        st.code(text, language=None, wrap_lines=True)
