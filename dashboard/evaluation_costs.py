@@ -47,7 +47,8 @@ class Latency:
 @st.fragment
 def show_costs(models: Sequence[Evaluated]) -> None:
     """Show the table, and a button that measures the time of an answer."""
-    st.html(cost_table(models, st.session_state.get(TIMES, {})))
+    place = st.empty()
+    place.html(cost_table(models, st.session_state.get(TIMES, {})))
     if st.button(
         "Measure the time of an answer here",
         icon=":material/timer:",
@@ -55,7 +56,7 @@ def show_costs(models: Sequence[Evaluated]) -> None:
         help="Loads each model and asks it about one simulated cell 17 times; some seconds a model.",
     ):
         _measure(models)
-        st.rerun(scope="fragment")
+        place.html(cost_table(models, st.session_state[TIMES]))
     for message in st.session_state.pop(FAULTS, []):
         st.warning(message, icon=":material/block:")
 
