@@ -17,10 +17,11 @@ from core.runs.place import default_runs, free_name
 from core.training.recipe import Recipe
 from dashboard import state
 from dashboard.training_data import Images, Sides, choose_images, show_counts, sides_of
-from dashboard.training_memory import kept, kept_option, remember
+from dashboard.training_memory import enter, forget, kept, kept_option, recall, remember
 from dashboard.training_recipe import Source, choose_settings, choose_source
 from dashboard.training_words import cautions, estimate_in_words, plan_in_words
 
+FAULT = "start-fault"
 SLOWEST_START = "Reading the images comes before that, once for each set and way of cutting out."
 
 
@@ -81,7 +82,7 @@ def _show_plan(source: Source | None, images: Images | None, plan: Plan | None, 
         st.warning(caution, icon=":material/warning:")
     gpus = _choose_device()
     _show_time(plan, gpus)
-    _show_start(source, plan, gpus)
+    _show_start(plan, gpus)
 
 
 def _plain(text: str) -> str:
@@ -151,7 +152,7 @@ def _offer_trial(recipe: Recipe, gpu: int | None) -> None:
     st.rerun()
 
 
-def _show_start(source: Source, plan: Plan, gpus: tuple[int, ...]) -> None:
+def _show_start(plan: Plan, gpus: tuple[int, ...]) -> None:
     wanted = f"{plan.recipe.name}-{plan.recipe.architecture}"
     name = st.text_input(
         "Name of the run",
@@ -159,16 +160,27 @@ def _show_start(source: Source, plan: Plan, gpus: tuple[int, ...]) -> None:
         help="Letters, digits, points, hyphens and underscores: the folder in which everything is kept.",
         **kept(f"name-{wanted}", free_name(default_runs(), wanted)),
     ).strip()
-    if not st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
-        return
+    st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_start,
+        args=(plan, gpus, name, wanted),
+    )
+    fault = recall(FAULT, ("", ""))
+    if fault[0] == name and fault[1]:
+        st.error(fault[1], icon=":material/block:")
+
+
+def _start(plan: Plan, gpus: tuple[int, ...], name: str, wanted: str) -> None:
     try:
         order = checked_order(plan.images.place, plan.images.kind, gpus)
         run = start(default_runs(), name, plan.recipe, order)
     except InputError as error:
-        st.error(str(error), icon=":material/block:")
+        remember(FAULT, (name, str(error)))
         return
-    remember(f"name-{wanted}", free_name(default_runs(), wanted))
-    st.session_state.pop(f"training-name-{wanted}", None)
+    remember(FAULT, ("", ""))
+    forget(f"name-{wanted}")
     state.put("run", run.name)
-    remember("view", "runs")
-    st.rerun()
+    enter("view", "runs")

@@ -19,6 +19,18 @@ def remember(name: str, value: Any) -> None:
     st.session_state[MEMORY] = {**st.session_state.get(MEMORY, {}), name: value}
 
 
+def enter(name: str, value: Any) -> None:
+    """Put `value` into the widget of that name, from a callback or before the widget is there."""
+    remember(name, value)
+    st.session_state[f"training-{name}"] = value
+
+
+def forget(name: str) -> None:
+    """Let the widget of that name begin with its default again; to be called as `enter`."""
+    st.session_state[MEMORY] = {k: v for k, v in st.session_state.get(MEMORY, {}).items() if k != name}
+    st.session_state.pop(f"training-{name}", None)
+
+
 def kept(name: str, default: Any) -> dict[str, Any]:
     """Arguments that make a widget begin with what was entered before, and remember what is entered."""
     key = f"training-{name}"

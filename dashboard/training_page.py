@@ -15,7 +15,8 @@ VIEWS = {"new": "New training", "runs": "Runs"}
 def choose_view() -> str:
     """Let the reader choose between a new training and the runs; what goes on comes first."""
     first = "new"
-    if recall("view") is None and (state.get("run") or any(e.going_on for e in list_runs(default_runs()).runs)):
+    asked_for = bool(state.get("run") or state.problem("run"))
+    if recall("view") is None and (asked_for or any(run.going_on for run in list_runs(default_runs()).runs)):
         first = "runs"
     picked = st.segmented_control(
         "View",

@@ -20,6 +20,7 @@ MOST_ROWS = 30
 
 def show_runs() -> None:
     """Show the list and the chosen run; where nothing goes on, nothing is looked at again."""
+    state.say_problem("run")
     found = list_runs(default_runs())
     for note in found.notes:
         st.caption(note)
@@ -45,7 +46,6 @@ def _choose(runs: Sequence[RunEntry]) -> str:
     if wanted and wanted not in names:
         st.warning(f"There is no run “{wanted}” here; the newest one is shown.", icon=":material/link_off:")
     first = next((entry.name for entry in runs if entry.going_on), names[0])
-    state.say_problem("run")
     return str(
         st.selectbox(
             f"Run ({len(names)})",

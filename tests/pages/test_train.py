@@ -1,0 +1,257 @@
+"""The Train page: who may use it, what it refuses, what it starts, and every state of a run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core.runs.directory import RunDirectory
+from core.runs.launch import cancel
+from core.runs.listing import list_runs
+from core.runs.order import read_order
+from core.training.recipe_file import read_recipe
+from tests.core.runs.jobs_toys import RECIPE, until, use_toys
+from tests.dashboard.tiny import make_model
+from tests.pages.conftest import Start, go
+from tests.pages.reading import alerts, assert_sound, html, query
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("LEUKOLENS_RUNS", str(folder))
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "on")
+    monkeypatch.delenv("LEUKOLENS_DATA", raising=False)
+    yield folder
+    for entry in list_runs(folder).runs:
+        if entry.going_on:
+            cancel(RunDirectory(folder / entry.name), grace=0.1)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """A folder of class folders with pictures that nobody decodes here."""
+    for side, count in (("train", 6), ("val", 3), ("test", 2)):
+        for name in ("neutrophil", "monocyte"):
+            folder = tmp_path / "cells" / side / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
+    return tmp_path / "cells"
+
+
+def entered(start: Start, cells: Path) -> AppTest:
+    app = start("train")
+    return app.text_input(key="training-place").set_value(str(cells)).run()
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def shown(app: AppTest) -> str:
+    texts = [item.value for kind in (app.markdown, app.caption, app.code) for item in kind]
+    return "\n".join([html(app), alerts(app), *texts])
+
+
+def test_a_dashboard_that_others_can_reach_does_not_train(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LEUKOLENS_TRAINING", raising=False)
+    app = start("train", run="mine")
+    assert_sound(app)
+    assert "switched off" in alerts(app)
+    assert "LEUKOLENS_TRAINING=on" in shown(app)
+    assert not app.text_input and not [button for button in app.button if "training" in str(button.key)]
+
+
+def test_the_plan_is_told_before_anything_starts(start: Start, runs: Path, cells: Path) -> None:
+    app = start("train")
+    assert_sound(app)
+    assert "Name the folder of your images" in alerts(app)
+    app = app.text_input(key="training-place").set_value(str(cells)).run()
+    assert_sound(app)
+    told = shown(app)
+    assert "Trains MobileNet-V3-Small from scratch to tell 2 classes apart, on 12 images" in told
+    assert "6 images validate" in told
+    assert "8 epochs at 128 px" in told
+    assert "factor of three" in told
+    assert not runs.exists()
+
+
+def test_settings_change_the_plan_and_survive_a_switch_of_pages(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("islam-2024").run()
+    app.number_input(key="training-islam-2024-islam_cnn-0-epochs").set_value(3).run()
+    app.toggle(key="training-islam-2024-islam_cnn-grouped").set_value(True).run()
+    assert_sound(app)
+    assert "3 epochs at 120 px" in shown(app)
+    assert "photograph together" in shown(app)
+    app = go(go(app, "compare"), "train")
+    assert_sound(app)
+    assert app.text_input(key="training-place").value == str(cells)
+    assert "3 epochs at 120 px" in shown(app)
+
+
+def test_a_size_that_the_network_does_not_take_is_refused(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("islam-2024").run()
+    app.number_input(key="training-islam-2024-islam_cnn-0-size").set_value(64).run()
+    assert_sound(app)
+    assert "Custom CNN does not take images of 64 px" in alerts(app)
+    assert "Start training" not in [button.label for button in app.button]
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("relative/cells", "root of the server"), ("/no/such/folder", "does not exist"), ("/dev/null", "is a file")],
+)
+def test_places_that_hold_no_images_are_told(start: Start, runs: Path, place: str, told: str) -> None:
+    app = entered(start, Path(place))
+    assert_sound(app)
+    assert told in alerts(app)
+    assert "Start training" not in [button.label for button in app.button]
+
+
+def test_a_recipe_of_ones_own_is_checked(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("own").run()
+    assert "Upload a recipe" in alerts(app)
+    bad = (
+        b'name = "x"\narchitecture = "islam_cnn"\nspeed = 3\n[[stages]]\nsize = 120\nepochs = 1\nlearning_rate = 1e-3\n'
+    )
+    app.file_uploader(key="training-own-file").set_value(("mine.toml", bad, "text/plain")).run()
+    assert_sound(app)
+    assert "speed" in alerts(app)
+    good = bad.replace(b"speed = 3\n", b"")
+    app.file_uploader(key="training-own-file").set_value(("mine.toml", good, "text/plain")).run()
+    assert_sound(app)
+    assert "1 epoch at 120 px" in shown(app)
+
+
+def test_a_training_is_started_cancelled_and_resumed(
+    start: Start, runs: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_toys(monkeypatch, "wait")
+    app = entered(start, cells)
+    app.number_input(key="training-leukolens-mobilenet_v3_small-0-epochs").set_value(1).run()
+    app.text_input(key="training-name-leukolens-mobilenet_v3_small").set_value("first").run()
+    app = press(app, "Start training")
+    assert_sound(app)
+    assert query(app)["run"] == "first"
+    run = RunDirectory(runs / "first")
+    until(lambda: run.state() == "training")
+    assert read_order(run.path).data == str(cells)
+    assert [stage.epochs for stage in read_recipe(str(run.path / "order.toml")).stages] == [1, 4]
+    app = press(app.run(), "Yes, end it")
+    until(lambda: run.state() == "cancelled")
+    app = app.run()
+    assert "Cancelled after" in html(app)
+    use_toys(monkeypatch, "finish")
+    app = press(app, "Resume")
+    until(lambda: run.state() == "done")
+    assert_sound(app.run())
+
+
+def test_names_that_are_taken_or_none_are_refused(
+    start: Start, runs: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runs / "mine").mkdir(parents=True)
+    app = entered(start, cells)
+    for name, told in (("mine", "“mine-2” is free"), ("../mine", "letters, digits"), ("", "letters, digits")):
+        app.text_input(key="training-name-leukolens-mobilenet_v3_small").set_value(name).run()
+        app = press(app, "Start training")
+        assert_sound(app)
+        assert told in alerts(app)
+    assert [path.name for path in runs.iterdir()] == ["mine"]
+
+
+def made(runs: Path, **status: object) -> RunDirectory:
+    run = RunDirectory(runs / "mine")
+    run.report(**status)
+    (run.path / "recipe.json").write_text(RECIPE.model_dump_json())
+    return run
+
+
+def curves(run: RunDirectory) -> None:
+    rows = [
+        {"epoch": n, "size": 64, "train_loss": 1 / (n + 1), "train_accuracy": 0.5, "val_loss": 1, "val_accuracy": acc}
+        for n, acc in enumerate((0.5, 0.8, 0.7))
+    ]
+    pd.DataFrame(rows).to_csv(run.path / "history.csv", index=False)
+
+
+STATES = (
+    ("done", {}, "folder of its model cannot be read"),
+    ("failed", {"error": "No *room* <b>left</b>.", "next_step": "Make room."}, "Make room"),
+    ("cancelled", {"next_step": "Resume it."}, "Cancelled after 2 of 5 epochs"),
+    ("training", {}, "killed"),
+)
+
+
+@pytest.mark.parametrize(("state", "more", "told"), STATES, ids=[name for name, *_ in STATES])
+def test_every_state_that_rests_is_told(
+    start: Start, runs: Path, state: str, more: dict[str, object], told: str
+) -> None:
+    run = made(runs, state=state, epoch=2, epochs=5, **more)
+    curves(run)
+    (run.path / "log.txt").write_text("a line\x1b[31m of the log\n" * 200)
+    (run.path / "data.json").write_text('{"title": "Cells", "leak": "3 photographs stand on two sides."}')
+    app = start("train", run="mine")
+    assert_sound(app)
+    assert told in shown(app)
+    assert "Best so far: epoch 2, validation accuracy 80.0 %" in html(app)
+    assert "3 photographs stand on two sides" in alerts(app)
+    assert "\x1b" not in shown(app)
+    assert "<b>" not in alerts(app).replace("\\<b", "")
+    labels = [button.label for button in app.button]
+    assert ("Resume" in labels) == (state != "done")
+
+
+def test_a_run_that_goes_on_is_told_with_its_figures(start: Start, runs: Path) -> None:
+    run = made(runs, state="waiting", message="2 jobs before this one", pid=os.getpid())
+    with run.hold():
+        app = start("train")
+        assert_sound(app)
+        assert "2 jobs before this one" in html(app)
+        now = {"epoch": 1, "epochs": 4, "step": 5, "steps": 10, "images_per_second": 321.0, "seconds_left": 600.0}
+        run.report(state="training", **now)
+        app = app.run()
+        assert_sound(app)
+        assert "Epoch 2 of 4, batch 5 of 10, 321 images/s, about 10 min left" in html(app)
+        assert 'aria-valuenow="38"' in html(app)
+        run.report(updated=time.time() - 3600)
+        assert "No report for 60 min" in shown(app.run())
+
+
+def test_hostile_files_and_unknown_names_are_told(start: Start, runs: Path) -> None:
+    run = made(runs, state="done")
+    for name in ("status.json", "history.csv", "data.json", "recipe.json", "command.json"):
+        (run.path / name).write_bytes(b"\xff[" * 500)
+    app = start("train", run="other")
+    assert_sound(app)
+    assert "There is no run “other” here" in alerts(app)
+    assert "status.json cannot be read" in alerts(app)
+    app = press(app, "Resume")
+    assert_sound(app)
+    assert "command line" in alerts(app)
+    assert "names nothing here" in alerts(start("train", run="../../etc"))
+
+
+def test_a_finished_model_joins_the_others(start: Start, runs: Path, tmp_path: Path) -> None:
+    run = made(runs, state="done", epoch=2, epochs=2)
+    make_model(run.path, "model", seed=9)
+    root = tmp_path / "checkpoints"
+    make_model(root, "mine", seed=1)
+    app = start("train", root=root, run="mine")
+    assert "made-up cells: accuracy 91 %, n = 1,234" in html(app)
+    app = press(app, "Show it in the dashboard")
+    assert_sound(app)
+    assert (root / "mine-2" / "card.json").is_file()
+    assert "(mine-2)" in html(app)
+    assert "Show it in the dashboard" not in [button.label for button in app.button]
