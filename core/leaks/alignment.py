@@ -1,0 +1,120 @@
+"""The similarity (shift, turn, scale, perhaps mirrored; with many points also sheared) that most key points of two images agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.leaks.descriptors import as_mirrored, rooted
+from core.leaks.fingerprint import Fingerprint
+
+ALIKE = 0.80  # affinity of two descriptors, 1 for equal ones
+NEAR = 0.02  # of the second image's longest side: how far a point may lie from where it should
+SCALES, TURNS = 0.5, 0.5  # natural logarithm and radians: how far a point's own size and angle may be off
+FEWEST = 4
+FEW_FOR_SHEAR, MOST_SHEAR = 8, 0.4
+Complex = NDArray[np.complex64]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """z -> factor z + shear conj(z) + shift takes a point z = x + iy of the first image to the second.
+
+    Where `mirrored`, z = -x + iy. In units of each image's longest side; `points` is the number of different places that agree.
+    """
+
+    factor: complex
+    shear: complex
+    shift: complex
+    mirrored: bool
+    points: int
+
+
+def align(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Alignment | None:
+    """The best similarity, or None where fewer than four places agree.
+
+    Every pair of mutual nearest descriptors proposes one (a SIFT point has a place, a size and an angle); the proposal
+    with most others on its side is refined by least squares. Nothing is drawn at random.
+    """
+    asked = as_mirrored(first.descriptors) if mirrored else first.descriptors
+    chosen, partner = _mutual(rooted(asked), rooted(second.descriptors))
+    if len(chosen) < FEWEST:
+        return None
+    one, other = first.points[chosen], second.points[partner]
+    x, angle = (-one[:, 0], np.pi - one[:, 3]) if mirrored else (one[:, 0], one[:, 3])
+    source, target = x + 1j * one[:, 1], other[:, 0] + 1j * other[:, 1]
+    own = (other[:, 2] / one[:, 2]) * np.exp(1j * (other[:, 3] - angle))
+    agreeing = _largest_party(source, target, own)
+    return _refined(source, target, own, agreeing, mirrored)
+
+
+def _mutual(asked: NDArray[np.float32], stored: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of descriptors that are each other's nearest, and alike."""
+    if not len(asked) or not len(stored):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    affinity = asked @ stored.T  # (K1, K2)
+    partner = affinity.argmax(axis=1)
+    here = np.arange(len(asked))
+    mutual = (affinity.argmax(axis=0)[partner] == here) & (affinity[here, partner] > ALIKE)
+    return here[mutual], partner[mutual]
+
+
+def _fits(factor: Complex, own: Complex) -> NDArray[np.bool_]:
+    """Whether a point's own change of size and angle goes with `factor`."""
+    ratio = own / factor
+    return (np.abs(np.log(np.abs(ratio))) < SCALES) & (np.abs(np.angle(ratio)) < TURNS)
+
+
+def _largest_party(source: Complex, target: Complex, own: Complex) -> NDArray[np.bool_]:
+    """The points that agree with the proposal of one of them, for the proposal with most."""
+    moved = own[:, None] * (source[None] - source[:, None]) + target[:, None]  # (proposal, point)
+    reach = NEAR * np.clip(np.abs(own), 0.3, 1)[:, None] + 0.08 * np.abs(moved - target[:, None])
+    agree = (np.abs(moved - target[None]) < reach) & _fits(own[:, None], own[None])
+    return np.asarray(agree[agree.sum(axis=1).argmax()])
+
+
+def _refined(
+    source: Complex, target: Complex, own: Complex, agreeing: NDArray[np.bool_], mirrored: bool
+) -> Alignment | None:
+    """Least squares over those that agree, and again over those that then do; with shear where they are many."""
+    for _ in range(4):
+        if agreeing.sum() < FEWEST:
+            return None
+        x, y = source[agreeing], target[agreeing]
+        places = len(np.unique(np.round(y * 200)))
+        fit = _least_squares(x, y, shear=places >= FEW_FOR_SHEAR)
+        if fit is None:
+            return None
+        factor, shear, shift = fit
+        off = np.abs(factor * source + shear * np.conj(source) + shift - target)
+        agreeing = (off < NEAR * np.clip(abs(factor), 0.3, 1)) & _fits(np.complex64(factor), own)
+    return Alignment(factor, shear, shift, mirrored, places) if places >= FEWEST else None
+
+
+def _least_squares(x: Complex, y: Complex, shear: bool) -> tuple[complex, complex, complex] | None:
+    """The similarity, or affinity, that takes x nearest to y; None where points do not span one, or it is absurd."""
+    columns = [x, np.ones_like(x)]
+    if shear:
+        # y = a x + b conj(x) + c, whose real and imaginary parts are linear in those of a, b and c
+        columns.insert(1, np.conj(x))
+    left = np.concatenate(
+        [np.column_stack([part for c in columns for part in pair(c)]) for pair in (_real_rows, _imaginary_rows)]
+    )
+    solved, _, rank, _ = np.linalg.lstsq(left.astype(np.float64), np.concatenate([y.real, y.imag]), rcond=1e-6)
+    if rank < left.shape[1]:
+        return None
+    values = solved[0::2] + 1j * solved[1::2]
+    factor, bend, shift = complex(values[0]), complex(values[1]) if shear else 0j, complex(values[-1])
+    return (factor, bend, shift) if 0.05 < abs(factor) < 20 and abs(bend) < MOST_SHEAR * abs(factor) else None
+
+
+def _real_rows(column: Complex) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How the real part of (p + iq) column depends on p and q."""
+    return column.real, -column.imag
+
+
+def _imaginary_rows(column: Complex) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How the imaginary part of (p + iq) column depends on p and q."""
+    return column.imag, column.real

@@ -1,0 +1,84 @@
+"""Groups of images of one photograph: likely pairs compared, those that match joined, again with what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.leaks.candidates import Candidates, find_candidates
+from core.leaks.fingerprint import Fingerprint
+from core.leaks.forest import Forest
+from core.leaks.verification import compare
+
+EACH = 10  # partners tried for an image
+SPEAKERS = 5  # images that stand for a group once it is found
+MOST_ROUNDS = 6
+WORTH_IT = 0.005  # share of images joined in a round for another to be tried
+SEVERAL = 3  # images: groups of so many are not joined by one weak match
+Tell = Callable[[str], None]
+
+
+def group_prints(prints: Sequence[Fingerprint], tell: Tell) -> NDArray[np.int64]:
+    """A group number for each image: 0, 1, 2, ... in the order in which groups first appear."""
+    forest = Forest(len(prints))
+    images = _join_identical(prints, forest)
+    for number in range(1, MOST_ROUNDS + 1):
+        if len(images) < 2:
+            break
+        tell(f"round {number}: looking for likely pairs among {len(images)} images")
+        found = find_candidates(prints, images, forest.labels()[images], EACH)
+        joined = _join_matching(prints, found, forest, tell)
+        tell(f"round {number}: {joined} joined, {forest.count} groups")
+        if joined <= WORTH_IT * len(images):
+            break
+        images = _speakers(forest, images)
+    return forest.labels()
+
+
+def _join_identical(prints: Sequence[Fingerprint], forest: Forest) -> NDArray[np.int64]:
+    """Join images with the same pixels; the index of the first of each."""
+    seen: dict[bytes, int] = {}
+    for index, image in enumerate(prints):
+        forest.join(seen.setdefault(image.pixels, index), index)
+    return np.array(sorted(seen.values()), dtype=np.int64)
+
+
+def _join_matching(prints: Sequence[Fingerprint], found: Candidates, forest: Forest, tell: Tell) -> int:
+    """Compare the pairs that are not in one group yet, join those that match; how many were joined."""
+    joined, compared = 0, 0
+    waiting: dict[tuple[int, int], tuple[int, int]] = {}
+    for number, (first, second, mirrored) in enumerate(
+        zip(found.first.tolist(), found.second.tolist(), found.mirrored.tolist(), strict=True), start=1
+    ):
+        if number % 5000 == 0:
+            tell(f"pair {number}/{len(found.first)}: {compared} compared, {joined} joined")
+        if forest.root(first) == forest.root(second):
+            continue
+        compared += 1
+        match = compare(prints[first], prints[second], mirrored)
+        if match.same and (match.strong or _seconded(forest, waiting, first, second)):
+            forest.join(first, second)
+            joined += 1
+    return joined
+
+
+def _seconded(forest: Forest, waiting: dict[tuple[int, int], tuple[int, int]], first: int, second: int) -> bool:
+    """Whether a weak match may join two groups: one of them is small, or two other images have matched before."""
+    if min(forest.size(first), forest.size(second)) < SEVERAL:
+        return True
+    one, other = sorted((forest.root(first), forest.root(second)))
+    earlier = waiting.setdefault((one, other), (first, second))
+    return not {first, second} & set(earlier)
+
+
+def _speakers(forest: Forest, images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Up to five of each group's images, evenly spaced."""
+    labels = forest.labels()[images]
+    order = np.argsort(labels, kind="stable")
+    chosen: list[NDArray[np.int64]] = []
+    for members in np.split(images[order], np.flatnonzero(np.diff(labels[order])) + 1):
+        places = np.linspace(0, len(members) - 1, min(len(members), SPEAKERS)).round().astype(int)
+        chosen.append(members[places])
+    return np.sort(np.concatenate(chosen))
