@@ -36,13 +36,13 @@ def row_of_run(run: Path, note: str = "") -> Row:
     known = published(paper, card.architecture)
     facts = card.training
     return Row(
-        run=run.resolve().name,
+        run=_name(run.resolve()),
         paper=paper,
         architecture=card.architecture,
         title=card.title,
         data=_title(data, card),
         protocol=protocol(recipe, data),
-        weights=facts.initial_weights if facts else recipe.weights,
+        weights=_told(facts.initial_weights if facts else recipe.weights),
         input_size=card.input_size,
         epochs=len(history),
         images=figures.images,
@@ -55,9 +55,9 @@ def row_of_run(run: Path, note: str = "") -> Row:
         seconds=round(history.seconds or (facts.seconds if facts else 0.0), 1),
         parameters=card.parameters,
         size_mb=card.weights_mb,
-        published=None if known is None else known.accuracy / 100,
+        published=None if known is None else round(known.accuracy / 100, 6),
         command=command(recipe, str(data.get("name", "auto"))),
-        note=note,
+        note=note or str(data.get("leak") or "")[:1000],
         processor=facts.machine if facts else "not stated",
     )
 
@@ -95,8 +95,19 @@ def command(recipe: Recipe, data: str) -> str:
         theirs = _flat(recipe.model_dump(mode="json"))
         changed = {key: value for key, value in theirs.items() if ours.get(key) != value}
         for key, value in changed.items():
-            words += ["--set", f"{key}={value if isinstance(value, str) and value else json.dumps(value)}"]
+            words += ["--set", f"{key}={_told(value)}"]
     return shlex.join([*words, "--data"]) + " DIR"
+
+
+def _name(run: Path) -> str:
+    return f"{run.parent.name}/{run.name}" if run.name.startswith("fold") else run.name
+
+
+def _told(value: Any) -> str:
+    """A key's value as TOML has it; of a place on the disk the last part alone."""
+    if isinstance(value, str) and Path(value).is_absolute():
+        return f"PATH/{Path(value).name}"
+    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 def _flat(document: Any, prefix: str = "") -> dict[str, Any]:
