@@ -74,7 +74,7 @@ def _intervals(told: str, figures: Figures, kind: str) -> list[dict[str, Any]]:
     rows = []
     for rates, curve in zip(figures.per_class, figures.roc, strict=True):
         estimate = curve.auc if kind == "auc" else getattr(rates, kind)
-        if estimate.value is None:
+        if estimate.value is None or estimate.low is None or estimate.high is None:
             continue
         scale = 1 if kind == "auc" else 100
         rows.append(

@@ -49,7 +49,10 @@ def show_images(model: Evaluated, true: str, named: str) -> None:
     folders = _folders(str(folder))
     with st.spinner("Reading the images"):
         grid = st.grid("auto", min_column_width=SIDE - 20, gap=12, key="matrix-images")
-        shown = [_show(case, folders, grid) for case in part]
+        shown = []
+        for case in part:
+            with grid.cell():
+                shown.append(_show(case, folders))
     if not any(shown):
         st.info(
             f"None of these images lies in {folder}: it is another set, or laid out in other folders. The model was "
@@ -124,14 +127,13 @@ def _folders(root: str) -> dict[str, tuple[Path, ...]]:
     return image_folders(Path(root))
 
 
-def _show(case: Case, folders: dict[str, tuple[Path, ...]], grid: st.delta_generator.DeltaGenerator) -> bool:
+def _show(case: Case, folders: dict[str, tuple[Path, ...]]) -> bool:
     picture = _picture(case, folders)
-    with grid.cell():
-        if picture is None:
-            st.html(f'<div class="ll-waiting">not found: {escape(case.image)}</div>')
-        else:
-            st.image(picture, width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
-        st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{percent(case.sure)}</p>')
+    if picture is None:
+        st.html(f'<div class="ll-waiting">not found: {escape(case.image)}</div>')
+    else:
+        st.image(picture, width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
+    st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{percent(case.sure)}</p>')
     return picture is not None
 
 

@@ -52,7 +52,8 @@ def ask_all(
     classifier: Classifier, table: pd.DataFrame, framing: str | None = None, tell: Tell = lambda _: None
 ) -> Asked:
     """As `answer_table`, with the images that could not be read; InputError where none could."""
-    rows, unreadable = [], []
+    rows: list[dict[str, object]] = []
+    unreadable: list[tuple[str, str]] = []
     for start in range(0, len(table), BATCH):
         part = _read(table.iloc[start : start + BATCH], framing or classifier.card.framing, unreadable)
         for one, prediction in zip(part, classifier.predict([one.view.rgb for one in part]), strict=True):

@@ -68,12 +68,12 @@ def answers_of(table: pd.DataFrame, classes: Sequence[str], source: str = "the a
     _check_columns(table, names, source)
     logits = _numbers(table, names, source)
     index = pd.Index(names)
-    predicted = np.asarray(index.get_indexer(table["predicted"].astype(str)), dtype=np.int64)
+    predicted = np.asarray(index.get_indexer(pd.Index(table["predicted"].astype(str))), dtype=np.int64)
     if (predicted < 0).any():
         raise InputError(f"{source} name classes that the model does not know: measure the model anew.")
     if (logits[np.arange(len(logits)), predicted] < logits.max(axis=1, initial=-np.inf) - DOUBT).any():
         raise InputError(f"{source} contradict their own logits: the file is damaged, measure the model anew.")
-    labels = np.asarray(index.get_indexer(table["label"].astype(str)), dtype=np.int64)
+    labels = np.asarray(index.get_indexer(pd.Index(table["label"].astype(str))), dtype=np.int64)
     digests = tuple(table[DIGEST].astype(str)) if DIGEST in table else ()
     found = Answers(names, tuple(table["image"].astype(str)), labels, predicted, logits, digests)
     known = labels >= 0

@@ -40,7 +40,7 @@ def row_of_run(run: Path, note: str = "") -> Row:
         paper=paper,
         architecture=card.architecture,
         title=card.title,
-        data=_title(data, card),
+        data=_title(data, card, recipe),
         protocol=protocol(recipe, data),
         weights=_told(facts.initial_weights if facts else recipe.weights),
         input_size=card.input_size,
@@ -133,10 +133,12 @@ def _counts(data: dict[str, Any]) -> list[int]:
     return [sum(int(count) for count in side.values()) for side in sides if isinstance(side, dict)]
 
 
-def _title(data: dict[str, Any], card: ModelCard) -> str:
+def _title(data: dict[str, Any], card: ModelCard, recipe: Recipe) -> str:
+    """The set's title, without the words on its own split where another one was drawn."""
     title = data.get("title")
     if isinstance(title, str) and title:
-        return title
+        given = recipe.split.kind == "given" and not recipe.split.folds
+        return title if given else title.partition(",")[0]
     return card.test.data if card.test is not None else "not stated"
 
 
