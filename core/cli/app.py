@@ -7,6 +7,7 @@ import typer
 from core.cli.data import datasets
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
+from core.cli.leaks import leaks
 from core.cli.method_options import settings_help
 from core.cli.models import models
 from core.cli.predict import predict
@@ -22,5 +23,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, predict, preprocess, explain, train, evaluate, datasets, samples, runs):
+for command in (models, predict, preprocess, explain, train, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)

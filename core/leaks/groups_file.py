@@ -1,0 +1,120 @@
+"""`groups.csv`: the photograph of each image, as `python -m core leaks --out` writes it and splits take it."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+
+COLUMNS = ("path", "group", "dir")
+MOST_BYTES = 500_000_000
+
+
+def write_groups(out: Path, rows: Iterable[tuple[str, int, str]]) -> None:
+    """Write rows of (path relative to its DIR with forward slashes, group, DIR as given), whole or not at all.
+
+    UTF-8; bytes of a file name that are none are kept as they are. InputError where the disk refuses.
+    """
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            table = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+            table.writerow(COLUMNS)
+            table.writerows(rows)
+        partial.replace(out)
+    except (OSError, ValueError) as error:
+        partial.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"Cannot write {out}: {reason}. Choose another --out.") from error
+
+
+def check_out(out: Path) -> None:
+    """Raise InputError where `out` could not be written once the work is done."""
+    if out.is_dir():
+        raise InputError(f"Cannot write {out}: it is a folder. Name a file with --out.")
+    write = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        write.touch()
+        write.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"Cannot write {out}: {reason}. Choose another --out.") from error
+    if out.exists() and not os.access(out, os.W_OK):
+        raise InputError(f"Cannot write {out}: permission denied. Choose another --out.")
+
+
+def read_groups(table: Path, paths: Sequence[Path]) -> NDArray[np.int64]:
+    """The group number of each of `paths`, from a groups.csv.
+
+    Rows are found by their DIR, taken as written or from where the file lies; where the data have moved, by what DIR
+    and path have in common with the image's end, as long as that fits one row. InputError where the file is damaged
+    or an image has no row.
+    """
+    rows = _rows(table)
+    exact = {_place(place, path): group for path, group, dir_ in rows for place in _homes(table, dir_)}
+    ends: dict[str, set[int]] = {}
+    for path, group, _ in rows:
+        ends.setdefault(path, set()).add(group)
+    longest = max((path.count("/") for path, _, _ in rows), default=0)
+    groups = np.empty(len(paths), np.int64)
+    for index, path in enumerate(paths):
+        found = exact.get(os.path.abspath(path))
+        if found is None:
+            found = exact.get(os.path.join(os.path.realpath(path.parent), path.name))
+        if found is None:
+            found = _by_end(path, ends, longest)
+        if found is None:
+            raise InputError(
+                f"{table.name} has no row for {path}. Make it anew with: python -m core leaks DIR --out {table.name}"
+            )
+        groups[index] = found
+    return groups
+
+
+def _homes(table: Path, dir_: str) -> list[str]:
+    """Where a DIR may lie: from here, from the table's folder, links resolved."""
+    there = [os.path.abspath(dir_), os.path.abspath(table.parent / dir_)]
+    return [*there, *(os.path.realpath(place) for place in there)]
+
+
+def _place(home: str, path: str) -> str:
+    return os.path.normpath(os.path.join(home, path))
+
+
+def _by_end(path: Path, ends: dict[str, set[int]], longest: int) -> int | None:
+    """The group of the longest end of `path` that the table knows, where it is one group's alone."""
+    for parts in range(min(longest + 1, len(path.parts) - 1), 0, -1):
+        known = ends.get("/".join(path.parts[-parts:]))
+        if known is not None:
+            return next(iter(known)) if len(known) == 1 else None
+    return None
+
+
+def _rows(table: Path) -> list[tuple[str, int, str]]:
+    try:
+        if table.stat().st_size > MOST_BYTES:
+            raise InputError(f"{table} is too large for a groups.csv.")
+        with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if not set(COLUMNS) <= set(reader.fieldnames or ()):
+                raise InputError(f"{table} is no groups.csv: it needs the columns {', '.join(COLUMNS)}.")
+            return [_row(table, number, row) for number, row in enumerate(reader, start=2)]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{table} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    except csv.Error as error:
+        raise InputError(f"{table} is a damaged CSV: {error}.") from error
+
+
+def _row(table: Path, number: int, row: dict[str, str]) -> tuple[str, int, str]:
+    path, group, dir_ = (row.get(name) for name in COLUMNS)
+    if not path or dir_ is None or group is None or not group.strip().isascii() or not group.strip().isdigit():
+        raise InputError(f"{table}, row {number}: needs a path, a group that is a whole number, and a dir.")
+    if len(group.strip()) > 18 or "\0" in path or "\0" in dir_:
+        raise InputError(f"{table}, row {number}: the path or the group is none.")
+    return path, int(group), dir_
