@@ -92,6 +92,11 @@ def sides_of(images: Images, recipe: Recipe) -> Sides:
     """
     if images.data is None:
         raise InputError(images.fault)
+    if recipe.split.kind == "given" and not recipe.split.folds and not (images.data.table["split"] == "train").any():
+        raise InputError(
+            f"The {len(images.data.table):,} images come without a training side of their own: choose “Drawn at "
+            "random” as the split, or put them into folders train, val and test."
+        )
     exact = recipe.split.group_by == "none"
     plain = recipe.split if exact else recipe.split.model_copy(update={"group_by": "none"})
     return Sides(split_dataset(images.data, plain, None, 0 if plain.folds else None), exact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import streamlit as st
 
@@ -76,18 +77,13 @@ def _show_plan(source: Source | None, images: Images | None, plan: Plan | None, 
         told = f"Choose {missing} to see it." if missing and not fault else "Mend what is marked to see it."
         st.html(f'<p class="ll-sentence ll-quiet">{told}</p>')
         return
-    for sentence in plan_in_words(plan.recipe, plan.sides):
-        st.markdown(f"- {_plain(sentence)}")
+    told = "".join(f"<li>{escape(sentence)}</li>" for sentence in plan_in_words(plan.recipe, plan.sides))
+    st.html(f'<ul class="ll-list">{told}</ul>')
     for caution in cautions(plan.recipe, plan.sides):
         st.warning(caution, icon=":material/warning:")
     gpus = _choose_device()
     _show_time(plan, gpus)
     _show_start(plan, gpus)
-
-
-def _plain(text: str) -> str:
-    """Take from a set's name what Markdown would act on."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#$~:" else letter for letter in text)
 
 
 def _choose_device() -> tuple[int, ...]:

@@ -205,7 +205,7 @@ def test_every_state_that_rests_is_told(
     app = start("train", run="mine")
     assert_sound(app)
     assert told in shown(app)
-    assert "Best so far: epoch 2, validation accuracy 80.0 %" in html(app)
+    assert "Best: epoch 2, validation accuracy 80.0 %" in html(app)
     assert "3 photographs stand on two sides" in alerts(app)
     assert "\x1b" not in shown(app)
     assert "<b>" not in alerts(app).replace("\\<b", "")
