@@ -37,11 +37,11 @@ def _headline(model: str, entry: dict[str, Any]) -> str:
 
 
 def _table(figures: dict[str, Any]) -> list[str]:
-    head = f"  {'':14}{'images':>7}" + "".join(f"{kind:>25}" for kind in KINDS) + f"{'AUC':>23}"
+    head = f"  {'':14}{'images':>7}" + "".join(f"{kind:>25}" for kind in KINDS) + f"{'AUC':>25}"
     rows = [
         f"  {row['name']:14}{row['images']:>7,}"
         + "".join(f"{_interval(row[kind]):>25}" for kind in KINDS)
-        + f"{_auc(curve['auc'], True):>23}"
+        + f"{_auc(curve['auc'], True):>25}"
         for row, curve in zip(figures["per_class"], figures["roc"], strict=True)
     ]
     return [head, *rows, "  In brackets: 95 % confidence intervals."]
@@ -61,4 +61,4 @@ def _auc(estimate: dict[str, Any], interval: bool = False) -> str:
     if estimate["value"] is None:
         return "-" if interval else "not said"
     text = f"{estimate['value']:.4f}"
-    return f"{text} ({estimate['low']:.3f}-{estimate['high']:.3f})" if interval else text
+    return f"{text} ({estimate['low']:.4f}-{estimate['high']:.4f})" if interval else text

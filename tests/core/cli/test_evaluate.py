@@ -106,3 +106,10 @@ def test_rows_that_share_a_photograph_with_other_splits() -> None:
     assert shared_with(splits, photographs, "test", ["val"]).tolist() == [False, True, False]
     with pytest.raises(InputError, match="'test'"):
         shared_with(splits, photographs, "test", ["test"])
+
+
+def test_copies_in_another_split_are_found_by_themselves(root: Path, cells: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", "--data", cells / "cells.csv", "--model", "second", "--checkpoints", root, "--json"]
+    result = run(*arguments, "--without-leaks", "--cache", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)[0]["without_leaks"]["left_out"] == 1
