@@ -54,6 +54,12 @@ def described(job: Job, trained: TrainedRun) -> ModelCard:
     )
 
 
+def set_title(job: Job) -> str:
+    """The set's title, without the words on its own split where another one was drawn."""
+    given = job.recipe.split.kind == "given" and not job.recipe.split.folds
+    return job.data.title if given else job.data.title.partition(",")[0]
+
+
 def _named(name: str) -> str:
     return re.sub(r"[^a-z0-9_.-]+", "-", name.lower())[:64]
 
@@ -75,7 +81,7 @@ def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:
     further = f", with {', '.join(recipe.data.also)}" if recipe.data.also else ""
     return TrainingFacts(
         recipe=recipe.name,
-        data=f"{job.data.title}: train split{further}; best epoch by its validation split",
+        data=f"{set_title(job)}: train split{further}; best epoch by its validation split",
         data_fingerprint=trained.train.fingerprint,
         images=len(trained.train.labels) - recipe.data.simulated,
         simulated_images=recipe.data.simulated,

@@ -19,7 +19,7 @@ from core.errors import InputError
 from core.evaluation.answers import answer_table, score_of
 from core.novelty import FeatureSpace, fit_feature_space
 from core.training.batches import ValidationBatches
-from core.training.describe import described
+from core.training.describe import described, set_title
 from core.training.recipe import Recipe
 from core.training.run import Job, Tell, TrainedRun, precision
 
@@ -44,10 +44,10 @@ def finish(job: Job, trained: TrainedRun, out: Path) -> ModelCard:
         "novelty": Novelty(threshold=float(answers["novelty"].quantile(QUANTILE)), quantile=QUANTILE),
     }
     card = save_classifier(out, card.model_copy(update=fitted), trained.network, space)
-    return save_classifier(out, measured(card, out, data, job.place, tell), trained.network, space)
+    return save_classifier(out, measured(card, out, data, job.place, tell, set_title(job)), trained.network, space)
 
 
-def measured(card: ModelCard, out: Path, data: Dataset, place: Path | None, tell: Tell) -> ModelCard:
+def measured(card: ModelCard, out: Path, data: Dataset, place: Path | None, tell: Tell, title: str = "") -> ModelCard:
     """Answer the test split (kept as predictions.parquet) and the unseen stains; the card with their figures.
 
     Unseen stains are asked where the classes are our five and the sets lie at `place`; a set without a test split
@@ -59,7 +59,7 @@ def measured(card: ModelCard, out: Path, data: Dataset, place: Path | None, tell
         tell(f"Answering the test split of {data.title}.")
         answers = answer_table(classifier, data.split("test"), tell=tell)
         answers.to_parquet(out / "predictions.parquet", index=False)
-        test = score_of(answers, data.classes, f"{data.title}: test")
+        test = score_of(answers, data.classes, f"{title or data.title}: test")
     stains = UNSEEN if data.classes == CLASSES and place is not None else ()
     unseen = [_unseen(classifier, name, title, place) for name, title in stains if place is not None]
     return card.model_copy(update={"test": test, "unseen": tuple(score for score in unseen if score is not None)})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
@@ -73,17 +74,20 @@ def packs(job: Job) -> tuple[Pack, Pack]:
     """Training images (real, further sets', simulated) and validation images, framed as the recipe says."""
     wanted, data = job.recipe.data, job.data
     side = max(SIDE, *(stage.size for stage in job.recipe.stages)) if wanted.framing == "frame" else None
-    train = pack_table(data.split("train"), wanted.framing, job.cache, job.tell, data.classes, side)
+
+    def packed(table: pd.DataFrame, within: pd.DataFrame | None) -> Pack:
+        return pack_table(table, wanted.framing, job.cache, job.tell, data.classes, side, within=within)
+
+    train = packed(data.split("train"), data.table)
     for name in wanted.also:
-        table = _further(name, job)
-        train = train + pack_table(table, wanted.framing, job.cache, job.tell, data.classes, side)
+        train = train + packed(_further(name, job), None)
     if wanted.simulated:
         count, seed = wanted.simulated, wanted.simulated_seed
         train = train + pack_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
-    return train, pack_table(data.split("val"), wanted.framing, job.cache, job.tell, data.classes, side)
+    return train, packed(data.split("val"), data.table)
 
 
-def _further(name: str, job: Job) -> Any:
+def _further(name: str, job: Job) -> pd.DataFrame:
     """The images of a further set that are of the classes trained on."""
     if job.place is None or name == job.data.name:
         raise InputError(f"data.also: {name!r} is the set that is trained on already.")
@@ -130,10 +134,9 @@ def _open_directory(job: Job) -> None:
 
 def _facts(job: Job, train: Pack, validation: Pack, origin: str) -> dict[str, Any]:
     """What `data.json` says."""
-    sizes = job.data.table.groupby(["split", "label"]).size()
-    counts: dict[str, dict[str, int]] = {}
-    for (split, label), count in sizes.items():
-        counts.setdefault(str(split), {})[str(label)] = int(count)
+    table = job.data.table
+    sides = {str(split): table[table["split"] == split] for split in table["split"].unique()}
+    counts = {split: rows["label"].value_counts(sort=False).to_dict() for split, rows in sides.items()}
     return {
         "name": job.data.name,
         "title": job.data.title,

@@ -4,7 +4,8 @@ import torch
 
 from core.data.pack import UNKNOWN, Pack
 from core.training.augment import augment
-from core.training.batches import TrainBatches, ValidationBatches, seeded
+from core.training.batches import TrainBatches, ValidationBatches
+from core.training.draws import Draws, seeded
 from core.training.recipe import AugmentRecipe, Recipe
 
 NONE = AugmentRecipe(
@@ -22,9 +23,13 @@ def pictures(count: int = 6, side: int = 48) -> tuple[torch.Tensor, torch.Tensor
     return images, reach.expand(count, 1, side, side).clamp_min(0)
 
 
+def draws(seed: int, count: int) -> Draws:
+    return Draws(seeded(seed), count)
+
+
 def test_with_everything_off_only_flips_and_a_slight_stretch_are_left() -> None:
     images, reach = pictures()
-    out = augment(images, reach, 48, NONE, seeded(1))
+    out = augment(images, reach, 48, NONE, draws(1, len(images)))
     flipped = images.flip(3)
     nearest = torch.minimum((out - images).abs().mean((1, 2, 3)), (out - flipped).abs().mean((1, 2, 3)))
     assert nearest.max() < 0.05
@@ -34,14 +39,14 @@ def test_with_everything_off_only_flips_and_a_slight_stretch_are_left() -> None:
 def test_the_same_seed_gives_the_same_views_and_another_seed_others() -> None:
     images, reach = pictures()
     recipe = AugmentRecipe(hue=0.2, saturation=0.3)
-    one, same, other = (augment(images, reach, 32, recipe, seeded(n)) for n in (1, 1, 2))
+    one, same, other = (augment(images, reach, 32, recipe, draws(n, len(images))) for n in (1, 1, 2))
     assert torch.equal(one, same) and not torch.allclose(one, other)
     assert one.min() >= 0 and one.max() <= 1 and one.shape == (6, 3, 32, 32)
 
 
 def test_masking_blackens_what_lies_outside_and_zooms_to_the_cell() -> None:
     images, reach = pictures(40)
-    out = augment(images, reach, 48, NONE.model_copy(update={"mask": 1.0}), seeded(3))
+    out = augment(images, reach, 48, NONE.model_copy(update={"mask": 1.0}), draws(3, len(images)))
     black = (out.amax(dim=1) < 0.01).float().mean((1, 2))
     assert (black > 0.05).float().mean() > 0.5  # a disc in its box leaves its corners, 21 %
     assert black.median() < 0.3  # and the rest of the frame is not shown
@@ -50,7 +55,7 @@ def test_masking_blackens_what_lies_outside_and_zooms_to_the_cell() -> None:
 
 def test_unknown_reach_is_never_masked() -> None:
     images, reach = pictures()
-    out = augment(images, -torch.ones_like(reach), 48, NONE.model_copy(update={"mask": 1.0}), seeded(3))
+    out = augment(images, -torch.ones_like(reach), 48, NONE.model_copy(update={"mask": 1.0}), draws(3, len(images)))
     assert (out.amax(dim=1) > 0.01).all()
 
 
@@ -58,10 +63,10 @@ def test_hue_turns_keep_grey_grey_and_the_mean() -> None:
     images, reach = pictures()
     grey = images.mean(1, keepdim=True).expand_as(images).contiguous()
     recipe = NONE.model_copy(update={"hue": 0.5, "saturation": 0.5})
-    out = augment(grey, reach, 48, recipe, seeded(5))
+    out = augment(grey, reach, 48, recipe, draws(5, len(images)))
     assert (out.amax(1) - out.amin(1)).max() < 1e-4
-    coloured = augment(images * 0.2 + 0.4, reach, 48, recipe, seeded(5))
-    plain = augment(images * 0.2 + 0.4, reach, 48, NONE, seeded(5))
+    coloured = augment(images * 0.2 + 0.4, reach, 48, recipe, draws(5, len(images)))
+    plain = augment(images * 0.2 + 0.4, reach, 48, NONE, draws(5, len(images)))
     assert (coloured - plain).abs().max() > 0.02
 
 
@@ -78,24 +83,23 @@ def recipe_of(**fields: object) -> Recipe:
 
 
 def test_without_balance_every_image_comes_once_an_epoch() -> None:
-    batches = TrainBatches(pack(), recipe_of(balance=0), epoch=0)
+    batches = TrainBatches(pack(), recipe_of(balance=0), 0, 2)
     assert sorted(batches.order.tolist()) == list(range(30))
-    assert [tuple(views.shape) for views, _ in batches] == [(10, 3, 32, 32)] * 3
+    assert [tuple(views.shape) for views, _, _ in batches] == [(10, 3, 32, 32)] * 3
 
 
 def test_full_balance_draws_classes_equally_often() -> None:
     stages = [{"size": 32, "epochs": 1, "learning_rate": 0.1, "samples": 4000}]
-    batches = TrainBatches(pack(), recipe_of(balance=1, stages=stages), epoch=0)
+    batches = TrainBatches(pack(), recipe_of(balance=1, stages=stages), 0, 2)
     rare = (pack().labels[batches.order] == 1).float().mean()
     assert 0.46 < rare < 0.54
 
 
 def test_epochs_differ_and_are_repeatable() -> None:
-    first = [labels.tolist() for _, labels in TrainBatches(pack(), recipe_of(), 0)]
-    views = next(iter(TrainBatches(pack(), recipe_of(), 0)))[0]
-    assert first == [labels.tolist() for _, labels in TrainBatches(pack(), recipe_of(), 0)]
-    assert torch.equal(views, next(iter(TrainBatches(pack(), recipe_of(), 0)))[0])
-    assert not torch.equal(TrainBatches(pack(), recipe_of(), 0).order, TrainBatches(pack(), recipe_of(), 1).order)
+    one, same, later = (TrainBatches(pack(), recipe_of(), epoch, 2) for epoch in (0, 0, 1))
+    for (views, targets, _), (again, also, _) in zip(one, same, strict=True):
+        assert torch.equal(views, again) and torch.equal(targets, also)
+    assert not torch.equal(one.order, later.order)
 
 
 def test_validation_shows_every_image_once() -> None:

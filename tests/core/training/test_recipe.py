@@ -1,20 +1,79 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from core.data.split import SplitRecipe
 from core.errors import InputError
-from core.models.registry import ARCHITECTURES
-from core.training.recipe import RECIPES, Recipe, read_recipe
+from core.models.registry import ARCHITECTURES, SHIPPED
+from core.training.recipe import DataRecipe, Recipe
+from core.training.recipe_file import RECIPES, parsed_settings, read_recipe, recipe_architectures
+
+PAPERS = {
+    "katar-2022": ("resnet50", "vgg19", "mobilenet_v3_small"),
+    "islam-2024": ("islam_cnn", "inception_v3", "mobilenet_v2", "densenet201"),
+}
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_shipped_recipe_is_valid_for_every_architecture(path: Path, name: str) -> None:
     recipe = read_recipe(path.stem, name)
-    assert recipe.architecture == name
-    assert recipe.stages[-1].size == ARCHITECTURES[name].input_size
+    assert recipe.architecture == name and recipe.name == path.stem
+    if name in SHIPPED and path.stem == "leukolens":
+        assert recipe.stages[-1].size == ARCHITECTURES[name].input_size
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_papers_recipes_show_every_key(name: str) -> None:
+    document = tomllib.loads((RECIPES / f"{name}.toml").read_text())
+    assert set(Recipe.model_fields) - set(document) == {"batch_norm"}
+    assert set(DataRecipe.model_fields) - set(document["data"]) == {"simulated_seed"}
+    assert set(SplitRecipe.model_fields) == set(document["split"])
+
+
+def test_the_papers_recipes_are_those_of_the_papers() -> None:
+    katar = read_recipe("katar-2022", "vgg19")
+    stage = katar.stages[0]
+    assert (katar.optimiser, katar.patience, katar.weights, katar.schedule) == ("adam", 5, "imagenet", "constant")
+    assert (stage.learning_rate, stage.batch_size, stage.epochs, stage.size) == (1e-4, 64, 50, 224)
+    assert (katar.split.kind, katar.split.validation, katar.split.test) == ("random", 0.2, 0.1)
+    islam = read_recipe("islam-2024")
+    stage = islam.stages[0]
+    assert (islam.optimiser, stage.learning_rate, stage.batch_size, stage.epochs) == ("nadam", 1e-5, 64, 30)
+    assert (islam.data.framing, stage.size, islam.weights) == ("islam", 120, "none")
+    for recipe in (katar, islam):
+        assert not recipe.augment.on and recipe.average == recipe.clip == recipe.balance == recipe.weight_decay == 0
+    assert read_recipe("islam-2024", "densenet201").weights == "imagenet"
+    for name in PAPERS["islam-2024"]:
+        assert name in recipe_architectures("islam-2024")
+
+
+def test_changes_reach_every_key() -> None:
+    settings = [
+        "augment.zoom=1.5",
+        "stages.1.epochs=9",
+        "split.kind=random",
+        'data.also=["bccd"]',
+        "class_weights=true",
+    ]
+    recipe = read_recipe("leukolens", changes=parsed_settings(settings) | {"stages.batch_size": 8})
+    assert recipe.augment.zoom == 1.5 and recipe.split.kind == "random" and recipe.data.also == ("bccd",)
+    assert [stage.epochs for stage in recipe.stages][1] == 9 and recipe.class_weights
+    assert {stage.batch_size for stage in recipe.stages} == {8}
+
+
+@pytest.mark.parametrize("setting", ["augment.zum=1", "stages.9.size=64", "nothing=1", "name.deeper=1", "patience=x"])
+def test_a_setting_that_is_no_key_is_named(setting: str) -> None:
+    with pytest.raises(InputError, match=setting.split("=", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]):
+        read_recipe("leukolens", changes=parsed_settings([setting]))
+
+
+def test_a_setting_needs_key_and_value() -> None:
+    with pytest.raises(InputError, match="key=value"):
+        parsed_settings(["seed"])
 
 
 def test_tables_for_an_architecture_lie_over_the_rest(tmp_path: Path) -> None:

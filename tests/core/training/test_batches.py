@@ -1,0 +1,91 @@
+"""Batches shared by several processes, mixed, or left as they are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.data.pack import Pack
+from core.errors import InputError
+from core.training.batches import Place, TrainBatches, ValidationBatches
+from core.training.draws import seeded
+from core.training.mixing import Mixing, draw_mixing, mixed
+from core.training.recipe import Recipe
+from core.transform import standardise
+
+CPU = torch.device("cpu")
+
+
+def pack(count: int = 23, side: int = 40) -> Pack:
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, 3, side, side), generator=random).to(torch.uint8)
+    reach = torch.randint(0, 255, (count, 1, side, side), generator=random).to(torch.uint8)
+    return Pack(images, reach, torch.arange(count) % 3, "test")
+
+
+def recipe_of(batch_size: int = 7, **fields: object) -> Recipe:
+    stages = [{"size": 32, "epochs": 2, "learning_rate": 0.1, "batch_size": batch_size}]
+    return Recipe.model_validate({"name": "a", "architecture": "b", "stages": stages, "balance": 0} | fields)
+
+
+@pytest.mark.parametrize("fields", [{}, {"mixup": 0.4, "cutmix": 1.0}], ids=["plain", "mixed"])
+def test_processes_together_see_what_one_alone_sees(fields: dict[str, object]) -> None:
+    alone = list(TrainBatches(pack(), recipe_of(**fields), 1, 3))
+    shared = [list(TrainBatches(pack(), recipe_of(**fields), 1, 3, Place(CPU, rank, 3))) for rank in range(3)]
+    assert len(alone) == 3 and {len(part[0]) for parts in shared for part in parts} == {2, 3}
+    for step, (views, targets, whole) in enumerate(alone):
+        assert whole == len(views) == 7
+        assert torch.equal(views, torch.cat([parts[step][0] for parts in shared]))
+        assert torch.equal(targets, torch.cat([parts[step][1] for parts in shared]))
+
+
+def test_validation_counts_each_image_once_over_all_processes() -> None:
+    alone = torch.cat([views for views, _ in ValidationBatches(pack(), 32, 11)])
+    parts = [list(ValidationBatches(pack(), 32, 11, Place(CPU, rank, 2))) for rank in range(2)]
+    assert len(parts[0]) == len(parts[1]) == 3 and len(parts[1][-1][1]) == 0  # one image is left for two processes
+    together = torch.cat([views for pair in zip(*parts, strict=True) for views, _ in pair])
+    assert torch.equal(alone, together)
+
+
+def test_without_augmentation_images_stay_as_they_are() -> None:
+    full = pack(side=32)
+    batches = TrainBatches(full, recipe_of(augment={"on": False}), 0, 3)
+    for step, (views, targets, _) in enumerate(batches):
+        chosen = batches.order[step * 7 : step * 7 + 7]
+        assert torch.equal(views, standardise(full.images[chosen].float() / 255))
+        assert torch.equal(targets.argmax(1), full.labels[chosen])
+
+
+def test_more_processes_than_images_are_refused() -> None:
+    with pytest.raises(InputError, match="fewer devices"):
+        TrainBatches(pack(), recipe_of(batch_size=2), 0, 3, Place(CPU, 0, 3))
+
+
+def test_mixup_is_the_weighted_mean_of_pairs() -> None:
+    views, targets = torch.rand(4, 3, 8, 8), torch.eye(4)
+    out, shares = mixed(views, views.flip(0), targets, targets.flip(0), Mixing(torch.arange(4).flip(0), 0.7))
+    torch.testing.assert_close(out, 0.7 * views + 0.3 * views.flip(0))
+    torch.testing.assert_close(shares, 0.7 * targets + 0.3 * targets.flip(0))
+
+
+def test_cutmix_counts_the_pixels_that_come_from_the_other_image() -> None:
+    views, others, targets = torch.zeros(2, 3, 10, 10), torch.ones(2, 3, 10, 10), torch.eye(2)
+    mixing = Mixing(torch.tensor([1, 0]), 0.5, (0.2, 0.7, 0.0, 0.4))
+    out, shares = mixed(views, others, targets, targets.flip(0), mixing)
+    assert out.mean() == pytest.approx(5 * 4 / 100)
+    assert shares[0].tolist() == pytest.approx([0.8, 0.2]) and views.sum() == 0
+
+
+def test_the_share_of_mixup_is_beta_distributed() -> None:
+    draws = [draw_mixing(recipe_of(mixup=0.4), 8, seeded(1, number)) for number in range(2000)]
+    shares = torch.tensor([mixing.share for mixing in draws if mixing is not None])
+    assert len(shares) == 2000 and shares.mean() == pytest.approx(0.5, abs=0.03)
+    assert shares.var() == pytest.approx(1 / (4 * (2 * 0.4 + 1)), rel=0.08)  # of Beta(a, a)
+
+
+def test_with_both_kinds_each_comes_and_boxes_have_the_right_area() -> None:
+    draws = [draw_mixing(recipe_of(mixup=0.4, cutmix=1.0), 8, seeded(2, number)) for number in range(400)]
+    boxes = [mixing.box for mixing in draws if mixing is not None and mixing.box is not None]
+    assert 120 < len(boxes) < 280
+    assert all(0 <= top <= bottom <= 1 and 0 <= left <= right <= 1 for top, bottom, left, right in boxes)
+    assert draw_mixing(recipe_of(), 8, seeded(3)) is None
