@@ -6,6 +6,7 @@ import typer
 
 from benchmarks.explain.command import explain
 from benchmarks.latency import main as latency
+from benchmarks.leaks import leaks
 from benchmarks.load import load
 from benchmarks.novelty import main as novelty
 from benchmarks.precision import precision
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("explain")(explain)
+app.command("leaks")(leaks)
 app.command("load")(load)
 app.command("precision")(precision)
 app.command("latency")(latency)

@@ -1,4 +1,4 @@
-"""The similarity (shift, turn, scale, perhaps mirrored; with many points also sheared) that most key points of two images agree on."""
+"""The similarity (shift, turn, scale, mirrored or not; with many points also shear) that most key points agree on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Complex = NDArray[np.complex64]
 class Alignment:
     """z -> factor z + shear conj(z) + shift takes a point z = x + iy of the first image to the second.
 
-    Where `mirrored`, z = -x + iy. In units of each image's longest side; `points` is the number of different places that agree.
+    Where `mirrored`, z = -x + iy. In units of each image's longest side; `points` is the number of different places
+    that agree.
     """
 
     factor: complex
@@ -89,7 +90,7 @@ def _refined(
             return None
         factor, shear, shift = fit
         off = np.abs(factor * source + shear * np.conj(source) + shift - target)
-        agreeing = (off < NEAR * np.clip(abs(factor), 0.3, 1)) & _fits(np.complex64(factor), own)
+        agreeing = (off < NEAR * np.clip(abs(factor), 0.3, 1)) & _fits(np.array(factor, np.complex64), own)
     return Alignment(factor, shear, shift, mirrored, places) if places >= FEWEST else None
 
 

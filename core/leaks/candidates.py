@@ -36,9 +36,7 @@ class _Descriptors:
     image: Indices
 
 
-def find_candidates(
-    prints: Sequence[Fingerprint], images: Indices, known: Indices, each: int
-) -> Candidates:
+def find_candidates(prints: Sequence[Fingerprint], images: Indices, known: Indices, each: int) -> Candidates:
     """The `each` likeliest partners of each of `images`, indices into `prints`.
 
     Two images with the same number in `known` (one for each of `images`) need no comparing and give no vote.
@@ -52,25 +50,22 @@ def find_candidates(
     plain = _Descriptors(stored, vocabulary.words(stored), image)
     turned = vocabulary.short(as_mirrored(described))
     mirrored = _Descriptors(turned, vocabulary.words(turned), image)
-    keys, votes = _counted(
-        [_votes(asked, plain, known, vocabulary.size) for asked in (plain, mirrored)], len(images)
-    )
+    keys, votes = _counted([_votes(asked, plain, known, vocabulary.size) for asked in (plain, mirrored)], len(images))
     first, second = keys // 2 // len(images), keys // 2 % len(images)
     kept = _best_of_each(first, second, votes, len(images), each)
     kept = kept[np.argsort(-votes[kept], kind="stable")]
     return Candidates(images[first[kept]], images[second[kept]], keys[kept] % 2 == 1)
 
 
-def _counted(
-    both: list[tuple[Indices, Indices, Vectors]], count: int
-) -> tuple[Indices, NDArray[np.float64]]:
+def _counted(both: list[tuple[Indices, Indices, Vectors]], count: int) -> tuple[Indices, NDArray[np.float64]]:
     """The sum of votes of each pair, under the key (smaller * count + larger) * 2 + mirrored."""
     keys, weights = [], []
     for mirrored, (one, other, weight) in enumerate(both):
         keys.append((np.minimum(one, other) * count + np.maximum(one, other)) * 2 + mirrored)
         weights.append(weight)
     found, where = np.unique(np.concatenate(keys), return_inverse=True)
-    return found, np.bincount(where, np.concatenate(weights), minlength=len(found))
+    counted = np.bincount(where, np.concatenate(weights), minlength=len(found))
+    return np.asarray(found, dtype=np.int64), np.asarray(counted, dtype=np.float64)
 
 
 def _best_of_each(first: Indices, second: Indices, votes: NDArray[np.float64], count: int, each: int) -> Indices:

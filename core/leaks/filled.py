@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 BLACK, WHITE = 12, 243  # levels that JPEG leaves of 0 and 255
 SAME, STILL = 3, 0.7  # levels: how far another colour may vary, and with what standard deviation
+LEAST = 30  # px: one pixel alone is always constant
 
 
 def filled_corners(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -29,6 +30,6 @@ def _one_colour(rgb: NDArray[np.uint8], x: int, y: int) -> NDArray[np.bool_]:
     flags = 4 | (1 << 8) | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
     cv2.floodFill(rgb.copy(), seen, (x, y), (0, 0, 0), tolerance, tolerance, flags)
     region = seen[1:-1, 1:-1].astype(bool)
-    if not extreme and rgb[region].std(axis=0).max() > STILL:
+    if not extreme and (region.sum() < LEAST or rgb[region].std(axis=0).max() > STILL):
         region[:] = False
     return region

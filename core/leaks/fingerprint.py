@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -75,25 +76,23 @@ def _within(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _key_points(
-    channel: NDArray[np.uint8], filled: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def _key_points(channel: NDArray[np.uint8], filled: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Strong key points, spread over the picture and away from filled corners, and their descriptors."""
-    sift = cv2.SIFT_create(contrastThreshold=CONTRAST, edgeThreshold=EDGE)
+    sift = cv2.SIFT.create(contrastThreshold=CONTRAST, edgeThreshold=EDGE)
     allowed = cv2.dilate(filled.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     longest = max(channel.shape)
     found = _spread(sift.detect(channel, allowed.astype(np.uint8) * 255), longest)
     if not found:
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
-    found, descriptors = sift.compute(channel, found)
+    points, descriptors = sift.compute(channel, found)
     rows = [
         ((key.pt[0] + 0.5) / longest, (key.pt[1] + 0.5) / longest, key.size / longest, np.deg2rad(key.angle))
-        for key in found
+        for key in points
     ]
     return np.array(rows, np.float32).reshape(-1, 4), np.asarray(descriptors).astype(np.uint8).reshape(-1, 128)
 
 
-def _spread(found: tuple[cv2.KeyPoint, ...], longest: int) -> list[cv2.KeyPoint]:
+def _spread(found: Sequence[cv2.KeyPoint], longest: int) -> list[cv2.KeyPoint]:
     """The strongest of every tile, then the second strongest of every tile, and so on, up to the count for its size."""
     count = int(np.clip(0.4 * longest, FEWEST, MOST))
     if len(found) <= count:

@@ -16,7 +16,7 @@ EACH = 10  # partners tried for an image
 SPEAKERS = 5  # images that stand for a group once it is found
 MOST_ROUNDS = 6
 WORTH_IT = 0.005  # share of images joined in a round for another to be tried
-SEVERAL = 3  # images: groups of so many are not joined by one weak match
+MANY = 8  # images: groups of so many are not joined by several weak matches either
 Tell = Callable[[str], None]
 
 
@@ -58,16 +58,15 @@ def _join_matching(prints: Sequence[Fingerprint], found: Candidates, forest: For
             continue
         compared += 1
         match = compare(prints[first], prints[second], mirrored)
-        if match.same and (match.strong or _seconded(forest, waiting, first, second)):
+        size = min(forest.size(first), forest.size(second))
+        if match.joins(size) or (match.same and size < MANY and _seconded(forest, waiting, first, second)):
             forest.join(first, second)
             joined += 1
     return joined
 
 
 def _seconded(forest: Forest, waiting: dict[tuple[int, int], tuple[int, int]], first: int, second: int) -> bool:
-    """Whether a weak match may join two groups: one of them is small, or two other images have matched before."""
-    if min(forest.size(first), forest.size(second)) < SEVERAL:
-        return True
+    """Whether two other images of the same two groups have matched before."""
     one, other = sorted((forest.root(first), forest.root(second)))
     earlier = waiting.setdefault((one, other), (first, second))
     return not {first, second} & set(earlier)

@@ -57,16 +57,16 @@ def read_groups(table: Path, paths: Sequence[Path]) -> NDArray[np.int64]:
     or an image has no row.
     """
     rows = _rows(table)
-    exact = {_place(place, path): group for path, group, dir_ in rows for place in _homes(table, dir_)}
+    exact = {_plain(Path(home, end)): group for end, group, given in rows for home in _homes(table, given)}
     ends: dict[str, set[int]] = {}
-    for path, group, _ in rows:
-        ends.setdefault(path, set()).add(group)
-    longest = max((path.count("/") for path, _, _ in rows), default=0)
+    for end, group, _ in rows:
+        ends.setdefault(end, set()).add(group)
+    longest = max((end.count("/") for end, _, _ in rows), default=0)
     groups = np.empty(len(paths), np.int64)
     for index, path in enumerate(paths):
-        found = exact.get(os.path.abspath(path))
+        found = exact.get(_plain(path))
         if found is None:
-            found = exact.get(os.path.join(os.path.realpath(path.parent), path.name))
+            found = exact.get(str(path.parent.resolve() / path.name))
         if found is None:
             found = _by_end(path, ends, longest)
         if found is None:
@@ -79,12 +79,13 @@ def read_groups(table: Path, paths: Sequence[Path]) -> NDArray[np.int64]:
 
 def _homes(table: Path, dir_: str) -> list[str]:
     """Where a DIR may lie: from here, from the table's folder, links resolved."""
-    there = [os.path.abspath(dir_), os.path.abspath(table.parent / dir_)]
-    return [*there, *(os.path.realpath(place) for place in there)]
+    there = [_plain(Path(dir_)), _plain(table.parent / dir_)]
+    return [*there, *(str(Path(place).resolve()) for place in there)]
 
 
-def _place(home: str, path: str) -> str:
-    return os.path.normpath(os.path.join(home, path))
+def _plain(path: Path) -> str:
+    """Absolute, without "." and "..", links left as they are."""
+    return os.path.normpath(path.absolute())
 
 
 def _by_end(path: Path, ends: dict[str, set[int]], longest: int) -> int | None:

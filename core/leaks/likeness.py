@@ -28,7 +28,7 @@ def likeness(first: Fingerprint, second: Fingerprint, alignment: Alignment) -> f
     fixed, fixed_valid = _reduced(second, resolution / other)
     size = (fixed.shape[1], fixed.shape[0])
     matrix = _matrix(alignment, resolution)
-    picture = cv2.warpAffine(moved, matrix, size, flags=cv2.INTER_LINEAR)
+    picture = np.asarray(cv2.warpAffine(moved, matrix, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
     valid = (cv2.warpAffine(moved_valid, matrix, size, flags=cv2.INTER_NEAREST) > 0) & (fixed_valid > 0)
     smaller = min(int(moved_valid.sum()), int(fixed_valid.sum()))
     if valid.sum() < max(LEAST_PIXELS, LEAST_OVERLAP * smaller):

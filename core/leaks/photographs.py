@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -87,7 +86,7 @@ def _save(kept: Path, groups: NDArray[np.int64], tell: Tell) -> None:
         with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".partial", delete=False) as file:
             partial = Path(file.name)
             np.savez(file, groups=groups)
-        os.replace(partial, kept)
+        partial.replace(kept)
     except OSError as error:
         tell(f"the groups could not be kept in {kept.parent}: {error.strerror or error}")
         if partial is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ def find_places(dirs: Sequence[str]) -> tuple[list[Place], list[str]]:
         folder = _folder(given)
         again = 0
         for file in find_images([folder]):
-            key = os.path.join(os.path.realpath(file.parent), file.name)
+            key = str(file.parent.resolve() / file.name)
             if key in seen:
                 again += 1
                 continue
@@ -77,7 +76,7 @@ def _with_splits(found: list[tuple[Path, str, str]]) -> list[Place]:
     several = len(published) > 1
     places: list[Place] = []
     for file, given, path in found:
-        told = published[given].get(os.path.abspath(file))
+        told = published[given].get(str(file.absolute()))
         split, label = told if told else (split_of(path), label_of(path))
         if several:
             split = f"{given}: {split}" if split else given
@@ -110,7 +109,7 @@ def _published(folder: Path) -> dict[str, tuple[str, str]]:
         return {}
     splits = {} if table["split"].nunique() < 2 else dict(zip(table["path"], table["split"], strict=True))
     return {
-        os.path.abspath(path): (splits.get(path, ""), label)
+        str(Path(path).absolute()): (splits.get(path, ""), label)
         for path, label in zip(table["path"], table["label"], strict=True)
     }
 

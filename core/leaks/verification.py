@@ -10,7 +10,9 @@ from core.leaks.likeness import likeness
 
 MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # likeness asked where few and where many points agree
 A_POINT_MORE = 0.04
-STRONG_POINTS, STRONG_LIKENESS = 10, 0.75
+# smallest size of two groups, and the points and likeness that join them. Photographs of overlapping fields agree in
+# part (up to some 25 points in BCCD's), copies among many of one photograph in far more
+JOINING = ((3, 10, 0.75), (8, 30, 0.85))
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,10 @@ class Match:
         asked = max(LEAST_ASKED, MOST_ASKED - A_POINT_MORE * (self.points - FEWEST))
         return self.points >= FEWEST and self.likeness >= asked
 
-    @property
-    def strong(self) -> bool:
-        """Whether it would do to join two groups of several images by itself."""
-        return self.points >= STRONG_POINTS and self.likeness >= STRONG_LIKENESS
+    def joins(self, size: int) -> bool:
+        """Whether it does by itself to join two groups, the smaller of `size` images."""
+        asked = [(points, likeness) for least, points, likeness in JOINING if size >= least]
+        return self.same and all(self.points >= points and self.likeness >= likeness for points, likeness in asked)
 
 
 def compare(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Match:

@@ -1,0 +1,133 @@
+"""Leak detection: which copies of BCCD photographs and PBC cells are found, and what is joined wrongly.
+
+`python -m benchmarks leaks --data DIR [--half tune|report] [--json]`. Copies and their kinds are drawn from a seed;
+each photograph gives its original and some copies of different kinds, and single PBC cells stand among them.
+Settings were chosen on the half "tune"; figures are of the half "report".
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.leak_copies import COPIES, Picture
+from core.cli.output import emit, say
+from core.decoding import find_images, read_image
+from core.leaks.fingerprint import Fingerprint, fingerprint
+from core.leaks.forest import Forest
+from core.leaks.grouping import group_prints
+
+SETS = {"bccd": "bccd/images", "pbc": "pbc"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Images to group: the photograph that each was made from, how, and of which set."""
+
+    prints: list[Fingerprint]
+    source: NDArray[np.int64]
+    kinds: list[str]
+    sets: list[str]
+
+
+def leaks(
+    data: Annotated[Path, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder that holds the data sets.")],
+    half: Annotated[str, typer.Option("--half", help="tune or report: which photographs.")] = "report",
+    photographs: Annotated[int, typer.Option("--photographs", help="Of each of BCCD and PBC.")] = 150,
+    copies: Annotated[int, typer.Option("--copies", help="Of each photograph.")] = 6,
+    strangers: Annotated[int, typer.Option("--strangers", help="Single PBC cells among them.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Precision and recall over pairs of images, and recall for each kind of copy against its original."""
+    started = time.monotonic()
+    case = make_case(data, half, photographs, copies, strangers, seed)
+    made = time.monotonic()
+    say(f"{len(case.prints)} images made and described in {made - started:.0f} s")
+    groups = group_prints(case.prints, say)
+    document = figures(case, groups) | {"half": half, "seconds_to_group": round(time.monotonic() - made, 1)}
+    lines = [f"{name}: {value}" for name, value in document.items() if name != "kinds"]
+    lines += [f"| {kind} | {' | '.join(map(str, row))} |" for kind, row in document["kinds"].items()]
+    emit(document, lines, as_json)
+
+
+def make_case(data: Path, half: str, photographs: int, copies: int, strangers: int, seed: int) -> Case:
+    """Draw photographs of one half of each set, their copies, and strangers of the same half."""
+    random = np.random.default_rng(seed)
+    case = Case([], np.zeros(0, np.int64), [], [])
+    source: list[int] = []
+
+    def add(rgb: Picture, number: int, kind: str, name: str) -> None:
+        case.prints.append(fingerprint(rgb))
+        case.kinds.append(kind)
+        case.sets.append(name)
+        source.append(number)
+
+    number = 0
+    for name, place in SETS.items():
+        files = find_images([data / place])[(0 if half == "tune" else 1) :: 2]
+        drawn = random.permutation(len(files))
+        for index in drawn[:photographs]:
+            rgb = read_image(files[index]).rgb
+            add(rgb, number, "original", name)
+            for kind in random.choice(list(COPIES), copies, replace=False):
+                add(np.ascontiguousarray(COPIES[kind](rgb, random)), number, str(kind), name)
+            number += 1
+        if name == "pbc":
+            for index in drawn[photographs : photographs + strangers]:
+                add(read_image(files[index]).rgb, number, "stranger", name)
+                number += 1
+    return Case(case.prints, np.array(source), case.kinds, case.sets)
+
+
+def figures(case: Case, groups: NDArray[np.int64]) -> dict[str, Any]:
+    """Pair-level figures of the groups; `kinds` has the share of copies joined to their original, BCCD and PBC."""
+    truth = _twins_joined(case)
+    found, real, both = (_pairs(labels) for labels in (groups, truth, groups * (truth.max() + 1) + truth))
+    original = {
+        int(number): int(group)
+        for number, group, kind in zip(case.source, groups, case.kinds, strict=True)
+        if kind in ("original", "stranger")
+    }
+    kinds: dict[str, list[str]] = {}
+    for kind in COPIES:
+        row = []
+        for name in SETS:
+            hits = [
+                original[int(number)] == group
+                for number, group, own, place in zip(case.source, groups, case.kinds, case.sets, strict=True)
+                if own == kind and place == name
+            ]
+            row.append(f"{sum(hits)}/{len(hits)}")
+        kinds[kind] = row
+    return {
+        "images": len(case.prints),
+        "photographs": int(truth.max()) + 1,
+        "identical_originals": int(case.source.max() - truth.max()),
+        "precision": both / found if found else 1.0,
+        "recall": both / real if real else 1.0,
+        "wrong_pairs": found - both,
+        "missed_pairs": real - both,
+        "kinds": kinds,
+    }
+
+
+def _twins_joined(case: Case) -> NDArray[np.int64]:
+    """The photograph of each image; originals whose pixels are equal, as some of PBC's, are one."""
+    forest, seen = Forest(int(case.source.max()) + 1), dict[bytes, int]()
+    for image, number, kind in zip(case.prints, case.source.tolist(), case.kinds, strict=True):
+        if kind in ("original", "stranger"):
+            forest.join(seen.setdefault(image.pixels, number), number)
+    return forest.labels()[case.source]
+
+
+def _pairs(labels: NDArray[np.int64]) -> int:
+    """The number of pairs with the same label."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return int((counts * (counts - 1) // 2).sum())

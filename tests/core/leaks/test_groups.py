@@ -1,0 +1,134 @@
+"""Groups on disk, in splits and in a cache."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import core.leaks.photographs as module
+from core.errors import InputError
+from core.leaks.contamination import Leak, Shared, contamination, shared_pairs
+from core.leaks.forest import Forest
+from core.leaks.groups_file import read_groups, write_groups
+from core.leaks.photographs import photographs
+from core.leaks.places import find_places, label_of, split_of
+from tests.core.leaks.leak_toys import photograph, save
+
+
+def quiet(message: str) -> None:
+    del message
+
+
+def test_contamination_by_hand() -> None:
+    groups, splits = [0, 0, 1, 1, 2, 0, 3], ["train", "test", "train", "train", "test", "train", ""]
+    assert contamination(groups, splits) == [Leak(0, ("test", "train"), 3)]
+    assert shared_pairs(groups, splits) == [Shared(("test", "train"), 1, (1, 2))]
+    assert contamination([0, 0], ["train", ""]) == []
+
+
+def test_forest_against_sets() -> None:
+    random = np.random.default_rng(0)
+    forest, sets = Forest(40), [{item} for item in range(40)]
+    for one, other in random.integers(0, 40, (30, 2)).tolist():
+        forest.join(one, other)
+        union = sets[one] | sets[other]
+        for item in union:
+            sets[item] = union
+    labels = forest.labels()
+    assert all((labels[a] == labels[b]) == (b in sets[a]) for a in range(40) for b in range(40))
+    assert forest.count == len({min(part) for part in sets}) == labels.max() + 1
+    assert [forest.size(item) for item in range(40)] == [len(sets[item]) for item in range(40)]
+
+
+@pytest.mark.parametrize(
+    "name", ["a,b.png", "two\nlines.png", 'quo"te.png', "back\rhere.png", "\udcff.png", "=1+1.png"]
+)
+def test_groups_of_hostile_names_come_back(name: str, tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    write_groups(table, [(f"train/{name}", 7, str(tmp_path)), ("other.png", 8, str(tmp_path))])
+    assert read_groups(table, [tmp_path / "other.png", tmp_path / "train" / name]).tolist() == [8, 7]
+    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        assert next(csv.reader(file)) == ["path", "group", "dir"]
+
+
+def test_groups_are_found_where_the_data_have_moved(tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    write_groups(table, [("train/a/1.png", 3, "/elsewhere/set"), ("test/a/1.png", 4, "/elsewhere/set")])
+    assert read_groups(table, [Path("/here/set/test/a/1.png")]).tolist() == [4]
+    with pytest.raises(InputError, match="no row"):
+        read_groups(table, [Path("/here/set/val/b/1.png")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "path,group\na,1\n",
+        "path,group,dir\na,x,d\n",
+        "path,group,dir\na,-1,d\n",
+        'path,group,dir\n"a,1,d\n',
+        "path,group,dir\na\n",
+    ],
+)
+def test_damaged_groups_are_refused(text: str, tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text(text)
+    with pytest.raises(InputError):
+        read_groups(table, [Path("a")])
+    with pytest.raises(InputError):
+        read_groups(tmp_path / "none.csv", [Path("a")])
+
+
+def test_groups_are_kept_and_made_anew_where_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = save(photograph(1), tmp_path / "one.png")
+    same = save(photograph(1)[:, ::-1].copy(), tmp_path / "same.jpg", quality=70)
+    junk = tmp_path / "junk.jpg"
+    junk.write_text("none")
+    paths, cache = [one, junk, same], tmp_path / "cache"
+    assert photographs(paths, cache, quiet).tolist() == [0, 1, 0]
+    (kept,) = cache.iterdir()
+    searched: list[int] = []
+    find = module.find_groups
+    monkeypatch.setattr(module, "find_groups", lambda *given: (searched.append(1), find(*given))[1])
+    assert photographs(paths, cache, quiet).tolist() == [0, 1, 0] and not searched
+    kept.write_bytes(b"damaged")
+    assert photographs(paths, cache, quiet).tolist() == [0, 1, 0] and len(searched) == 1
+    save(photograph(2), one)
+    assert photographs(paths, cache, quiet).tolist() == [0, 1, 2] and len(searched) == 2
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path: Path) -> None:
+    one = save(photograph(1), tmp_path / "one.png")
+    told: list[str] = []
+    assert photographs([one, one], one / "cache", told.append).tolist() == [0, 0]
+    assert any("could not be kept" in message for message in told)
+
+
+def test_places_tell_splits_and_classes() -> None:
+    assert [
+        split_of(path) for path in ("TRAIN/a/1.png", "x/val/1.png", "TEST_SIMPLE/1.png", "trainer/1.png", "fold2/a.png")
+    ] == [
+        "TRAIN",
+        "val",
+        "TEST_SIMPLE",
+        "",
+        "fold2",
+    ]
+    assert [label_of(path) for path in ("TRAIN/a/1.png", "train/1.png", "1.png", "images/1.png")] == ["a", "", "", ""]
+
+
+def test_each_image_is_taken_once(tmp_path: Path) -> None:
+    save(photograph(1), tmp_path / "set" / "train" / "1.png")
+    save(photograph(2), tmp_path / "set" / "test" / "2.png")
+    (tmp_path / "set" / "loop").symlink_to(tmp_path / "set", target_is_directory=True)
+    (tmp_path / "link").symlink_to(tmp_path / "set", target_is_directory=True)
+    whole = str(tmp_path / "set")
+    places, notes = find_places([whole, f"{whole}/", f"{whole}/train", str(tmp_path / "link")])
+    assert [(place.dir, place.path, place.split) for place in places] == [
+        (whole, "test/2.png", "test"),
+        (whole, "train/1.png", "train"),
+    ]
+    assert len(notes) == 3
