@@ -56,7 +56,12 @@ def train(
         Path | None, typer.Option("--out", help="Model folder to write. Default: in the run folder.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run folder. Default: runs/<recipe>-<architecture>.")
+        Path | None,
+        typer.Option(
+            "--run",
+            "--folder",
+            help="Run folder. Default: runs/<recipe>-<architecture>. (torchrun takes --folder alone.)",
+        ),
     ] = None,
     cache: Annotated[Path, typer.Option("--cache", help="Where framed copies of the images are kept.")] = Path(
         ".cache"

@@ -1,6 +1,7 @@
 """Several processes that train one network: who is first, and how the others wait.
 
-`--devices N` lets Lightning start the processes, `torchrun` starts them from outside, on one machine or many. Every
+`--devices N` lets Lightning start the processes, `torchrun` starts them from outside, on one machine or many (it takes
+`--run` for an option of its own: say `--folder` there). Every
 process takes its part of the same batches and gradients are averaged, so that a network without batch normalisation
 (vgg19 as it stands) trains as in one process, but for rounding and dropout's draws. Batch normalisation takes its
 statistics from each process's own part: resnet50, mobilenet_v3_small, mobilenet_v2, inception_v3, densenet201,

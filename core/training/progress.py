@@ -88,4 +88,4 @@ class Progress(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say that an epoch is finished."""
         if trainer.is_global_zero:
-            self.directory.report(state="training", epoch=trainer.current_epoch + 1, step=0)
+            self.directory.report(state="training", epoch=trainer.current_epoch + 1, epochs=self.recipe.epochs, step=0)

@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
 
 def command(recipe: Path, cells: Path, run: Path, *more: str) -> list[str]:
     """What follows `python`: the script and its arguments."""
-    places = ["--data", str(cells), "--run", str(run), "--cache", str(run.parent / "cache")]
+    places = ["--data", str(cells), "--folder", str(run), "--cache", str(run.parent / "cache")]
     return [str(SCRIPT), "train", str(recipe), *places, "--no-leak-check", *more]
 
 
