@@ -17,7 +17,7 @@ from dashboard.slots import root, title
 from dashboard.training_memory import recall, remember
 
 LOG = logging.getLogger("dashboard")
-ENDING, FAULT = "ending", "action-fault"
+ENDING, ASKING, FAULT = "ending", "asking-to-end", "action-fault"
 
 
 def going_to_end(name: str, state: str) -> bool:
@@ -49,11 +49,21 @@ def show_actions(run: RunDirectory, state: str) -> None:
 
 
 def _offer_cancel(run: RunDirectory) -> None:
-    with st.popover("Cancel", icon=":material/stop_circle:", key=f"training-cancel-{run.name}"):
-        st.markdown("End this training? Finished epochs stay, and it can be resumed.")
+    """Show the button that ends a run; it asks once more before it does."""
+    if recall(ASKING) != run.name:
         st.button(
-            "Yes, end it", key=f"training-end-{run.name}", icon=":material/stop_circle:", on_click=_cancel, args=(run,)
+            "Cancel",
+            key=f"training-cancel-{run.name}",
+            icon=":material/stop_circle:",
+            on_click=remember,
+            args=(ASKING, run.name),
         )
+        return
+    st.html(
+        '<p class="ll-sentence">End this training? Finished epochs stay, and it can be resumed.</p>', width="content"
+    )
+    st.button("Yes, end it", key=f"training-end-{run.name}", type="primary", on_click=_cancel, args=(run,))
+    st.button("No, go on", key=f"training-go-on-{run.name}", on_click=remember, args=(ASKING, None))
 
 
 def _offer_model(run: RunDirectory) -> None:
@@ -75,6 +85,7 @@ def _offer_model(run: RunDirectory) -> None:
 
 def _cancel(run: RunDirectory) -> None:
     remember(ENDING, run.name)
+    remember(ASKING, None)
     remember(FAULT, ("", ""))
     threading.Thread(target=_end, args=(run,), name=f"end {run.name}", daemon=True).start()
 

@@ -148,7 +148,7 @@ def test_a_training_is_started_cancelled_and_resumed(
     until(lambda: run.state() == "training")
     assert read_order(run.path).data == str(cells)
     assert [stage.epochs for stage in read_recipe(str(run.path / "order.toml")).stages] == [1, 4]
-    app = press(app.run(), "Yes, end it")
+    app = press(press(app.run(), "Cancel"), "Yes, end it")
     until(lambda: run.state() == "cancelled")
     app = app.run()
     assert "Cancelled after" in html(app)
