@@ -18,7 +18,9 @@ def build_islam_cnn(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     with growing filters, batch normalisation and max-pool, dropout 0.2 in the fourth and fifth; dense 512, 128, 64 with
     tanh and dropout 0.7, 0.5, 0.3; Glorot uniform. Assumed where the paper is silent: 3x3 kernels, "same" padding, two
     separable convolutions a block, filters 32, 64, 128, 256, normalisation before the max-pool, and the dense part
-    counted as the sixth block. The cut is the last convolution's activation, before its normalisation: a grid of 7x7.
+    counted as the sixth block. With four classes that is 1,396,068 parameters: 5.6 MB in float32, 2.8 MB in fp16, and
+    16.8 MB as Keras saves it with Nadam's two moments, beside the paper's 14.3 MB, which would be 1.19 million
+    parameters kept so, or 3.6 million without the moments (some twice as many filters). The cut is the last convolution's activation, before its normalisation: a grid of 7x7.
     """
     if imagenet:
         raise InputError('islam_cnn has no ImageNet weights. Use weights = "none".')
