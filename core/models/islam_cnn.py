@@ -20,7 +20,7 @@ def build_islam_cnn(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     separable convolutions a block, filters 32, 64, 128, 256, normalisation before the max-pool, and the dense part
     counted as the sixth block. With four classes that is 1,396,068 parameters: 5.6 MB in float32, 2.8 MB in fp16, and
     16.8 MB as Keras saves it with Nadam's two moments, beside the paper's 14.3 MB, which would be 1.19 million
-    parameters kept so, or 3.6 million without the moments (some twice as many filters).
+    parameters kept so, or 3.6 million without the moments (twice as many filters give 2.97).
     The cut is the last convolution's activation, before its normalisation: a grid of 7x7.
     """
     if imagenet:
