@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
+FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
 SWITCH = "LEUKOLENS_TRAINING"
 CLOSED = (
-    "Training is switched off here: it starts long work on the server and reads folders there, and this dashboard can "
-    "be reached from other machines."
+    "Training is switched off here: it starts long work on the server and reads folders there, and your browser runs on "
+    "another machine."
 )
 HOW = (
-    f"Whoever runs the server can switch it on with `{SWITCH}=on` in its environment, or by serving this machine "
-    "alone (`make run`, or `streamlit run dashboard/app.py --server.address localhost`). On the command line, "
-    "`python -m core train --help` does the same work."
+    f"Whoever runs the server can switch it on with `{SWITCH}=on` in its environment, or open the page there, at "
+    "`localhost`. On the command line, `python -m core train --help` does the same work."
 )
 
 
@@ -25,13 +25,17 @@ def is_open() -> bool:
     switch = os.environ.get(SWITCH, "").strip().lower()
     if switch in ("on", "off"):
         return switch == "on"
-    return is_local(st.get_option("server.address"), st.context.headers.get("Host"))
+    headers = {name.lower() for name in st.context.headers}
+    return is_local(st.context.headers.get("Host"), st.context.ip_address, bool(headers & FORWARDED))
 
 
-def is_local(bound: str | None, host: str | None) -> bool:
-    """Whether the server listens to this machine alone, and the browser asked for this machine."""
+def is_local(host: str | None, address: str | None, forwarded: bool) -> bool:
+    """Whether the browser asked for this machine (`host`), from this machine (`address`; Streamlit's None is localhost).
+
+    A request that a proxy passed on (`forwarded`) is not: who asked it is not known.
+    """
     asked = urlsplit(f"//{host}").hostname if host else None
-    return bound in LOCAL and asked in LOCAL
+    return asked in LOCAL and (address is None or address in LOCAL) and not forwarded
 
 
 def show_closed() -> None:

@@ -27,20 +27,22 @@ TWO_STAGES = checked_recipe(
 
 
 @pytest.mark.parametrize(
-    ("bound", "host", "local"),
+    ("host", "address", "forwarded", "local"),
     [
-        ("localhost", "localhost:8501", True),
-        ("127.0.0.1", "127.0.0.1:1", True),
-        ("::1", "[::1]:8501", True),
-        (None, "localhost:8501", False),
-        ("0.0.0.0", "localhost:8501", False),
-        ("localhost", "cells.example.org", False),  # a proxy passes it on
-        ("localhost", "localhost.example.org", False),
-        ("localhost", None, False),
+        ("localhost:8501", None, False, True),  # None is Streamlit's word for this machine
+        ("127.0.0.1:1", "127.0.0.1", False, True),
+        ("[::1]:8501", "::1", False, True),
+        ("localhost:8501", "192.0.2.7", False, False),
+        ("cells.example.org", None, False, False),  # a name that somebody pointed at this machine
+        ("localhost.example.org", None, False, False),
+        ("localhost:8501", None, True, False),  # a proxy passes it on
+        (None, None, False, False),
     ],
 )
-def test_local_is_where_server_and_browser_are_one_machine(bound: str | None, host: str | None, local: bool) -> None:
-    assert is_local(bound, host) == local
+def test_local_is_where_server_and_browser_are_one_machine(
+    host: str | None, address: str | None, forwarded: bool, local: bool
+) -> None:
+    assert is_local(host, address, forwarded) == local
 
 
 def history(accuracies: list[float]) -> pd.DataFrame:
