@@ -11,8 +11,8 @@ LOCAL = {"localhost", "127.0.0.1", "::1"}
 FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
 SWITCH = "LEUKOLENS_TRAINING"
 CLOSED = (
-    "Training is switched off here: it starts long work on the server and reads folders there, and your browser runs on "
-    "another machine."
+    "Training is switched off here: it starts long work on the server and reads folders there, and your browser runs "
+    "on another machine."
 )
 HOW = (
     f"Whoever runs the server can switch it on with `{SWITCH}=on` in its environment, or open the page there, at "
@@ -30,7 +30,7 @@ def is_open() -> bool:
 
 
 def is_local(host: str | None, address: str | None, forwarded: bool) -> bool:
-    """Whether the browser asked for this machine (`host`), from this machine (`address`; Streamlit's None is localhost).
+    """Whether the browser asked for this machine (`host`), from this machine (`address`; None is localhost).
 
     A request that a proxy passed on (`forwarded`) is not: who asked it is not known.
     """
