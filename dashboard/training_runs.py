@@ -32,7 +32,8 @@ def show_runs() -> None:
         )
         return
     name = _choose(found.runs)
-    (_watched if any_going_on(found) else _still)(name)
+    watched = any_going_on(found)
+    st.fragment(_show, run_every=POLL if watched else None)(name, watched)
 
 
 def any_going_on(found: RunList) -> bool:
@@ -56,27 +57,19 @@ def _choose(runs: Sequence[RunEntry]) -> str:
     )
 
 
-@st.fragment(run_every=POLL)
-def _watched(name: str) -> None:
-    if not _draw(name):
-        st.rerun()
+def _show(name: str, watched: bool) -> None:
+    """Show the chosen run and the list as they stand, anew where it is no longer true that something goes on.
 
-
-@st.fragment
-def _still(name: str) -> None:
-    if _draw(name):
-        st.rerun()
-
-
-def _draw(name: str) -> bool:
-    """Show the chosen run and the list as they stand; tell whether anything goes on."""
-    show_run(RunDirectory(default_runs() / name))
+    One fragment, whether it looks again by itself or not: a button pressed while it changes over is never lost.
+    """
     found = list_runs(default_runs())
+    if any_going_on(found) != watched:
+        st.rerun()
+    show_run(RunDirectory(default_runs() / name))
     if len(found.runs) > 1:
         with st.expander(f"All runs ({len(found.runs)})"):
             st.html(runs_table(found.runs))
     state.write_address()
-    return any_going_on(found)
 
 
 def runs_table(runs: Sequence[RunEntry]) -> str:

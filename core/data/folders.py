@@ -30,6 +30,8 @@ def read_folders(root: Path, split_of: SplitOf = split_name) -> Reading:
     empty: list[Path] = []
     for folder, split in places:
         images = _images(folder, seen)
+        if not images and _holds_results(folder):
+            continue
         rows += [(str(path), folder.name, split, "") for path in images]
         empty += [] if images else [folder]
     _check(root, rows, empty)
@@ -50,6 +52,11 @@ def _check(root: Path, rows: list[Row], empty: list[Path]) -> None:
             f"The class folder {shortened([str(folder) for folder in hollow])} holds no images, and a class without "
             "images cannot be trained. Put images into it, or remove the folder to go on without the class."
         )
+
+
+def _holds_results(folder: Path) -> bool:
+    """Whether a folder holds what `evaluate --out` writes: it is no class."""
+    return any(path.suffix == ".parquet" for path in _entries(folder))
 
 
 def _subfolders(root: Path, seen: Counter[str]) -> list[Path]:

@@ -68,7 +68,8 @@ def cancel(run: RunDirectory, grace: float = GRACE) -> None:
         send(pid, signal.SIGKILL, lambda: _is_of(pid, run))
         _gone(pid, run, 10)
     status = run.status()
-    if not run.alive() and (status is None or status.active):
+    ended = status is None or (status.active and status.pid in (pid, 0 if before is None else before.pid))
+    if ended and not run.alive():  # a status of another process is of a run that somebody has resumed meanwhile
         known = {} if before is None else {"started": before.started}
         run.report(**known, state="cancelled", pid=0, message="Cancelled.", next_step=GO_ON, seconds_left=None)
 
