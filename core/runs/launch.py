@@ -138,7 +138,7 @@ def _follow(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
     """Collect the process when it ends, and tell what it could not tell itself."""
     code = process.wait()
     status = run.status()
-    if code > 0 and status is not None and status.active and not run.alive():
+    if code > 0 and status is not None and status.active and status.pid == process.pid and not run.alive():
         run.report(
             state="failed",
             pid=0,
