@@ -92,7 +92,7 @@ def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, r
 def test_the_train_page_fits_a_phone_and_rests_when_nothing_goes_on(page: sync_api.Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     frames: list[object] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))  # noqa: PLW0108
     page.goto(page.url.rstrip("/") + "/train?run=tiny-islam_cnn")
     page.get_by_text("What was trained").wait_for()
     page.wait_for_timeout(2500)
