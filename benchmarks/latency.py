@@ -19,6 +19,7 @@ from core.classifier import Classifier
 from core.cli.output import emit
 from core.explanation.engine import explain
 from core.explanation.methods import METHODS
+from core.hardware import computes_bfloat16
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
@@ -59,8 +60,8 @@ def main(
     lines = [
         f"{row['model']:20} predict {row['predict_ms']:7.1f} ms   maps {row['explain_ms']:7.1f} ms" for row in rows
     ]
-    has_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    note = {"threads": torch.get_num_threads(), "precision": "float32", "processor_has_bf16": bool(has_bf16)}
+    has_bf16 = computes_bfloat16(torch.device("cpu"))
+    note = {"threads": torch.get_num_threads(), "precision": "float32", "processor_has_bf16": has_bf16}
     emit({"machine": note, "rows": rows}, [*lines, str(note)], as_json)
 
 

@@ -31,6 +31,7 @@ from core.explanation.estimator import Estimator
 from core.explanation.methods import METHODS
 from core.explanation.precision import FAITHFUL
 from core.explanation.scene import Scene
+from core.plain_files import write_whole
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
@@ -111,9 +112,7 @@ def write(folder: Path, figures: dict[str, float]) -> ModelCard:
     merged = {str(family): figure for family, figure in card.bfloat16.items()}
     merged |= {family: round(figure, 4) for family, figure in figures.items()}
     changed = ModelCard.model_validate({**card.model_dump(), "bfloat16": merged})
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(changed.model_dump_json(indent=2), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, changed.model_dump_json(indent=2).encode())
     return changed
 
 

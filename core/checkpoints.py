@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.models.registry import ARCHITECTURES, architecture
 from core.models.staged import StagedNetwork
 from core.novelty import FeatureSpace, read_feature_space
+from core.plain_files import write_whole
 
 WEIGHTS = "model.safetensors"
 LARGEST_WEIGHTS = 2_000_000_000  # bytes
@@ -79,20 +80,14 @@ def save_classifier(
     filled = card.model_copy(
         update={"weights_sha256": hashlib.sha256(data).hexdigest(), "weights_mb": round(len(data) / 1e6, 2)}
     )
-    _replace(folder / WEIGHTS, data)
-    _replace(folder / "card.json", filled.model_dump_json(indent=2).encode())
+    write_whole(folder / WEIGHTS, data)
+    write_whole(folder / "card.json", filled.model_dump_json(indent=2).encode())
     return filled
 
 
 def _compact(key: str, value: Tensor) -> Tensor:
     small = value.is_floating_point() and not key.endswith(("running_mean", "running_var"))
     return (value.detach().half() if small else value.detach()).contiguous().cpu()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 def _read_weights(folder: Path) -> bytes:

@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.card import ModelCard, Score, read_card
 from core.errors import InputError
+from core.plain_files import read_bounded, read_end
 from core.runs.directory import RunDirectory
-from core.runs.files import read_bounded, read_end
 from core.runs.launch import OUTPUT
 from core.runs.status import RunStatus
 from core.training.recipe import Recipe

@@ -15,8 +15,8 @@ from typing import Any
 from core.card import ModelCard, read_card
 from core.data.datasets import read_data
 from core.errors import InputError
+from core.plain_files import write_whole
 from core.runs.directory import RunDirectory
-from core.runs.files import write_whole
 from core.training.divided import Division, find_groups, warning_box
 from core.training.processes import rank
 from core.training.recipe import Recipe

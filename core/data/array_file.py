@@ -17,6 +17,7 @@ from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from core.plain_files import write_whole
 
 HEADER_ROOM = 4096  # bytes for header, notes and rounding, on top of the rows
 Rows = NDArray[np.uint8]
@@ -68,15 +69,10 @@ def store_rows(target: Path, most: int, row: tuple[int, ...], parts: Iterable[Ro
 
 def store_notes(target: Path, notes: str) -> None:
     """Keep what `stored_rows` is to return with the rows."""
-    partial = _notes(target).with_suffix(f".{os.getpid()}.partial")
     try:
-        partial.write_text(notes, encoding="utf-8")
-        partial.replace(_notes(target))
+        write_whole(_notes(target), notes.encode())
     except OSError as error:
         raise _no_room(target.parent, HEADER_ROOM, error) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.leaks.filled import filled_corners
+from core.preprocessing.reduction import reduced
 
 LONGEST_SIDE = 640
 FEWEST, MOST = 110, 256  # key points kept of a small and of a large image
@@ -37,11 +38,11 @@ class Fingerprint:
 
 def fingerprint(rgb: NDArray[np.uint8]) -> Fingerprint:
     """The fingerprint of an image `(H, W, 3) uint8`."""
-    scaled = _within(rgb, LONGEST_SIDE)
+    scaled = reduced(rgb, LONGEST_SIDE)
     filled = filled_corners(scaled)
     channel = stain_channel(scaled)
     points, descriptors = _key_points(channel, filled)
-    thumb = _within(channel, THUMB_SIDE)
+    thumb = reduced(channel, THUMB_SIDE)
     height, width = thumb.shape
     covered = cv2.resize(filled.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     valid = cv2.dilate(covered, np.ones((3, 3), np.uint8)) == 0
@@ -64,16 +65,6 @@ def stain_channel(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.zeros_like(darkest)
     table = np.clip((np.arange(256) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(darkest, table), dtype=np.uint8)
-
-
-def _within(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The picture, reduced to a longest side of `side` where it is larger."""
-    height, width = picture.shape[:2]
-    factor = side / max(height, width)
-    if factor >= 1:
-        return picture
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _key_points(channel: NDArray[np.uint8], filled: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -13,11 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.leaks.contamination import contamination
 from core.leaks.grouping import group_prints
 from core.leaks.reading import read_prints
 
-__all__ = ["contamination", "find_groups", "photographs"]
 Tell = Callable[[str], None]
 
 

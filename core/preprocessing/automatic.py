@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +11,7 @@ from core.preprocessing.nucleus import find_nucleus
 from core.preprocessing.outline import outline_cell
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import WORKING_SIDE, crop_cell
+from core.preprocessing.reduction import reduced
 
 SEARCH_SIDE = 240  # px of the longer side at which bounds are sought
 SAMPLE = 6_000  # pixels that the bounds are fitted to, up to twice as many
@@ -44,7 +44,7 @@ def suggest_parameters(rgb: NDArray[np.uint8]) -> CellParameters:
     circle (`region_*`) keeps them out where they do not touch. Without a nucleus the bounds hold nothing, so that
     `crop_cell` finds no cell and says why. Raises nothing.
     """
-    small = _reduced(rgb)
+    small = reduced(rgb, SEARCH_SIDE)
     nucleus = find_nucleus(small)
     if nucleus is None:
         return CellParameters(lower=IMPOSSIBLE, upper=IMPOSSIBLE, mode="automatic")
@@ -110,15 +110,6 @@ def _run(flags: Mask, place: int) -> tuple[int, int]:
 def _sample(colours: NDArray[np.uint8], inside: Mask, sample: int) -> tuple[NDArray[np.uint8], Mask]:
     step = max(1, len(colours) // sample)
     return colours[::step], inside[::step]
-
-
-def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    scale = SEARCH_SIDE / max(height, width)
-    if scale >= 1:
-        return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _search_circle(cell: Mask) -> tuple[float, float, float]:

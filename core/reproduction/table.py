@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from core.errors import InputError
 from core.evaluation.estimate import Estimate, Frozen
+from core.plain_files import write_whole
 
 FIGURES = Path(__file__).with_name("figures.json")
 LARGEST = 2_000_000  # bytes
@@ -81,9 +81,7 @@ def read_table(path: Path = FIGURES) -> Table:
 
 def write_table(table: Table, path: Path) -> None:
     """Write the table as a whole; InputError where the disk will not have it."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(table.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, (table.model_dump_json(indent=2) + "\n").encode())
     except OSError as error:
         raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error

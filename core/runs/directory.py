@@ -16,8 +16,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from core.errors import InputError
-from core.runs.files import read_bounded, write_whole
-from core.runs.processes import runs_still
+from core.plain_files import read_bounded, write_whole
+from core.runs.processes import is_held, runs_still
 from core.runs.status import ACTIVE, RunStatus
 
 LOG = logging.getLogger(__name__)
@@ -79,18 +79,7 @@ class RunDirectory:
 
     def alive(self) -> bool:
         """Whether a process holds the directory."""
-        try:
-            lock = os.open(self.path / LOCK, os.O_RDONLY | os.O_NONBLOCK)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        else:
-            return False
-        finally:
-            os.close(lock)
+        return bool(is_held(self.path / LOCK))
 
     def report(self, **changes: Any) -> RunStatus:
         """Change the status by `changes` and write it as a whole; a full disk is logged, and the run goes on.

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from core.errors import InputError
+from core.plain_files import read_end, write_whole
 from core.runs.directory import LOCK, RunDirectory
-from core.runs.files import read_end, write_whole
 from core.runs.listing import list_runs
 from core.runs.order import ORDER, RECIPE, Order, read_order
 from core.runs.place import ROOT, new_run

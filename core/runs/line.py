@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-from core.runs.files import read_bounded
+from core.plain_files import read_bounded
+from core.runs.processes import is_held
 
 FOLDER, GATE = ".line", "gate"
 TICKET = re.compile(r"(\d{8})\.ticket")
@@ -137,15 +138,7 @@ def _read(folder: Path, number: int) -> Ticket:
 def _kept(folder: Path, ticket: Ticket) -> bool:
     """Whether a process keeps the ticket; one that none keeps is removed. The gate must be held."""
     path = folder / f"{ticket.number:08d}.ticket"
-    try:
-        lock = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    path.unlink(missing_ok=True)
-    return False
+    held = is_held(path)
+    if held is False:
+        path.unlink(missing_ok=True)
+    return bool(held)

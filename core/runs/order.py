@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import InputError
-from core.runs.files import read_bounded
+from core.plain_files import read_bounded
 
 RECIPE, ORDER = "order.toml", "command.json"
 LARGEST_ORDER = 100_000  # bytes

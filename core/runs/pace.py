@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import InputError
-from core.runs.files import read_bounded, write_whole
+from core.plain_files import read_bounded, write_whole
 from core.runs.place import ROOT
 
 FILE = ".paces.json"

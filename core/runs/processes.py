@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections.abc import Callable
@@ -90,3 +91,19 @@ def _letter(pid: int) -> str:
     except OSError:
         return ""
     return text.rpartition(")")[2].strip()[:1]
+
+
+def is_held(lock: Path) -> bool | None:
+    """Whether a process holds a lock on the file; None where the file cannot be opened."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
