@@ -28,7 +28,7 @@ def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, dra
     centre, half = _boxes(reach, limit, masked)
     grid = F.affine_grid(_affine(centre, half, recipe, draws), [count, 3, size, size], align_corners=False)
     views = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    return _degrade(_restain(views, recipe, draws), recipe, draws)
+    return _degrade(_restain(_bent(views, recipe.curve, draws), recipe, draws), recipe, draws)
 
 
 def _masked(reach: Tensor, share: float, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -70,6 +70,20 @@ def _affine(centre: Tensor, half: Tensor, recipe: AugmentRecipe, draws: Draws) -
     matrix = torch.stack(rows, dim=1).view(-1, 2, 2)
     shift = centre + torch.stack([draws.uniform(-1, 1), draws.uniform(-1, 1)], 1) * 2 * recipe.shift
     return torch.cat([matrix, shift[:, :, None]], dim=2)
+
+
+def _bent(views: Tensor, deviation: float, draws: Draws) -> Tensor:
+    """Bend each channel's tones between background and nucleus by a random power, as another stain's cytoplasm lies.
+
+    Background and darkest tone stay where they are, so that standardising an image does not undo the change.
+    """
+    if not deviation:
+        return views
+    coarse = F.avg_pool2d(views, max(1, views.shape[-1] // 16)).flatten(2)  # (N, 3, about 256)
+    light, dark = coarse.amax(dim=2)[:, :, None, None], coarse.amin(dim=2)[:, :, None, None]
+    depth = ((light - views) / (light - dark + EPSILON)).clamp_min(0.0)
+    power = torch.exp(deviation * (draws.normal(1, 1, 1) + draws.normal(3, 1, 1)) / math.sqrt(2))
+    return torch.where(views < light, light - depth**power * (light - dark), views).clamp(0, 1)
 
 
 def _restain(views: Tensor, recipe: AugmentRecipe, draws: Draws) -> Tensor:

@@ -9,8 +9,8 @@ import pandas as pd
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 
+from core.plain_files import write_whole
 from core.runs.directory import COLUMNS, HISTORY, RunDirectory
-from core.runs.files import write_whole
 from core.training.recipe import Recipe
 
 EVERY = 0.5  # s between reports

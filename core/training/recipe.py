@@ -31,6 +31,9 @@ class AugmentRecipe(_Strict):
     shift: float = Field(default=0.08, ge=0, le=0.5, description="largest shift, as a share of the side")
     stain: float = Field(default=0.15, ge=0, le=1, description="deviation of the mixing of optical densities")
     strength: float = Field(default=0.25, ge=0, le=1, description="deviation of the log of stain strength")
+    curve: float = Field(
+        default=0.0, ge=0, le=2, description="deviation of the log of the power that bends each channel's tones"
+    )
     hue: float = Field(default=0.0, ge=0, le=1, description="largest turn of hue, as a share of a half turn")
     saturation: float = Field(default=0.0, ge=0, le=1, description="largest relative change of saturation")
     grey: float = Field(default=0.05, ge=0, le=1, description="share of images turned grey")

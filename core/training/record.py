@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.runs.files import read_bounded, write_whole
+from core.plain_files import read_bounded, write_whole
 from core.training.recipe import Recipe
 from core.training.recipe_file import checked_recipe
 
