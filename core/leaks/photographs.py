@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.leaks.grouping import group_prints
 from core.leaks.reading import read_prints
+from core.preprocessing import reduction
 
 Tell = Callable[[str], None]
 
@@ -54,7 +55,7 @@ def find_groups(paths: Sequence[Path], tell: Tell) -> tuple[NDArray[np.int64], d
 def _digest(paths: Sequence[Path]) -> str:
     """Of the contents of all files in their order, of this package's code and of the libraries that do the work."""
     whole = hashlib.sha256(f"{cv2.__version__} {np.__version__}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(reduction.__file__)):
         whole.update(source.read_bytes())
     for path in paths:
         try:
