@@ -66,6 +66,8 @@ def _stored(recipe: Recipe) -> tuple[dict[str, Tensor], tuple[str, ...] | None, 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     try:
+        if not path.is_file():
+            raise InputError(f"No weights can be read from {path}: there is no such file.")
         if path.stat().st_size > LARGEST_WEIGHTS:
             raise InputError(f"{path.name} is over 2 GB: no model of ours is.")
         stored = load_file(path)

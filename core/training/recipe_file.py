@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.training.recipe import Recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 LARGEST_RECIPE = 1_000_000  # bytes
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def shipped_recipes() -> tuple[str, ...]:
@@ -63,7 +65,7 @@ def parsed_settings(settings: Sequence[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # numbers of thousands of digits and deep nesting are no TOML errors
         return text
 
 
@@ -71,15 +73,24 @@ def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = RECIPES / f"{name_or_path}.toml"
-    if not path.is_file():
+    if not _is_file(path):
         shipped = ", ".join(shipped_recipes())
         raise InputError(f"No recipe {name_or_path!r}. Shipped: {shipped}; or give the path of a .toml file.")
     if path.stat().st_size > LARGEST_RECIPE:
         raise InputError(f"{path.name} is larger than 1 MB: no recipe of ours.")
     try:
         return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits and deep nesting too
         raise InputError(f"{path.name} is not valid TOML: {error}.") from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no disk takes, or a folder that must not be looked into
+        return False
 
 
 def _for_architecture(document: dict[str, Any], architecture: str | None) -> dict[str, Any]:
@@ -99,7 +110,7 @@ def _for_architecture(document: dict[str, Any], architecture: str | None) -> dic
 def _lay(place: Any, keys: list[str], value: Any, whole: str) -> None:
     """Set a dotted key; a list takes a number, or the rest of the key for each of its tables."""
     first, rest = keys[0], keys[1:]
-    if isinstance(place, list) and first.isdigit() and int(first) < len(place) and rest:
+    if isinstance(place, list) and NUMBER.fullmatch(first) and int(first) < len(place) and rest:
         _lay(place[int(first)], rest, value, whole)
     elif isinstance(place, list) and not first.isdigit():
         for item in place:
@@ -113,5 +124,10 @@ def _lay(place: Any, keys: list[str], value: Any, whole: str) -> None:
 
 
 def _first_problems(error: ValidationError) -> str:
-    problems = error.errors()[:5]
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg'].lower()}" for item in problems) + "."
+    return "; ".join(_problem(".".join(map(str, item["loc"])), item) for item in error.errors()[:5]) + "."
+
+
+def _problem(key: str, item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return f"{key}: a recipe has no such key"
+    return f"{key or 'recipe'}: {item['msg'].removeprefix('Value error, ').lower()}"

@@ -39,7 +39,7 @@ def read_state(path: Path) -> dict[str, Any]:
     """Read a file of `write_state`; InputError where it is damaged or holds anything but tensors and plain values."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, pickle.UnpicklingError) as error:
         raise InputError(
             f"{path.name} in {path.parent} is damaged, or was not written by a run. Nothing can be resumed from it: "
             "start anew in another folder with --run, or put a copy of the file back."

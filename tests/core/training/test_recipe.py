@@ -119,3 +119,34 @@ def test_stages_follow_one_another() -> None:
     recipe = Recipe.model_validate({"name": "a", "architecture": "b", "stages": stages})
     assert [recipe.stage_at(epoch)[0].size for epoch in range(5)] == [64, 64, 96, 96, 96]
     assert [recipe.stage_at(epoch)[1] for epoch in range(5)] == [0, 1, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = " + "9" * 5000, "not valid TOML"),
+        ("x = " + "[" * 5000, "not valid TOML"),
+        ('name = "a"\narchitecture = "b"\nlerning_rate = 1\nstages = []', "lerning_rate: a recipe has no such key"),
+        ('name = "a"\narchitecture = "b"\nsplit.folds = 2\nstages = []', "split: folds must be 0 or at least 3"),
+    ],
+    ids=["number", "nesting", "key", "folds"],
+)
+def test_whatever_a_file_holds_a_sentence_tells_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_recipe(str(file))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".toml"])
+def test_a_name_that_no_disk_takes_is_no_recipe(name: str) -> None:
+    with pytest.raises(InputError, match="No recipe"):
+        read_recipe(name)
+
+
+@pytest.mark.parametrize(
+    "setting", ["stages.².size=64", f"stages.{'9' * 5000}.size=64", f"seed={'9' * 5000}", f"seed={'[' * 5000}"]
+)
+def test_a_setting_beyond_all_bounds_is_refused(setting: str) -> None:
+    with pytest.raises(InputError):
+        read_recipe("leukolens", changes=parsed_settings([setting]))
