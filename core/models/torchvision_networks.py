@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from urllib.error import URLError
 
-from torch import nn
+from torch import hub, nn
 from torchvision import models
 
 from core.errors import InputError
@@ -68,10 +70,26 @@ def _with_norm(layers: nn.Sequential, batch_norm: bool) -> list[nn.Module]:
 
 def torchvision_network(build: Any, weights: Any, imagenet: bool, **options: Any) -> Any:
     """Build torchvision's network, with its ImageNet `weights` where asked; InputError when they cannot be had."""
+    if imagenet:
+        _have(build, weights)
+    return build(weights=weights if imagenet else None, **options)
+
+
+def _have(build: Any, weights: Any) -> None:
+    """Download the weights where they are not there yet, and see that they hold tensors alone.
+
+    torchvision unpickles the file without looking, and compares its hash on the day of the download alone.
+    """
     try:
-        return build(weights=weights if imagenet else None, **options)
+        weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (URLError, OSError) as error:
         raise InputError(
             f"The ImageNet weights of {build.__name__} could not be downloaded ({error}). "
             'Connect to the internet, or train from scratch with weights = "none" in the recipe.'
+        ) from error
+    except (RuntimeError, EOFError, ValueError, LookupError, AttributeError, UnpicklingError) as error:
+        file = Path(hub.get_dir()) / "checkpoints" / Path(weights.url).name
+        raise InputError(
+            f"The ImageNet weights of {build.__name__} arrived damaged, or are not torchvision's. Delete {file}, if it "
+            'is there, and try again; or train from scratch with weights = "none" in the recipe.'
         ) from error
