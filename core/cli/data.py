@@ -12,6 +12,7 @@ from core.cli.output import emit, reports_bad_input
 from core.data.datasets import KINDS
 from core.data.inventory import Inventory, inventory
 from core.data.known import KNOWN, KnownSet
+from core.data.reading import is_folder
 from core.errors import InputError
 
 Data = Annotated[
@@ -30,7 +31,7 @@ DatasetName = Annotated[
 @reports_bad_input
 def datasets(data: Data = None, as_json: AsJson = False) -> None:
     """List the known data sets: source, licence, layout, published counts; with --data, what of them is there."""
-    if data is not None and not data.is_dir():
+    if data is not None and not is_folder(data):
         raise InputError(f"The data folder {data} does not exist or is a file. Name the folder that holds the sets.")
     found = {} if data is None else {name: inventory(known, data) for name, known in KNOWN.items()}
     document = [_entry(known, found.get(name)) for name, known in KNOWN.items()]

@@ -16,7 +16,7 @@ from core.data.known import KNOWN, KnownSet
 from core.data.known_readers import READERS, recognised
 from core.data.labels import SPLITS, class_order, fold_labels
 from core.data.listing import read_listing
-from core.data.reading import Reading, printable
+from core.data.reading import Reading, is_folder, own_folder, printable
 from core.errors import InputError
 
 KINDS = ("auto", *KNOWN, "folder", "csv")
@@ -64,7 +64,7 @@ def read_data(place: Path, name: str = "auto") -> Dataset:
         raise InputError(f"{place} is a folder, not a CSV.")
     if kind in KNOWN:
         return _known(KNOWN[kind], place)
-    return _dataset("folder", f"folder {place.absolute().name}", read_folders(place))
+    return _dataset("folder", f"folder {own_folder(place).name}", read_folders(place))
 
 
 def _is_folder(place: Path) -> bool:
@@ -79,7 +79,7 @@ def _is_folder(place: Path) -> bool:
 
 def found_sets(root: Path) -> dict[str, Path]:
     """Names of the known sets whose folders lie in `root`, with these folders."""
-    return {known.name: root / known.folder for known in KNOWN.values() if (root / known.folder).is_dir()}
+    return {known.name: root / known.folder for known in KNOWN.values() if is_folder(root / known.folder)}
 
 
 def describe(data: Dataset) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from core.classes import CLASSES
 from core.data.datasets import Dataset, read_data
 from core.data.known import KnownSet
 from core.data.known_readers import recognised
+from core.data.reading import is_folder
 from core.errors import InputError
 
 
@@ -39,7 +40,7 @@ class Inventory:
 def inventory(known: KnownSet, root: Path) -> Inventory:
     """Look for `known` in `root`, or at `root` itself where that is the set's own folder."""
     folder = root / known.folder
-    if not folder.is_dir():
+    if not is_folder(folder):
         if recognised(root) != known.name:
             return Inventory(str(folder), {}, problem=f"not here: {folder} is missing")
         folder = root

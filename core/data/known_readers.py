@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.data.annotations import read_boxes
 from core.data.folders import read_folders
-from core.data.reading import Reading, Row, as_table, is_file, read_table, require_files
+from core.data.reading import Reading, Row, as_table, is_file, own_folder, read_table, require_files
 from core.errors import InputError
 
 HALVES = "unseen_stains.csv"
@@ -33,13 +33,13 @@ def _raabin(folder: Path) -> Reading:
 
 
 def _lisc(folder: Path) -> Reading:
-    if is_file(folder.parent / HALVES):
+    if is_file(_halves(folder)):
         return _half(folder)
     return read_folders(folder)
 
 
 def _jtsc(folder: Path) -> Reading:
-    if is_file(folder.parent / HALVES):
+    if is_file(_halves(folder)):
         return _half(folder)
     table = read_table(folder / "labels.csv", ("image", "label"))
     paths = [str(folder / "images" / name) for name in table["image"]]
@@ -47,12 +47,18 @@ def _jtsc(folder: Path) -> Reading:
     return Reading(as_table((path, label, "all", "") for path, label in zip(paths, table["label"], strict=True)))
 
 
+def _halves(folder: Path) -> Path:
+    """The table of halves beside a set's folder."""
+    return own_folder(folder).with_name(HALVES)
+
+
 def _half(folder: Path) -> Reading:
     """The set's rows of the table that halves LISC and JTSC into development and report."""
-    table = read_table(folder.parent / HALVES, ("path", "label", "half"))
-    table = table[table["path"].str.startswith(f"{folder.name}/")]
-    paths = [str(folder.parent / path) for path in table["path"]]
-    require_files(paths, folder.name.upper(), _AGAIN)
+    table = read_table(_halves(folder), ("path", "label", "half"))
+    name = own_folder(folder).name
+    table = table[table["path"].str.startswith(f"{name}/")]
+    paths = [str(folder / path.removeprefix(f"{name}/")) for path in table["path"]]
+    require_files(paths, name.upper(), _AGAIN)
     return Reading(as_table(zip(paths, table["label"], table["half"], [""] * len(paths), strict=True)))
 
 
@@ -122,7 +128,7 @@ def recognised(folder: Path) -> str | None:
         "raabin": {"train", "testa"} <= letters,
         "bccd": {"images", "annotations"} <= names and table("labels.csv", "image", "category"),
         "jtsc": {"images", "masks"} <= names and table("labels.csv", "image", "label"),
-        "lisc": folder.name.lower() == "lisc" and is_file(folder.parent / HALVES),
+        "lisc": own_folder(folder).name.lower() == "lisc" and is_file(_halves(folder)),
     }
     return next((name for name, holds in signs.items() if holds), None)
 

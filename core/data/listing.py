@@ -29,6 +29,7 @@ def read_listing(file: Path) -> Reading:
     _refuse(file, table[[not is_box(box) for box in table["box"]]], "have a box that is not x0,y0,x1,y1 in pixels")
     table["path"] = [str(_absolute(file.parent, path)) for path in table["path"]]
     require_files(list(table["path"]), file.name, "Paths count from the CSV's folder. Correct them or drop the rows.")
+    table["path"] = [str(_of_its_folder(Path(path))) for path in table["path"]]
     once = table.drop_duplicates()
     _refuse(file, once[once.duplicated(["path", "box"], keep=False)], "give one picture several labels or splits")
     dropped = len(table) - len(once)
@@ -64,3 +65,8 @@ def _refuse(file: Path, rows: pd.DataFrame, what: str) -> None:
 
 def _absolute(folder: Path, path: str) -> Path:
     return (folder / path).absolute()
+
+
+def _of_its_folder(path: Path) -> Path:
+    """The one path that a file has in its folder, however it was written: links to folders and ".." followed."""
+    return path.parent.resolve() / path.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,10 @@ def as_table(rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV as text, column names in lower case; InputError where it cannot be read or lacks one of `columns`."""
+    """Read a CSV as text, column names in lower case.
+
+    InputError where it cannot be read, lacks one of `columns` or has one twice, or has rows longer than its first line.
+    """
     if not is_file(path):
         raise InputError(f"{path} is missing. `python -m core datasets` tells how the data are laid out.")
     try:
@@ -39,10 +43,18 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except (OSError, ValueError, pd.errors.ParserError) as error:  # bad encoding and empty files are ValueErrors
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{path} cannot be read as a CSV: {reason}. Save it as UTF-8 with commas.") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first fields for names of the rows
+        raise InputError(
+            f"{path}: its rows have more fields than its first line names. Put texts that hold commas, such as a box, "
+            "into double quotes, and drop commas at the end of lines."
+        )
     table.columns = pd.Index([str(column).strip().lower() for column in table.columns])
     absent = [column for column in columns if column not in table.columns]
     if absent:
         raise InputError(f"{path} lacks the column {absent[0]!r}; it has {shortened(list(table.columns), 12)}.")
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"{path} has the column {str(twice[0])!r} twice: upper and lower case make no difference.")
     return table
 
 
@@ -60,6 +72,19 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder that can be looked at; False for names that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def own_folder(path: Path) -> Path:
+    """The absolute path of a folder without "." and "..", with a name and a parent; links stay as they are."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def printable(text: str) -> str:

@@ -133,6 +133,23 @@ def test_an_interrupted_download_names_what_is_missing(tmp_path: Path) -> None:
         read_data(tmp_path, "pbc")
 
 
+@pytest.mark.parametrize("place", [".", "../lisc", "monocyte/..", ".."])
+def test_halves_are_kept_from_wherever_a_set_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Images of the half that is read once must never turn up among those that choices look at."""
+    folder = tree(tmp_path / "lisc", {"monocyte": 2, "neutrophil": 2})
+    rows = ["path,label,half"]
+    for label in ("monocyte", "neutrophil"):
+        rows += [f"lisc/{label}/0.png,{label},development", f"lisc/{label}/1.png,{label},report"]
+    (tmp_path / "unseen_stains.csv").write_text("\n".join(rows))
+    monkeypatch.chdir(folder)
+    for name in ("lisc", "auto"):
+        data = read_data(Path(place), name)
+        assert data.name == "lisc" and {Path(path).name for path in data.split("development")["path"]} == {"0.png"}
+        assert {Path(path).name for path in data.split("report")["path"]} == {"1.png"}
+
+
 def test_foreign_labels_in_a_known_set_are_named(tmp_path: Path) -> None:
     tree(tmp_path / "pbc", {"blast": 1, "monocyte": 1})
     rows = ["img_name,label,split", "0.png,Blast,train", "0.png,Monocyte,train"]

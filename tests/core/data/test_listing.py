@@ -71,6 +71,28 @@ def test_bad_columns_are_named(tmp_path: Path) -> None:
         read_data(listed(tmp_path, '0.png,a,"5,5,4,9"', "1.png,b,", header="path,label,box"))
 
 
+@pytest.mark.parametrize("lines", [("0.png,a,", "1.png,b,"), ("0.png,a,1,2,10,12", "1.png,b,1,2,10,12")])
+def test_rows_longer_than_the_first_line_are_not_shifted(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=r"more fields than its first line names.*double quotes"):
+        read_data(listed(tmp_path, *lines))
+
+
+@pytest.mark.parametrize("header", ["path,label,Label", "Path,path,label"])
+def test_a_column_that_stands_twice_is_named(tmp_path: Path, header: str) -> None:
+    with pytest.raises(InputError, match=r"has the column '(label|path)' twice"):
+        read_data(listed(tmp_path, "0.png,0.png,a", "1.png,1.png,b", header=header))
+
+
+def test_one_picture_by_several_ways_is_one_picture(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    ways = ("sub/../0.png", "link/0.png", f"{tmp_path / '0.png'}")
+    with pytest.raises(InputError, match=r"2 rows give one picture several labels or splits"):
+        read_data(listed(tmp_path, "0.png,a", *(f"{way},b" for way in ways), "1.png,b"))
+    data = read_data(listed(tmp_path, "0.png,a", *(f"{way},a" for way in ways), "1.png,b"))
+    assert len(data.table) == 2 and any("3 rows stand twice" in note for note in data.notes)
+
+
 def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:
     data = read_data(listed(tmp_path, "0.png,a", "0.png,a", "1.png,b"))
     assert len(data.table) == 2 and any("1 rows stand twice" in note for note in data.notes)
