@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,16 +16,17 @@ from numpy.typing import NDArray
 from core.classifier import Classifier
 from core.cli.data import Data
 from core.cli.evaluate_words import lines_of
-from core.cli.files import write_files
+from core.cli.files import writable, write_files
 from core.cli.models import AsJson, Checkpoints
 from core.cli.output import emit, reports_bad_input, say
 from core.cli.predict import Framing, Models, load_all
-from core.data.datasets import KINDS, Dataset, read_data
+from core.data.datasets import KINDS, Dataset, found_sets, read_data
 from core.errors import InputError
 from core.evaluation.answers import Asked, ask_all, score_of
 from core.evaluation.figures import figures_of
 from core.evaluation.leaks import photographs_of, shared_with
 from core.evaluation.stored import answers_of, foreign_note
+from core.preprocessing.framing import FRAMINGS
 
 PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
 Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
@@ -60,16 +62,19 @@ def evaluate(
     """
     if data is None:
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")
-    labelled = read_data(data, dataset or ("pbc" if (data / "pbc").is_dir() else "auto"))
+    if framing is not None and framing not in FRAMINGS:
+        raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
+    labelled = read_data(data, dataset or ("pbc" if "pbc" in found_sets(data) else "auto"))
     part = _part(labelled, split)
     classifiers = load_all(model, checkpoints)
     others = tuple(name.strip() for name in exclude_duplicates_of.split(",") if name.strip())
     leaks = None
-    if without_leaks or others or groups is not None:
-        leaks = Leaks(_shared(labelled, part.name, others, groups, cache), others)
-    document = [_measured(classifier, part, framing, leaks, out) for classifier in classifiers]
-    if out is not None:
-        write_files(out, {"figures.json": json.dumps(document, indent=2).encode()})
+    with nullcontext() if out is None else writable(out):
+        if without_leaks or others or groups is not None:
+            leaks = Leaks(_shared(labelled, part.name, others, groups, cache), others)
+        document = [_measured(classifier, part, framing, leaks, out) for classifier in classifiers]
+        if out is not None:
+            write_files(out, {"figures.json": json.dumps(document, indent=2).encode()})
     emit(document, [line for entry in document for line in lines_of(entry)], as_json)
 
 
@@ -116,7 +121,11 @@ def _measured(
     known = table["label"].isin(classes)
     notes = [*part.notes] if known.all() else [*part.notes, foreign_note(table["label"][~known])]
     if not known.any():
-        raise InputError(f"{classifier.name} knows none of the classes of {part.title}: {', '.join(classes)}.")
+        held = ", ".join(sorted(set(table["label"]))[:8])
+        raise InputError(
+            f"{classifier.name} knows none of the classes of {part.title}: it knows {', '.join(classes)}, "
+            f"the data hold {held}."
+        )
     say(f"{classifier.name} on {int(known.sum())} images")
     asked = ask_all(classifier, table[known], framing, say)
     if out is not None:

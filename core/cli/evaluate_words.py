@@ -6,6 +6,7 @@ from typing import Any
 
 KINDS = ("precision", "sensitivity", "f1", "specificity")
 MOST_LISTED = 10
+COLUMN = 27  # letters: those of 100.00% (100.0% to 100.0%), and a gap
 
 
 def lines_of(entry: dict[str, Any]) -> list[str]:
@@ -37,11 +38,12 @@ def _headline(model: str, entry: dict[str, Any]) -> str:
 
 
 def _table(figures: dict[str, Any]) -> list[str]:
-    head = f"  {'':14}{'images':>7}" + "".join(f"{kind:>25}" for kind in KINDS) + f"{'AUC':>25}"
+    names = max(len(row["name"]) for row in figures["per_class"])
+    head = f"  {'':{names}}{'images':>8}" + "".join(f"{kind:>{COLUMN}}" for kind in KINDS) + f"{'AUC':>{COLUMN}}"
     rows = [
-        f"  {row['name']:14}{row['images']:>7,}"
-        + "".join(f"{_interval(row[kind]):>25}" for kind in KINDS)
-        + f"{_auc(curve['auc'], True):>25}"
+        f"  {row['name']:{names}}{row['images']:>8,}"
+        + "".join(f"{_interval(row[kind]):>{COLUMN}}" for kind in KINDS)
+        + f"{_auc(curve['auc'], True):>{COLUMN}}"
         for row, curve in zip(figures["per_class"], figures["roc"], strict=True)
     ]
     return [head, *rows, "  In brackets: 95 % confidence intervals."]

@@ -30,12 +30,14 @@ def shared_with(
     splits: Sequence[str], photographs: NDArray[np.int64], part: str, others: Sequence[str] = ()
 ) -> NDArray[np.bool_]:
     """For each row of split `part`, in order, whether its photograph stands in one of `others` too (default: in any
-    other split). InputError where `others` names a split that there is not.
+    other split). InputError where `others` names a split that there is not, or `part` is the only one.
     """
     names = np.asarray(splits, dtype=object)
     known = sorted(set(splits))
     unknown = [name for name in others if name not in known or name == part]
     if unknown:
         raise InputError(f"No other split {unknown[0]!r} to compare with. The set has: {', '.join(known)}.")
+    if known == [part]:
+        raise InputError(f"All images are in split {part!r}: there is no other split to share photographs with.")
     elsewhere = np.isin(names, list(others)) if others else names != part
     return np.isin(photographs[names == part], photographs[elsewhere])

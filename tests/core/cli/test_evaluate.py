@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,58 @@ def test_a_model_of_four_classes_is_measured_on_those(cells: Path, tmp_path: Pat
     make_model(tmp_path / "strange", "none", card={"classes": list("vwxyz")})
     refused = run("evaluate", "--data", cells / "cells.csv", "--checkpoints", tmp_path / "strange")
     assert refused.exit_code == 2 and "knows none of the classes" in refused.stderr
+
+
+def test_a_file_name_that_is_no_utf_8(root: Path, tmp_path: Path) -> None:
+    """Linux allows any bytes; tables and many terminals take UTF-8 alone."""
+    for number, label in enumerate(("monocyte", "neutrophil")):
+        (tmp_path / "cells" / label).mkdir(parents=True)
+        Image.fromarray(draw_cell(label, number, size=96).image).save(tmp_path / "cells" / label / "0.png")
+    whole = (tmp_path / "cells" / "monocyte" / "0.png").read_bytes()
+    (tmp_path / "cells" / "monocyte" / "good\udcfe.png").write_bytes(whole)
+    (tmp_path / "cells" / "monocyte" / "bad\udcff.png").write_bytes(whole[:300])
+    result = run(
+        "evaluate", "--data", tmp_path / "cells", "--model", "second", "--checkpoints", root, "--out", tmp_path / "out"
+    )
+    assert result.exit_code == 0, result.stderr
+    answers = pd.read_parquet(tmp_path / "out" / "second.parquet")
+    assert set(answers["image"]) == {"monocyte/0.png", "monocyte/good?.png", "neutrophil/0.png"}
+    assert "bad?.png" in result.stdout
+
+
+def test_what_cannot_be_done_is_told_before_the_work(
+    root: Path, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*rest: object) -> None:
+        raise AssertionError("the images were read")
+
+    monkeypatch.setattr("core.cli.evaluate.ask_all", never)
+    monkeypatch.setattr("core.cli.evaluate.photographs_of", never)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "plain.csv").write_text(
+        f"path,label\n{cells}/monocyte/1.png,monocyte\n{cells}/neutrophil/0.png,neutrophil\n"
+    )
+    arguments = ["evaluate", "--model", "second", "--checkpoints", root, "--data"]
+    for options, message in (
+        ([cells / "cells.csv", "--out", tmp_path / "file"], "Cannot write"),
+        ([cells / "cells.csv", "--framing", "round"], "No framing 'round'"),
+        ([tmp_path / "plain.csv", "--without-leaks"], "All images are in split 'all'"),
+        (["x" * 300], "no path that can be read"),
+    ):
+        refused = run(*arguments, *options)
+        assert refused.exit_code == 2 and message in refused.stderr, refused.output
+
+
+def test_columns_stay_apart(root: Path, tmp_path: Path) -> None:
+    """100.00% (87.1% to 100.0%) is the widest entry; a class of another's making may have a long name."""
+    make_model(tmp_path, "long", card={"classes": ["monocyte", "neutrophil", "a cell with a long name", "y", "z"]})
+    for label in ("monocyte", "neutrophil"):
+        (tmp_path / "cells" / label).mkdir(parents=True)
+        Image.fromarray(draw_cell(label, 0, size=96).image).save(tmp_path / "cells" / label / "0.png")
+    told = run("evaluate", "--data", tmp_path / "cells", "--checkpoints", tmp_path, "--model", "long").stdout
+    lines = told.splitlines()
+    rows = [re.split(r" {2,}", line.strip()) for line in lines[1:7]]
+    assert [len(row) for row in rows] == [6, 7, 7, 7, 7, 7] and len({len(line) for line in lines[1:7]}) == 1
 
 
 def test_rows_that_share_a_photograph_with_other_splits() -> None:
