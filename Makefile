@@ -4,6 +4,7 @@
 PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),$(shell command -v python3 2>/dev/null),python3.11)
 ADDRESS ?= localhost
 PORT ?= 8501
+WORKERS ?= 2
 
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/installed
 
 help:  ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 10
-	@echo "Settings: PYTHON=$(PYTHON) ADDRESS=$(ADDRESS) PORT=$(PORT), as in: make run PORT=8600"
+	@echo "Settings: PYTHON=$(PYTHON) ADDRESS=$(ADDRESS) PORT=$(PORT) WORKERS=$(WORKERS), as in: make run PORT=8600"
 	@echo "ADDRESS=0.0.0.0 lets other machines of your network in."
 
 run: $(INSTALLED)  ## Set up what is missing, start the dashboard, print its address
@@ -24,7 +25,7 @@ run: $(INSTALLED)  ## Set up what is missing, start the dashboard, print its add
 setup: $(INSTALLED)  ## Make the virtual environment and install what is needed, no more
 
 test: $(INSTALLED)  ## Run all tests (the browser's need chromium; the real cells' need LEUKOLENS_DATA)
-	@$(IN_VENV) -m pytest
+	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: $(INSTALLED)  ## Check style and types
 	@$(IN_VENV) -m ruff check .

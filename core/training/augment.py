@@ -12,6 +12,7 @@ from core.training.draws import Draws
 from core.training.recipe import AugmentRecipe
 
 EPSILON = 1.0 / 255.0
+COARSEST = 32  # px that a cell's cut-out has left of detail where it is blurred most
 
 
 def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, draws: Draws) -> Tensor:
@@ -110,10 +111,10 @@ def _hue_matrix(recipe: AugmentRecipe, draws: Draws) -> Tensor:
 
 
 def _degrade(views: Tensor, recipe: AugmentRecipe, draws: Draws) -> Tensor:
-    """Blur some images as a smaller or unfocused picture would be, and add noise to some."""
+    """Blur some images as a smaller or unfocused picture would be, whatever the input size, and add noise to some."""
     size = views.shape[-1]
     blurred = draws.uniform() < recipe.blur
-    small = int(size * draws.shared(0.25, 0.7))
+    small = int(math.exp(draws.shared(math.log(COARSEST), math.log(max(COARSEST + 1, 0.7 * size)))))
     if blurred.any():
         coarse = F.interpolate(views[blurred], size=(small, small), mode="area")
         views[blurred] = F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
