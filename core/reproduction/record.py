@@ -7,13 +7,15 @@ import shlex
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from core.card import ModelCard, read_card
 from core.errors import InputError
 from core.evaluation.figures import figures_of
 from core.evaluation.history import read_history
 from core.evaluation.stored import PREDICTIONS, read_answers
 from core.papers import PAPERS, published
-from core.reproduction.table import Row
+from core.reproduction.table import Row, invalid
 from core.training.recipe import Recipe
 from core.training.recipe_file import checked_recipe, read_recipe, shipped_recipes
 
@@ -35,31 +37,34 @@ def row_of_run(run: Path, note: str = "") -> Row:
     paper = paper_of(recipe.name)
     known = published(paper, card.architecture)
     facts = card.training
-    return Row(
-        run=_name(run.resolve()),
-        paper=paper,
-        architecture=card.architecture,
-        title=card.title,
-        data=_title(data, card, recipe),
-        protocol=protocol(recipe, data),
-        weights=_told(facts.initial_weights if facts else recipe.weights),
-        input_size=card.input_size,
-        epochs=len(history),
-        images=figures.images,
-        accuracy=figures.accuracy,
-        precision=figures.macro.precision,
-        sensitivity=figures.macro.sensitivity,
-        f1=figures.macro.f1,
-        auc=figures.macro_auc,
-        validation_accuracy=history.best_validation,
-        seconds=round(history.seconds or (facts.seconds if facts else 0.0), 1),
-        parameters=card.parameters,
-        size_mb=card.weights_mb,
-        published=None if known is None else round(known.accuracy / 100, 6),
-        command=command(recipe, str(data.get("name", "auto"))),
-        note=note or str(data.get("leak") or "")[:1000],
-        processor=facts.machine if facts else "not stated",
-    )
+    try:
+        return Row(
+            run=_name(run.resolve()),
+            paper=paper,
+            architecture=card.architecture,
+            title=card.title,
+            data=_title(data, card, recipe),
+            protocol=protocol(recipe, data),
+            weights=_told(facts.initial_weights if facts else recipe.weights),
+            input_size=card.input_size,
+            epochs=len(history),
+            images=figures.images,
+            accuracy=figures.accuracy,
+            precision=figures.macro.precision,
+            sensitivity=figures.macro.sensitivity,
+            f1=figures.macro.f1,
+            auc=figures.macro_auc,
+            validation_accuracy=history.best_validation,
+            seconds=round(history.seconds or (facts.seconds if facts else 0.0), 1),
+            parameters=card.parameters,
+            size_mb=card.weights_mb,
+            published=None if known is None else round(known.accuracy / 100, 6),
+            command=command(recipe, str(data.get("name", "auto"))),
+            note=note or str(data.get("leak") or "")[:1000],
+            processor=facts.machine if facts else "not stated",
+        )
+    except ValidationError as error:
+        raise invalid(f"The row of {run.name}", error) from error
 
 
 def paper_of(recipe: str) -> Paper:
@@ -128,9 +133,9 @@ def _counts(data: dict[str, Any]) -> list[int]:
     if not isinstance(counts, dict):
         return []
     sides = [counts.get(side) for side in SIDES]
-    if not all(isinstance(side, dict) for side in sides):
+    if not all(isinstance(side, dict) and all(isinstance(count, int) for count in side.values()) for side in sides):
         return []
-    return [sum(int(count) for count in side.values()) for side in sides if isinstance(side, dict)]
+    return [sum(side.values()) for side in sides if side is not None]
 
 
 def _title(data: dict[str, Any], card: ModelCard, recipe: Recipe) -> str:

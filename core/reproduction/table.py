@@ -74,9 +74,14 @@ def read_table(path: Path = FIGURES) -> Table:
     try:
         return Table.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{path.name} is not valid: {where}: {first['msg'].lower()}.") from error
+        raise invalid(path.name, error) from error
+
+
+def invalid(source: str, error: ValidationError) -> InputError:
+    """What is wrong first with the figures of `source`, in a sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    return InputError(f"{source} is not valid: {where}: {first['msg'].lower()}.")
 
 
 def write_table(table: Table, path: Path) -> None:

@@ -77,6 +77,13 @@ def test_a_run_that_lacks_or_damages_a_file_is_told(run: Path, name: str) -> Non
         row_of_run(run)
 
 
+def test_what_no_row_can_hold_is_told(run: Path) -> None:
+    with pytest.raises(InputError, match=r"row of islam-random is not valid: note: .*at most 1000"):
+        row_of_run(run, note="x" * 1001)
+    (run / "data.json").write_text(json.dumps({"counts": {**COUNTS, "val": {"monocyte": "many"}}}))
+    assert "(train / validation / test)" not in row_of_run(run).protocol
+
+
 def test_the_table_is_checked_when_read(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     assert read_table(path) == Table()
