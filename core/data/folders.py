@@ -19,7 +19,8 @@ def read_folders(root: Path, split_of: SplitOf = split_name) -> Reading:
     """Read `root/<class>/…` (split "all") or `root/<split>/<class>/…`, each split folder told by `split_of`.
 
     Images lie at any depth below their class folder. Hidden files, links back up the tree and files that are no
-    images are left out and counted. InputError for a class folder without images and where there is nothing at all.
+    images are left out and counted. InputError for a class folder without images, where all classes are called as
+    splits are, and where there is nothing at all.
     """
     seen: Counter[str] = Counter()
     folders = _subfolders(root, seen)
@@ -34,16 +35,22 @@ def read_folders(root: Path, split_of: SplitOf = split_name) -> Reading:
             continue
         rows += [(str(path), folder.name, split, "") for path in images]
         empty += [] if images else [folder]
-    _check(root, rows, empty)
+    _check(root, rows, empty, split_of)
     beside = [folder.name for folder in folders if splits and folder not in splits]
     return Reading(as_table(rows), (*_left_out(seen, root), *_empty(empty), *_beside(beside)))
 
 
-def _check(root: Path, rows: list[Row], empty: list[Path]) -> None:
+def _check(root: Path, rows: list[Row], empty: list[Path], split_of: SplitOf) -> None:
     if not rows and not empty:
         raise InputError(
             f"{root} holds no class folders. Wanted is one folder a class with its images in it, "
             "or train, val and test with such folders in each."
+        )
+    labels = sorted({row[1] for row in rows})
+    if rows and all(split_of(label) for label in labels):
+        raise InputError(
+            f"{root}: where classes are wanted, folders are called {shortened(labels)}, as splits are. Put the images "
+            "into one folder a class, right below each split's folder."
         )
     held = {row[1].casefold() for row in rows}
     hollow = [folder for folder in empty if folder.name.casefold() not in held]

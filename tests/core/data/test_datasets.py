@@ -58,6 +58,13 @@ def test_a_class_called_test_is_no_split(tmp_path: Path) -> None:
     assert read_data(tree(tmp_path, {"test": 1, "control": 1})).classes == ("control", "test")
 
 
+@pytest.mark.parametrize("folders", [("train", "test"), ("TRAIN", "Validation"), ("train/train", "test/test")])
+def test_splits_without_class_folders_are_no_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    """Images straight in train and test, or an archive unpacked into a folder of its own name."""
+    with pytest.raises(InputError, match=r"folders are called .*, as splits are"):
+        read_data(tree(tmp_path, dict.fromkeys(folders, 2)))
+
+
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     tree(tmp_path, {"monocyte": 2, "basophil": 0, "neutrophil": 1})
     (tmp_path / "basophil" / "notes.txt").write_text("soon")
