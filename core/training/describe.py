@@ -72,7 +72,7 @@ def split_words(split: SplitRecipe) -> str:
     if split.kind == "random":
         strata = " within each class" if split.stratify else ""
         return f"random{strata}{by}, {split.validation:.0%} validation, {split.test:.0%} test, seed {split.seed}"
-    return f"the set's own{by}"
+    return "the set's own"
 
 
 def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:

@@ -13,7 +13,7 @@ from core.card import ModelCard, Novelty, Score
 from core.checkpoints import load_classifier, save_classifier
 from core.classes import CLASSES
 from core.classifier import Classifier
-from core.data.datasets import Dataset, read_data
+from core.data.datasets import read_data
 from core.data.pack import Pack
 from core.errors import InputError
 from core.evaluation.answers import answer_table, score_of
@@ -21,7 +21,7 @@ from core.novelty import FeatureSpace, fit_feature_space
 from core.training.batches import ValidationBatches
 from core.training.describe import described, set_title
 from core.training.recipe import Recipe
-from core.training.run import Job, Tell, TrainedRun, precision
+from core.training.run import Job, TrainedRun, precision
 
 QUANTILE = 0.99  # of validation images that the novelty threshold accepts
 FITTED_IMAGES = 1200  # training images that the feature space is fitted on
@@ -44,23 +44,25 @@ def finish(job: Job, trained: TrainedRun, out: Path) -> ModelCard:
         "novelty": Novelty(threshold=float(answers["novelty"].quantile(QUANTILE)), quantile=QUANTILE),
     }
     card = save_classifier(out, card.model_copy(update=fitted), trained.network, space)
-    return save_classifier(out, measured(card, out, data, job.place, tell, set_title(job)), trained.network, space)
+    return save_classifier(out, measured(card, out, job), trained.network, space)
 
 
-def measured(card: ModelCard, out: Path, data: Dataset, place: Path | None, tell: Tell, title: str = "") -> ModelCard:
+def measured(card: ModelCard, out: Path, job: Job) -> ModelCard:
     """Answer the test split (kept as predictions.parquet) and the unseen stains; the card with their figures.
 
-    Unseen stains are asked where the classes are our five and the sets lie at `place`; a set without a test split
-    gives no figures.
+    Unseen stains are asked where the classes are our five and the sets lie beside the data, but for those that were
+    trained on; a set without a test split gives no figures.
     """
+    data, place, tell = job.data, job.place, job.tell
     classifier = load_classifier(out)
     test = None
     if (data.table["split"] == "test").any():
         tell(f"Answering the test split of {data.title}.")
         answers = answer_table(classifier, data.split("test"), tell=tell)
         answers.to_parquet(out / "predictions.parquet", index=False)
-        test = score_of(answers, data.classes, f"{title or data.title}: test")
-    stains = UNSEEN if data.classes == CLASSES and place is not None else ()
+        test = score_of(answers, data.classes, f"{set_title(job)}: test")
+    seen = {data.name, *job.recipe.data.also}
+    stains = [stain for stain in UNSEEN if stain[0] not in seen] if data.classes == CLASSES else []
     unseen = [_unseen(classifier, name, title, place) for name, title in stains if place is not None]
     return card.model_copy(update={"test": test, "unseen": tuple(score for score in unseen if score is not None)})
 

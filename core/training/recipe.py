@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.data.known import KNOWN
 from core.data.split import SplitRecipe
 
 
@@ -20,6 +21,16 @@ class DataRecipe(_Strict):
     also: tuple[str, ...] = ()
     simulated: int = Field(default=0, ge=0, le=20_000)
     simulated_seed: int = Field(default=1_000_000, ge=1_000_000)
+
+    @field_validator("also")
+    @classmethod
+    def _known(cls, also: tuple[str, ...]) -> tuple[str, ...]:
+        for name in also:
+            if name not in KNOWN:
+                raise ValueError(f"{name!r} is no known set; known are {', '.join(KNOWN)}")
+        if len(set(also)) < len(also):
+            raise ValueError("a set is named twice")
+        return also
 
 
 class AugmentRecipe(_Strict):

@@ -29,6 +29,7 @@ from core.training.recipe import Recipe
 from core.training.state_files import BEST, LAST, WholeFiles, read_state
 
 Tell = Callable[[str], None]
+COPIES = {"kaggle", "bccd"}  # known sets of the same photographs
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ def packs(job: Job) -> tuple[Pack, Pack]:
     def packed(table: pd.DataFrame, within: pd.DataFrame | None) -> Pack:
         return pack_table(table, wanted.framing, job.cache, job.tell, data.classes, side, within=within)
 
+    further = [_further(name, job) for name in wanted.also]
     train = packed(data.split("train"), data.table)
-    for name in wanted.also:
-        train = train + packed(_further(name, job), None)
+    for table in further:
+        train = train + packed(table, None)
     if wanted.simulated:
         count, seed = wanted.simulated, wanted.simulated_seed
         train = train + pack_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
@@ -91,6 +93,8 @@ def _further(name: str, job: Job) -> pd.DataFrame:
     """The images of a further set that are of the classes trained on."""
     if job.place is None or name == job.data.name:
         raise InputError(f"data.also: {name!r} is the set that is trained on already.")
+    if {name, job.data.name} == COPIES:
+        raise InputError("data.also: Kaggle's images are copies of BCCD's: one would train what the other tests.")
     table = read_data(job.place, name).table
     return table[table["label"].isin(job.data.classes)]
 

@@ -65,6 +65,12 @@ def test_changes_reach_every_key() -> None:
     assert {stage.batch_size for stage in recipe.stages} == {8}
 
 
+@pytest.mark.parametrize("also", ['["auto"]', '["folder"]', '["nowhere"]', '["bccd", "bccd"]'])
+def test_known_sets_alone_may_join_and_once(also: str) -> None:
+    with pytest.raises(InputError, match=r"data\.also: .*(no known set|named twice)"):
+        read_recipe("leukolens", changes=parsed_settings([f"data.also={also}"]))
+
+
 @pytest.mark.parametrize("setting", ["augment.zum=1", "stages.9.size=64", "nothing=1", "name.deeper=1", "patience=x"])
 def test_a_setting_that_is_no_key_is_named(setting: str) -> None:
     with pytest.raises(InputError, match=setting.split("=", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]):
