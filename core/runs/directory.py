@@ -56,16 +56,27 @@ class RunDirectory:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the one process that trains here (the directory is made); InputError where another one does.
+        """Be the one process that trains here (the directory is made).
 
-        The kernel frees the lock when the process ends, however it ends.
+        InputError where another one does, or where nothing can be written. The kernel frees the lock when the process
+        ends, however it ends.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+        lock = -1
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
             _take(lock, self.path)
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        except (OSError, InputError) as error:
+            if lock >= 0:
+                os.close(lock)
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"No run can be kept in {self.path}: {error.strerror}. Name another folder with --run."
+            ) from error
+        try:
             yield
         finally:
             os.close(lock)

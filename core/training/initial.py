@@ -28,6 +28,12 @@ def check_network(recipe: Recipe) -> None:
         raise InputError(f"{kind.title} takes pictures of {kind.smallest} px or more: {small} px is too small.")
 
 
+def check_weights(recipe: Recipe, classes: tuple[str, ...]) -> None:
+    """InputError where the weights that the recipe names cannot be had or do not fit; ImageNet's are downloaded."""
+    if recipe.weights != "none":
+        initial_network(recipe, classes)
+
+
 def plain_network(recipe: Recipe, n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """Build the recipe's architecture as it is trained (VGG-19 with batch normalisation where the recipe says so)."""
     kind = architecture(recipe.architecture)

@@ -17,20 +17,29 @@ LARGEST = 5_000_000  # bytes
 
 def begin(recipe: Recipe, run: Path) -> None:
     """Write the recipe into a new run's directory; InputError where it holds a run already."""
-    if (run / RECIPE).exists():
-        raise InputError(f"{run} holds a run already. Go on with --resume, or name another folder with --run.")
+    check(recipe, run, resume=False)
     run.mkdir(parents=True, exist_ok=True)
     write_whole(run / RECIPE, recipe.model_dump_json(indent=2).encode())
 
 
-def resume(recipe: Recipe, run: Path) -> bool:
-    """Check that the run was begun with the same recipe; whether it is exactly the same.
+def resume(recipe: Recipe, run: Path) -> None:
+    """Check that the run was begun with the same recipe, and write down what is allowed to differ."""
+    if check(recipe, run, resume=True):
+        write_whole(run / RECIPE, recipe.model_dump_json(indent=2).encode())
+    (run / DIVERGED).unlink(missing_ok=True)
+
+
+def check(recipe: Recipe, run: Path, resume: bool) -> bool:
+    """Whether the recipe differs from that of the run to resume; InputError where it may not, or a run is there else.
 
     The last stage may be longer and further stages may follow: a run that ended too early is prolonged. A run that
     diverged may go on with other learning rates.
     """
-    record = run / RECIPE
-    if not record.is_file():
+    if not resume:
+        if (run / RECIPE).exists():
+            raise InputError(f"{run} holds a run already. Go on with --resume, or name another folder with --run.")
+        return False
+    if not (run / RECIPE).is_file():
         raise InputError(f"{run} is no run to resume: it holds no {RECIPE}. Start it without --resume.")
     begun = recorded_recipe(run)
     differing = _differences(_flat(begun.model_dump(mode="json")), _flat(recipe.model_dump(mode="json")))
@@ -45,10 +54,7 @@ def resume(recipe: Recipe, run: Path) -> bool:
             "the same one (a longer last stage or further stages are allowed, and after a failure other learning "
             "rates), or start a new run with --run."
         )
-    if differing:
-        write_whole(record, recipe.model_dump_json(indent=2).encode())
-    (run / DIVERGED).unlink(missing_ok=True)
-    return not differing
+    return bool(differing)
 
 
 def recorded_recipe(run: Path) -> Recipe:

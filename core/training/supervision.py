@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.runs.directory import RunDirectory
 from core.training.diverged import Diverged
 from core.training.processes import rank
-from core.training.record import DIVERGED
+from core.training.record import DIVERGED, RECIPE
 
 LOG = "log.txt"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -61,7 +61,7 @@ def _is_stderr(path: Path) -> bool:
 
 @contextmanager
 def supervised(directory: RunDirectory) -> Iterator[None]:
-    """Report what ends the work inside: done, failed or cancelled. Signals end it with exit code 128 + their number.
+    """Report what ends the work inside: done, failed or cancelled. Signals end it as `Cancelled`.
 
     A process that is not the first reports nothing.
     """
@@ -75,7 +75,7 @@ def supervised(directory: RunDirectory) -> Iterator[None]:
         words = f"Cancelled ({signal.Signals(cancelled.number).name}). The finished epochs are kept."
         _report(directory, state="cancelled", message=words, next_step=next_step(), seconds_left=None)
         log(directory.path, words)
-        raise SystemExit(128 + cancelled.number) from None
+        raise
     except InputError as error:
         _fail(directory, error)
         raise
@@ -121,9 +121,10 @@ def _report(directory: RunDirectory, **changes: Any) -> None:
 def _fail(directory: RunDirectory, error: InputError) -> None:
     step = "Give the command again with --resume and a smaller --learning-rate."
     if isinstance(error, Diverged):
-        (directory.path / DIVERGED).write_text(str(error), encoding="utf-8")
+        with suppress(OSError):  # a full disk is no reason to hide what ended the run
+            (directory.path / DIVERGED).write_text(str(error), encoding="utf-8")
     else:
-        begun = (directory.path / "recipe.json").exists()
+        begun = (directory.path / RECIPE).exists()
         step = f"When that is put right: {next_step()}" if begun else "Put that right and give the command again."
     _report(directory, state="failed", message=str(error), error=str(error), next_step=step, seconds_left=None)
     log(directory.path, f"error: {error}")

@@ -54,3 +54,18 @@ def test_two_processes_give_the_figures_of_one(
     ours, theirs = weights(alone), weights(shared)
     kept = [key for key in ours if not key.startswith("novelty.")]
     assert all(torch.allclose(ours[key].float(), theirs[key].float(), atol=2e-3) for key in kept)  # kept in fp16
+
+
+def test_two_processes_train_the_folds_of_one(recipe: Path, cells: Path, tmp_path: Path) -> None:
+    words = ("--folds", "3", "--epochs", "1", "--json")
+    trained(command(recipe, cells, tmp_path / "alone", *words))
+    out = trained(command(recipe, cells, tmp_path / "shared", *words, "--devices", "2"))
+    assert sum(fold["images"] for fold in json.loads(out)["folds"]) == 50
+    for fold in ("fold-1", "fold-2", "fold-3"):
+        ours, theirs = figures(tmp_path / "alone" / fold), figures(tmp_path / "shared" / fold)
+        pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_two_processes_resume_a_finished_run_at_once(recipe: Path, cells: Path, alone: Path) -> None:
+    out = trained([*TORCHRUN, *command(recipe, cells, alone, "--resume", "--json")])
+    assert json.loads(out)["test"]["images"] == 10

@@ -1,0 +1,115 @@
+"""What is wrong is told before anything is trained, and what an earlier run has told stays told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from core.card import ModelCard
+from core.cli.app import app
+from core.errors import InputError
+from core.runs.directory import RunDirectory
+from core.training import finish
+from core.training.finish import measured
+from core.training.run import run_training
+from tests.core.training.processes_toys import PATIENCE, environment
+from tests.core.training.train_toys import job_of, recipe_of
+
+pytestmark = pytest.mark.usefixtures("toys")
+RECIPE = 'name = "toy"\narchitecture = "toy_plain"\n[data]\nframing = "frame"\n[[stages]]\nsize = 32\nepochs = 1\n'
+
+
+def train(cells: Path, folder: Path, *more: str) -> Result:
+    file = folder / "toy.toml"
+    file.write_text(RECIPE + "batch_size = 10\nlearning_rate = 1e-3\n")
+    places = ["--data", str(cells), "--run", str(folder / "run"), "--cache", str(folder / "cache")]
+    return CliRunner().invoke(app, ["train", str(file), *places, "--no-leak-check", *more])
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [((), "holds a run already"), (("--resume", "--seed", "9"), "another recipe")]
+)
+def test_a_done_run_stays_done_when_another_is_refused(
+    cells: Path, tmp_path: Path, more: tuple[str, ...], told: str
+) -> None:
+    assert train(cells, tmp_path).exit_code == 0
+    before = RunDirectory(tmp_path / "run").status()
+    refused = train(cells, tmp_path, *more)
+    assert refused.exit_code == 2 and told in refused.stderr
+    assert before is not None and before.state == "done" and RunDirectory(tmp_path / "run").status() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--architecture", "islam_cnn", "--size", "64"), "does not take images of 64 px"),
+        (("--architecture", "alexnet"), "No architecture"),
+        (("--weights", "nowhere.safetensors"), "No weights can be read"),
+        (("--out", "/dev/null/model"), "No model can be written"),
+        (("--set", 'data.also=["pbc"]'), "trained on already"),
+    ],
+    ids=["size", "architecture", "weights", "out", "also"],
+)
+def test_what_cannot_be_trained_is_refused_before_images_are_framed(
+    cells: Path, tmp_path: Path, more: tuple[str, ...], told: str
+) -> None:
+    refused = train(cells, tmp_path, *more)
+    assert refused.exit_code == 2 and told in refused.stderr
+    assert not (tmp_path / "cache").exists()
+    status = RunDirectory(tmp_path / "run").status()
+    assert status is not None and status.state == "failed" and told in status.message
+
+
+def test_nothing_but_our_own_words_is_said(cells: Path, tmp_path: Path) -> None:
+    script = Path(__file__).with_name("train_toys.py")
+    words = ["train", str(tmp_path / "toy.toml"), "--data", str(cells), "--run", str(tmp_path / "run")]
+    (tmp_path / "toy.toml").write_text(
+        RECIPE.replace("toy_plain", "islam_cnn").replace("32", "96") + "learning_rate = 1e-3\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "core", *words, "--cache", str(tmp_path / "cache"), "--no-leak-check"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+        env=environment(),
+        cwd=script.parents[3],
+    )
+    for word in ("GPU", "TPU", "Tip", "weights_only", "Trainer"):
+        assert word not in process.stdout + process.stderr
+
+
+def test_a_file_is_no_runs_folder(cells: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    refused = train(cells, tmp_path)
+    assert refused.exit_code == 2 and "No run can be kept" in refused.stderr
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_a_stain_that_was_trained_on_is_not_called_unseen(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask(classifier: Any, name: str, title: str, root: Path) -> None:
+        asked.append(name)
+
+    monkeypatch.setattr(finish, "_unseen", ask)
+    monkeypatch.setattr(finish, "load_classifier", lambda out: None)
+    job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"]}))
+    job.data.table["split"] = "train"
+    measured(ModelCard.model_construct(), tmp_path, job)
+    assert asked == ["jtsc"]
+
+
+def test_copies_of_one_sets_photographs_do_not_join_it(cells: Path, tmp_path: Path) -> None:
+    job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["bccd"]}))
+    object.__setattr__(job.data, "name", "kaggle")
+    with pytest.raises(InputError, match="copies of BCCD's"):
+        run_training(job)
