@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.data.annotations import read_boxes
 from core.data.folders import read_folders
-from core.data.reading import Reading, Row, as_table, is_file, own_folder, read_table, require_files
+from core.data.reading import Reading, Row, as_table, is_file, own_folder, read_splits, read_table, require_files
 from core.errors import InputError
 
 HALVES = "unseen_stains.csv"
@@ -16,11 +16,12 @@ _AGAIN = "The download may have been interrupted: fetch the set again."
 
 
 def _pbc(folder: Path) -> Reading:
-    table = read_table(folder / "attributes.csv", ("img_name", "label", "split"))
+    file = folder / "attributes.csv"
+    table = read_table(file, ("img_name", "label", "split"))
     labels = table["label"].str.strip().str.lower()
     paths = [str(folder / label / name) for label, name in zip(labels, table["img_name"], strict=True)]
     require_files(paths, "PBC", _AGAIN)
-    return Reading(as_table(zip(paths, labels, table["split"], [""] * len(paths), strict=True)))
+    return Reading(as_table(zip(paths, labels, read_splits(file, table["split"]), [""] * len(paths), strict=True)))
 
 
 def _kaggle(folder: Path) -> Reading:
@@ -54,12 +55,15 @@ def _halves(folder: Path) -> Path:
 
 def _half(folder: Path) -> Reading:
     """The set's rows of the table that halves LISC and JTSC into development and report."""
-    table = read_table(_halves(folder), ("path", "label", "half"))
+    file = _halves(folder)
+    table = read_table(file, ("path", "label", "half"))
     name = own_folder(folder).name
     table = table[table["path"].str.startswith(f"{name}/")]
     paths = [str(folder / path.removeprefix(f"{name}/")) for path in table["path"]]
     require_files(paths, name.upper(), _AGAIN)
-    return Reading(as_table(zip(paths, table["label"], table["half"], [""] * len(paths), strict=True)))
+    return Reading(
+        as_table(zip(paths, table["label"], read_splits(file, table["half"]), [""] * len(paths), strict=True))
+    )
 
 
 def _bccd(folder: Path) -> Reading:

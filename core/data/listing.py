@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.data.labels import SPLITS, shortened, split_name
-from core.data.reading import COLUMNS, Reading, printable, read_table, require_files
+from core.data.labels import shortened
+from core.data.reading import COLUMNS, Reading, read_splits, read_table, require_files
 from core.errors import InputError
 
 
@@ -25,7 +25,7 @@ def read_listing(file: Path) -> Reading:
             table[column] = default
     table = table[list(COLUMNS)].apply(lambda column: column.str.strip())
     _refuse(file, table[(table["path"] == "") | (table["label"] == "")], "lack a path or a label")
-    table["split"] = _splits(file, table["split"])
+    table["split"] = read_splits(file, table["split"])
     _refuse(file, table[[not is_box(box) for box in table["box"]]], "have a box that is not x0,y0,x1,y1 in pixels")
     table["path"] = [str(_absolute(file.parent, path)) for path in table["path"]]
     require_files(list(table["path"]), file.name, "Paths count from the CSV's folder. Correct them or drop the rows.")
@@ -46,15 +46,6 @@ def is_box(text: str) -> bool:
         return False
     x0, y0, x1, y1 = map(int, parts)
     return x0 < x1 and y0 < y1
-
-
-def _splits(file: Path, column: pd.Series) -> list[str]:
-    names = {text: split_name(text) for text in column.unique()}
-    unknown = [text for text, name in names.items() if name is None]
-    if unknown:
-        shown = shortened([repr(printable(text)) for text in unknown])
-        raise InputError(f"{file.name}: no split is called {shown}. Known: {', '.join(SPLITS)}.")
-    return [str(names[text]) for text in column]
 
 
 def _refuse(file: Path, rows: pd.DataFrame, what: str) -> None:

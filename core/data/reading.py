@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from core.data.labels import shortened
+from core.data.labels import SPLITS, shortened, split_name
 from core.errors import InputError
 
 COLUMNS = ("path", "label", "split", "box")
@@ -56,6 +56,16 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if len(twice):
         raise InputError(f"{path} has the column {str(twice[0])!r} twice: upper and lower case make no difference.")
     return table
+
+
+def read_splits(file: Path, column: pd.Series) -> list[str]:
+    """The splits that a column of `file` means; InputError for a text that means none."""
+    names = {text: split_name(text) for text in column.unique()}
+    unknown = [text for text, name in names.items() if name is None]
+    if unknown:
+        shown = shortened([repr(printable(text)) for text in unknown])
+        raise InputError(f"{file.name}: no split is called {shown}. Known: {', '.join(SPLITS)}.")
+    return [str(names[text]) for text in column]
 
 
 def require_files(paths: Sequence[str], title: str, advice: str) -> None:

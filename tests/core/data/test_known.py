@@ -150,6 +150,22 @@ def test_halves_are_kept_from_wherever_a_set_is_named(
         assert {Path(path).name for path in data.split("report")["path"]} == {"1.png"}
 
 
+def test_splits_of_known_tables_are_understood_or_refused(tmp_path: Path) -> None:
+    """A table put together by hand, as PBC's is, may say Train, and an unknown word must not hide images."""
+    tree(tmp_path / "pbc", {"monocyte": 2, "neutrophil": 2})
+    rows = ["img_name,label,split", "0.png,monocyte,Train", "0.png,neutrophil, training", "1.png,neutrophil,Validation"]
+    table = tmp_path / "pbc" / "attributes.csv"
+    table.write_text("\n".join(rows))
+    assert list(read_data(tmp_path, "pbc").table["split"]) == ["train", "train", "val"]
+    table.write_text("\n".join([*rows, "1.png,monocyte,"]))
+    with pytest.raises(InputError, match="no split is called ''"):
+        read_data(tmp_path, "pbc")
+    (tmp_path / "pbc").rename(tmp_path / "lisc")
+    (tmp_path / "unseen_stains.csv").write_text("path,label,half\nlisc/monocyte/0.png,monocyte,second")
+    with pytest.raises(InputError, match="no split is called 'second'"):
+        read_data(tmp_path, "lisc")
+
+
 def test_foreign_labels_in_a_known_set_are_named(tmp_path: Path) -> None:
     tree(tmp_path / "pbc", {"blast": 1, "monocyte": 1})
     rows = ["img_name,label,split", "0.png,Blast,train", "0.png,Monocyte,train"]
