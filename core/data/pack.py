@@ -17,6 +17,7 @@ from core.classes import CLASSES
 from core.data.framed import FRAMED_SIDE, SIDE, UNKNOWN, Framed, framed
 from core.data.labels import shortened
 from core.data.packing import Packed, packed
+from core.data.reading import utf8
 from core.data.source import digest_images, read_boxed
 from core.errors import InputError
 from core.simulation import draw_cell
@@ -106,7 +107,7 @@ def pack_table(
         made.reach,
         places[made.notes.kept],
         digest,
-        tuple(f"{paths[number]}: {reason}" for number, reason in made.notes.skipped),
+        tuple(f"{utf8(paths[number])}: {reason}" for number, reason in made.notes.skipped),
         torch.tensor(made.notes.kept, dtype=torch.int64),
         tuple(made.notes.whole),
     )
@@ -139,7 +140,7 @@ def _part(pack: Pack, wanted: NDArray[np.intp], paths: Sequence[str]) -> Pack:
     found = row_of[places] >= 0
     rows = row_of[places[found]]
     digest = hashlib.sha256(pack.fingerprint.encode() + places.numpy().tobytes()).hexdigest()
-    asked = {paths[place] for place in places[~found].tolist()}
+    asked = {utf8(paths[place]) for place in places[~found].tolist()}
     skipped = tuple(line for line in pack.skipped if any(line.startswith(f"{path}: ") for path in asked))
     whole = tuple(torch.isin(rows, torch.tensor(pack.whole, dtype=torch.int64)).nonzero()[:, 0].tolist())
     kept = found.nonzero()[:, 0]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from core.data.array_file import only_one, store_notes, store_rows, stored_rows
 from core.data.framed import Framed
+from core.data.reading import utf8
 from core.errors import InputError
 
 AT_ONCE = 256  # images in memory while packing
@@ -128,7 +129,7 @@ def _parts(row: tuple[int, ...], draw: Callable[[int], Framed], tally: _Tally) -
         try:
             return draw(number)
         except InputError as error:
-            return str(error)
+            return utf8(str(error))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, tally.count, AT_ONCE):

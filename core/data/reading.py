@@ -97,6 +97,11 @@ def own_folder(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
+def utf8(text: str) -> str:
+    """`text` with a question mark for what is no UTF-8, which a file's name may hold, but no table, log or terminal."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def printable(text: str) -> str:
     """`text` without control characters, its middle left out where it is long."""
     shown = "".join(character for character in text if character.isprintable())

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.card import Score
+from core.data.reading import utf8
 from core.data.source import read_boxed
 from core.decoding import read_image
 from core.errors import InputError
@@ -86,17 +87,12 @@ def _read(part: pd.DataFrame, framing: str, unreadable: list[tuple[str, str]]) -
             image = read_image(path)
             view = frame_image(read_boxed(path, box) if box else image.rgb, framing)
         except InputError as error:
-            unreadable.append((_utf8(str(path)), _utf8(str(error))))
+            unreadable.append((utf8(str(path)), utf8(str(error))))
             continue
-        facts = {"image": _utf8(f"{path.parent.name}/{path.name}"), "sha256": image.sha256[:DIGITS], "label": label}
+        facts = {"image": utf8(f"{path.parent.name}/{path.name}"), "sha256": image.sha256[:DIGITS], "label": label}
         facts |= {} if row == "" else {"row": row}
         framed.append(_Framed(facts, view))
     return framed
-
-
-def _utf8(text: str) -> str:
-    """`text` with a question mark for what is no UTF-8, which a file's name may hold, but no table or terminal."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def score_of(answers: pd.DataFrame, classes: tuple[str, ...], data: str) -> Score:

@@ -14,6 +14,7 @@ from PIL import Image
 from core.classes import CLASSES
 from core.data.datasets import read_data
 from core.data.pack import SIDE, UNKNOWN, pack_simulated, pack_table
+from core.data.reading import as_table
 from core.data.source import MARGIN, read_boxed
 from core.errors import InputError
 from core.preprocessing.framing import frame_image
@@ -99,6 +100,19 @@ def test_unreadable_images_are_skipped_listed_and_counted(tmp_path: Path) -> Non
             assert (pack.images[row].permute(1, 2, 0).numpy() == np.asarray(Image.open(paths[number]))).all()
     assert sum("5 of 60 images cannot be read" in line for line in told) == 2
     assert sum("Decoding" in line for line in told) == 1
+
+
+def test_skipped_files_are_listed_in_utf_8(tmp_path: Path) -> None:
+    """Linux allows any bytes in names; the run's log takes UTF-8 alone."""
+    paths = [noise(tmp_path / f"{number:03d}.png", number) for number in range(30)]
+    paths += [tmp_path / "damaged\udcff.png", tmp_path / "gone\udcfe.png"]
+    paths[-2].write_bytes(b"no image at all")
+    told: list[str] = []
+    table = as_table((str(path), CLASSES[number % 2], "all", "") for number, path in enumerate(paths))
+    for part in (None, table):
+        pack = pack_table(table, "frame", tmp_path / "cache", told.append, side=24, within=part)
+        assert [Path(line.split(": ")[0]).name for line in pack.skipped] == ["damaged?.png", "gone?.png"]
+    "".join((*told, *pack.skipped)).encode("utf-8")
 
 
 def test_too_many_unreadable_images_are_an_error(tmp_path: Path) -> None:
