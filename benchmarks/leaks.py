@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from benchmarks.leak_copies import COPIES, Picture
-from core.cli.output import emit, say
+from core.cli.output import emit, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.leaks.fingerprint import Fingerprint, fingerprint
 from core.leaks.forest import Forest
@@ -36,9 +36,12 @@ class Case:
     sets: list[str]
 
 
+@reports_bad_input
 def leaks(
     data: Annotated[Path, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder that holds the data sets.")],
-    half: Annotated[str, typer.Option("--half", help="tune or report: which photographs.")] = "report",
+    half: Annotated[
+        Literal["tune", "report"], typer.Option("--half", help="tune or report: which photographs.")
+    ] = "report",
     photographs: Annotated[int, typer.Option("--photographs", help="Of each of BCCD and PBC.")] = 150,
     copies: Annotated[int, typer.Option("--copies", help="Of each photograph.")] = 6,
     strangers: Annotated[int, typer.Option("--strangers", help="Single PBC cells among them.")] = 1000,
