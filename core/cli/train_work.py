@@ -144,7 +144,7 @@ def _one(order: Order, division: Division, directory: RunDirectory, fold: int | 
 
     _quieten()
     data, leak = division.sides(fold)
-    if leak:
+    if leak and rank() == 0:
         tell(warning_box(leak))
         directory.report(message=leak)
     for note in data.notes[len(division.data.notes) :]:

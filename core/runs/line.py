@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,9 @@ def _made(runs: Path) -> Path:
 def _draw(folder: Path, devices: Sequence[str], run: str) -> tuple[int, int]:
     """Take the next place: its number, and the open file whose lock keeps it."""
     with _gate(folder):
-        number = max((ticket.number for ticket in _tickets(folder)), default=0) + 1
+        number = max((ticket.number for ticket in _tickets(folder) if _kept(folder, ticket)), default=0) + 1
+        while os.path.lexists(folder / f"{number:08d}.ticket"):
+            number += 1
         path = folder / f"{number:08d}.ticket"
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         try:
@@ -140,5 +142,6 @@ def _kept(folder: Path, ticket: Ticket) -> bool:
     path = folder / f"{ticket.number:08d}.ticket"
     held = is_held(path)
     if held is False:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder, say: nobody keeps it, and it does no harm where it is
+            path.unlink(missing_ok=True)
     return bool(held)

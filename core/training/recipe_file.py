@@ -124,7 +124,9 @@ def _lay(place: Any, keys: list[str], value: Any, whole: str) -> None:
 
 
 def _first_problems(error: ValidationError) -> str:
-    return "; ".join(_problem(".".join(map(str, item["loc"])), item) for item in error.errors()[:5]) + "."
+    problems = error.errors()
+    told = [item for item in problems if item["type"] != "too_short" or not item["input"]]  # short of bad entries alone
+    return "; ".join(_problem(".".join(map(str, item["loc"])), item) for item in (told or problems)[:5]) + "."
 
 
 def _problem(key: str, item: Any) -> str:

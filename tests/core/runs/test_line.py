@@ -165,3 +165,12 @@ def test_gpus_are_claimed_by_the_machines_numbers(monkeypatch: pytest.MonkeyPatc
     assert (claimed_devices([]), claimed_devices([0, 1])) == (("cpu",), ("cuda:0", "cuda:1"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-5a")
     assert claimed_devices([0, 1]) == ("cuda:3", "cuda:GPU-5a")
+
+
+def test_what_is_no_ticket_keeps_nobody_waiting(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    (folder / "00000001.ticket").mkdir(parents=True)
+    (folder / "99999999.ticket").write_text("left behind")
+    with in_line(tmp_path, ("cpu",), "mine", lambda _: None, pause=0.01):
+        assert [ticket.run for ticket in waiting(folder)] == ["mine"]
+    assert waiting(folder) == []

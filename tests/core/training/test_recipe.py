@@ -156,3 +156,9 @@ def test_a_name_that_no_disk_takes_is_no_recipe(name: str) -> None:
 def test_a_setting_beyond_all_bounds_is_refused(setting: str) -> None:
     with pytest.raises(InputError):
         read_recipe("leukolens", changes=parsed_settings([setting]))
+
+
+def test_a_wrong_stage_is_not_called_too_few_stages() -> None:
+    with pytest.raises(InputError) as told:
+        read_recipe("leukolens", changes={"stages.epochs": 5000})
+    assert "stages.0.epochs" in str(told.value) and "at least 1 item" not in str(told.value)
