@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import statistics
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,6 +20,7 @@ from core.runs.directory import RunDirectory
 from core.runs.fit import check_sizes
 from core.training.diverged import Diverged
 from core.training.divided import Division, find_groups, warning_box
+from core.training.folds import FOLDS, summary, table
 from core.training.initial import check_weights
 from core.training.processes import rank
 from core.training.recipe import Recipe
@@ -28,7 +28,6 @@ from core.training.record import RECIPE, begin, check, recorded_recipe, resume
 from core.training.supervision import Cancelled, logged, supervised
 
 Tell = Callable[[str], None]
-FOLDS = "folds.json"
 
 
 @dataclass(frozen=True)
@@ -194,32 +193,6 @@ def _of_all_folds(words: str) -> Iterator[None]:
             f"{words}: the loss became no finite number. All folds need one learning rate: begin again in another "
             "folder, with --run and a smaller --learning-rate (a tenth, say)."
         ) from error
-
-
-def summary(cards: list[ModelCard]) -> dict[str, Any]:
-    """Scores of every fold's test images, their mean and standard deviation (n - 1)."""
-    folds = [card.test.model_dump(mode="json") for card in cards if card.test is not None]
-    figures: dict[str, dict[str, float]] = {}
-    for name in ("accuracy", "mean_recall"):
-        values = [fold[name] for fold in folds if fold[name] is not None]
-        if len(values) > 1:
-            figures[name] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
-    for label in cards[0].classes if cards else ():
-        values = [fold["recall"][label] for fold in folds if label in fold["recall"]]
-        if len(values) > 1:
-            figures[f"recall {label}"] = {"mean": statistics.fmean(values), "deviation": statistics.stdev(values)}
-    return {"figures": figures, "folds": folds, "leak": next((c.training.leak for c in cards if c.training), None)}
-
-
-def table(document: dict[str, Any]) -> list[str]:
-    """The summary as lines of a table."""
-    lines = [f"{'fold':<22}{'accuracy':>10}{'mean recall':>13}{'images':>9}"]
-    for number, fold in enumerate(document["folds"], start=1):
-        recall = "-" if fold["mean_recall"] is None else f"{fold['mean_recall']:.2%}"
-        lines.append(f"{number:<22}{fold['accuracy']:>10.2%}{recall:>13}{fold['images']:>9,}")
-    for name, figure in document["figures"].items():
-        lines.append(f"{name:<22}{figure['mean']:>10.2%} ± {figure['deviation']:.2%}")
-    return lines
 
 
 def _told(card: ModelCard) -> Result:
