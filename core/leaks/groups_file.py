@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.decoding import read_image
 from core.errors import InputError
 
 COLUMNS = ("path", "group", "dir")
@@ -53,28 +54,37 @@ def read_groups(table: Path, paths: Sequence[Path]) -> NDArray[np.int64]:
     """The group number of each of `paths`, from a groups.csv.
 
     Rows are found by their DIR, taken as written or from where the file lies; where the data have moved, by what DIR
-    and path have in common with the image's end, as long as that fits one row. InputError where the file is damaged
-    or an image has no row.
+    and path have in common with the image's end, as long as that fits one row that is no other image's. InputError
+    where the file is damaged or an image has no row; a file that cannot be read needs none and is a group of its own.
     """
     rows = _rows(table)
-    exact = {_plain(Path(home, end)): group for end, group, given in rows for home in _homes(table, given)}
-    ends: dict[str, set[int]] = {}
-    for end, group, _ in rows:
-        ends.setdefault(end, set()).add(group)
-    longest = max((end.count("/") for end, _, _ in rows), default=0)
-    groups = np.empty(len(paths), np.int64)
-    for index, path in enumerate(paths):
-        found = exact.get(_plain(path))
-        if found is None:
-            found = exact.get(str(path.parent.resolve() / path.name))
-        if found is None:
-            found = _by_end(path, ends, longest)
-        if found is None:
+    exact = {_plain(Path(home, end)): row for row, (end, _, given) in enumerate(rows) for home in _homes(table, given)}
+    found = {path: exact.get(_plain(path), exact.get(str(path.parent.resolve() / path.name))) for path in paths}
+    taken = {row for row in found.values() if row is not None}
+    ends = _Ends(rows)
+    groups = {path: rows[row][1] for path, row in found.items() if row is not None}
+    unused = max((group for _, group, _ in rows), default=0) + 1
+    for path in found:
+        if path in groups:
+            continue
+        row = ends.row(path, taken)
+        if row is not None:
+            taken.add(row)
+        elif not _is_damaged(path):
             raise InputError(
                 f"{table.name} has no row for {path}. Make it anew with: python -m core leaks DIR --out {table.name}"
             )
-        groups[index] = found
-    return groups
+        groups[path] = unused + len(groups) if row is None else rows[row][1]
+    return np.array([groups[path] for path in paths], np.int64)
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether there is a file that cannot be read as an image: `leaks` writes no rows of those."""
+    try:
+        read_image(path)
+    except InputError:
+        return path.is_file()
+    return False
 
 
 def _homes(table: Path, dir_: str) -> list[str]:
@@ -88,20 +98,34 @@ def _plain(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def _by_end(path: Path, ends: dict[str, set[int]], longest: int) -> int | None:
-    """The group of the longest end of `path` that the table knows, where it is one group's alone."""
-    for parts in range(min(longest + 1, len(path.parts) - 1), 0, -1):
-        known = ends.get("/".join(path.parts[-parts:]))
-        if known is not None:
-            return next(iter(known)) if len(known) == 1 else None
-    return None
+class _Ends:
+    """Rows by their path alone, whatever their DIR."""
+
+    def __init__(self, rows: Sequence[tuple[str, int, str]]) -> None:
+        self._rows: dict[str, list[int]] = {}
+        for row, (end, _, _) in enumerate(rows):
+            self._rows.setdefault(end, []).append(row)
+        self._group = [group for _, group, _ in rows]
+        self._longest = max((end.count("/") for end in self._rows), default=0)
+
+    def row(self, path: Path, taken: Collection[int]) -> int | None:
+        """A row of the longest end of `path` that the table knows, where it is one group's alone.
+
+        None where all such rows are `taken`: they are those of other images, such as another split's of the same name.
+        """
+        for parts in range(min(self._longest + 1, len(path.parts) - 1), 0, -1):
+            known = self._rows.get("/".join(path.parts[-parts:]))
+            if known is not None:
+                free = [row for row in known if row not in taken]
+                return free[0] if free and len({self._group[row] for row in known}) == 1 else None
+        return None
 
 
 def _rows(table: Path) -> list[tuple[str, int, str]]:
     try:
         if table.stat().st_size > MOST_BYTES:
             raise InputError(f"{table} is too large for a groups.csv.")
-        with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if not set(COLUMNS) <= set(reader.fieldnames or ()):
                 raise InputError(f"{table} is no groups.csv: it needs the columns {', '.join(COLUMNS)}.")

@@ -84,8 +84,9 @@ class Report:
                 f"({ones:,} and {others:,} images)."
             )
         if not self.shared:
-            several = len({place.split for place in self.places if place.split}) > 1
-            lines.append("No two splits share a photograph." if several else "The images are in no splits.")
+            splits = {place.split for place in self.places if place.split}
+            alone = f"There is one split alone, {shown(min(splits))}." if splits else "The images are in no splits."
+            lines.append("No two splits share a photograph." if len(splits) > 1 else alone)
         relabelled = self.relabelled
         if relabelled:
             lines.append(f"{len(relabelled):,} photographs stand under several class labels:")

@@ -46,6 +46,12 @@ def test_folders_given_apart_are_splits(smear: Path) -> None:
     assert "1 files cannot be read" in result.stdout
 
 
+def test_one_split_alone_is_no_lack_of_splits(tmp_path: Path) -> None:
+    save(photograph(1), tmp_path / "train" / "x" / "1.png")
+    told = CliRunner().invoke(app, ["leaks", str(tmp_path)]).stdout
+    assert "There is one split alone, train." in told
+
+
 def test_bad_input_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

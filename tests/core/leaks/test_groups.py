@@ -62,6 +62,38 @@ def test_groups_are_found_where_the_data_have_moved(tmp_path: Path) -> None:
         read_groups(table, [Path("/here/set/val/b/1.png")])
 
 
+def test_a_row_is_one_image_s_alone(tmp_path: Path) -> None:
+    """Files of different splits often have the same names: those of test are not those of train."""
+    table = tmp_path / "groups.csv"
+    train = tmp_path / "set" / "train"
+    write_groups(table, [("a/1.png", 3, str(train)), ("a/2.png", 4, str(train))])
+    of_train = [train / "a" / "1.png", train / "a" / "2.png", train / "a" / "1.png"]
+    assert read_groups(table, of_train).tolist() == [3, 4, 3]
+    moved = [Path("/moved/train/a/2.png"), Path("/moved/train/a/1.png")]
+    assert read_groups(table, moved).tolist() == [4, 3]
+    for both in ([*of_train, tmp_path / "set/test/a/1.png"], [*moved, Path("/moved/test/a/1.png")]):
+        with pytest.raises(InputError, match=r"no row for .*test/a/1\.png"):
+            read_groups(table, both)
+
+
+def test_files_that_cannot_be_read_need_no_row(tmp_path: Path) -> None:
+    """`leaks` skips them, and what takes the groups skips them too."""
+    table = tmp_path / "groups.csv"
+    paths = [save(photograph(0), tmp_path / "0.png"), *(tmp_path / f"bad{number}.png" for number in range(2))]
+    for path in paths[1:]:
+        path.write_bytes(paths[0].read_bytes()[:200])
+    write_groups(table, [("0.png", 0, str(tmp_path))])
+    assert len(set(read_groups(table, paths).tolist())) == 3
+    with pytest.raises(InputError, match="no row"):
+        read_groups(table, [save(photograph(1), tmp_path / "1.png")])
+
+
+def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text(f"\ufeffpath,group,dir\r\na.png,5,{tmp_path}\r\n", encoding="utf-8", newline="")
+    assert read_groups(table, [tmp_path / "a.png"]).tolist() == [5]
+
+
 @pytest.mark.parametrize(
     "text",
     [
