@@ -10,7 +10,7 @@ import typer
 from core.cli.models import AsJson
 from core.cli.output import emit, reports_bad_input, say
 from core.cli.train_work import Order, train_all
-from core.data.datasets import KINDS
+from core.data.datasets import KINDS, found_sets
 from core.errors import InputError
 from core.runs.place import default_runs
 from core.training.recipe_file import parsed_settings, read_recipe
@@ -93,7 +93,7 @@ def train(
     order = Order(
         recipe=chosen,
         place=data,
-        dataset=dataset or ("pbc" if (data / "pbc").is_dir() else "auto"),
+        dataset=dataset or ("pbc" if "pbc" in found_sets(data) else "auto"),
         run=folder,
         out=out,
         cache=cache,
