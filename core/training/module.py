@@ -13,7 +13,6 @@ from torch import Tensor
 
 from core.models.staged import StagedNetwork
 from core.training.batches import Batch, TrainBatch
-from core.training.blindness import blinded, keep_blind
 from core.training.diverged import Diverged
 from core.training.draws import seeded
 from core.training.recipe import Recipe
@@ -34,8 +33,7 @@ class CellModule(LightningModule):
         self, network: StagedNetwork, recipe: Recipe, classes: tuple[str, ...], weights: Tensor | None = None
     ) -> None:
         super().__init__()
-        self.network = network if recipe.blue else blinded(network)
-        self.recipe, self.classes, self.n_classes = recipe, classes, len(classes)
+        self.network, self.recipe, self.classes, self.n_classes = network, recipe, classes, len(classes)
         n_classes = len(classes)
         self.averaged = copy.deepcopy(network).requires_grad_(False)
         self.steps: Tensor
@@ -108,8 +106,6 @@ class CellModule(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Move the averaged weights towards the trained ones."""
-        if not self.recipe.blue:
-            keep_blind(self.network)
         self._moved += 1
         self.steps.fill_(self._moved)
         decay = min(self.recipe.average, (1 + self._moved) / (10 + self._moved))

@@ -77,7 +77,6 @@ class Recipe(_Strict):
     architecture: str
     weights: str = Field(default="none", max_length=4096)
     batch_norm: bool = Field(default=False, description="VGG-19: train with batch normalisation and fold it afterwards")
-    blue: bool = Field(default=True, description="false: the network is kept blind to the blue channel")
     optimiser: Literal["adam", "adamw", "nadam"] = "adamw"
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(default=0.02, ge=0, le=1)
