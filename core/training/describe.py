@@ -78,12 +78,15 @@ def split_words(split: SplitRecipe) -> str:
 def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:
     recipe, run = job.recipe, job.directory.path
     history = pd.read_csv(run / "history.csv")
-    further = f", with {', '.join(recipe.data.also)}" if recipe.data.also else ""
+    own = int((trained.train.kept >= 0).sum())
+    others = (len(trained.train.labels) - own - recipe.data.simulated) // recipe.data.also_times
+    often = f" (each image {recipe.data.also_times} times)" if recipe.data.also_times > 1 else ""
+    further = f", with {', '.join(recipe.data.also)}{often}" if recipe.data.also else ""
     return TrainingFacts(
         recipe=recipe.name,
         data=f"{set_title(job)}: train split{further}; best epoch by its validation split",
         data_fingerprint=trained.train.fingerprint,
-        images=len(trained.train.labels) - recipe.data.simulated,
+        images=own + others,
         simulated_images=recipe.data.simulated,
         initial_weights=trained.origin,
         seed=recipe.seed,

@@ -19,6 +19,7 @@ class DataRecipe(_Strict):
 
     framing: Literal["cell", "frame", "islam"] = "cell"
     also: tuple[str, ...] = ()
+    also_times: int = Field(default=1, ge=1, le=100, description="how many times each image of `also` is taken")
     simulated: int = Field(default=0, ge=0, le=20_000)
     simulated_seed: int = Field(default=1_000_000, ge=1_000_000)
 

@@ -82,7 +82,9 @@ def packs(job: Job) -> tuple[Pack, Pack]:
     further = [_further(name, job) for name in wanted.also]
     train = packed(data.split("train"), data.table)
     for table in further:
-        train = train + packed(table, None)
+        framed = packed(table, None)
+        for _ in range(wanted.also_times):
+            train = train + framed
     if wanted.simulated:
         count, seed = wanted.simulated, wanted.simulated_seed
         train = train + pack_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
