@@ -9,12 +9,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data.datasets import KINDS, Dataset, read_data
+from core.data.datasets import KINDS, Dataset, found_sets, read_data
 from core.data.known import KNOWN
+from core.data.known_readers import recognised
 from core.data.split import SIDES, split_dataset
 from core.errors import InputError
 from core.training.recipe import Recipe
 from dashboard.training_memory import kept, kept_option
+from dashboard.training_text import quoted
 
 OTHER_KINDS = {"auto": "Found out by itself", "folder": "A folder of class folders", "csv": "A CSV of path and label"}
 SIDE_TITLES = {"train": "Train", "val": "Validate", "test": "Test"}
@@ -23,12 +25,16 @@ MOST_CLASSES = 30
 
 @dataclass(frozen=True)
 class Images:
-    """A place with labelled images: `data` as read there, None (with a `fault`) where it cannot be used."""
+    """A place with labelled images: `data` as read there, None (with a `fault`) where it cannot be used.
+
+    `undecided` where nothing is wrong but a choice is open.
+    """
 
     place: str
     kind: str
     data: Dataset | None
     fault: str = ""
+    undecided: bool = False
 
 
 def choose_images() -> Images | None:
@@ -65,7 +71,13 @@ def _found(place: str, kind: str) -> Images:
         with st.spinner("Looking at the images"):
             return Images(str(path), kind, _read(str(path), kind))
     except InputError as error:
-        return Images(str(path), kind, None, str(error))
+        sets = found_sets(path) if kind == "auto" and recognised(path) is None else {}
+        if len(sets) > 1:
+            titles = "; ".join(KNOWN[name].title for name in sets)
+            told = f"This folder holds several known sets: {titles}. Choose one under “Read as”."
+            return Images(str(path), kind, None, told, undecided=True)
+        there = os.path.exists(path)  # noqa: PTH110 — Path.exists raises for names that no file can have
+        return Images(str(path), kind, None, str(error) if there else f"The path {path} does not exist on the server.")
 
 
 @st.cache_data(show_spinner=False, max_entries=4, ttl=120)
@@ -106,7 +118,7 @@ def show_counts(sides: Sides) -> None:
     """Show a table of images by class and side, and what the reader of the images has to say."""
     st.html(counts_table(sides))
     for note in dict.fromkeys((*sides.data.notes, *_remarks(sides.data))):
-        st.caption(note)
+        st.caption(quoted(note))
 
 
 def _remarks(data: Dataset) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from dashboard import state
 from dashboard.training_data import Images, Sides, choose_images, show_counts, sides_of
 from dashboard.training_memory import enter, forget, kept, kept_option, recall, remember
 from dashboard.training_recipe import Source, choose_settings, choose_source
+from dashboard.training_text import quoted
 from dashboard.training_words import cautions, estimate_in_words, plan_in_words
 
 FAULT = "start-fault"
@@ -44,7 +45,7 @@ def show_form() -> None:
         st.subheader("On which images", anchor=False)
         images = choose_images()
         below = st.container()
-        plan, fault = None, "" if images is None else images.fault
+        plan, fault = None, ""
         if source is not None:
             st.subheader("Settings", anchor=False)
             plan, fault = _plan(source, images)
@@ -52,7 +53,7 @@ def show_form() -> None:
             if plan is not None:
                 show_counts(plan.sides)
             elif images is not None and images.fault:
-                st.error(images.fault, icon=":material/folder_off:")
+                _say_fault(images)
     with right, st.container(border=True, key="training-plan"):
         _show_plan(source, images, plan, fault)
 
@@ -66,15 +67,24 @@ def _plan(source: Source, images: Images | None) -> tuple[Plan | None, str]:
             return None, ""
         return Plan(recipe, images, sides_of(images, recipe)), ""
     except InputError as error:
-        st.error(str(error), icon=":material/block:")
         return None, str(error)
+
+
+def _say_fault(images: Images) -> None:
+    if images.undecided:
+        st.info(quoted(images.fault), icon=":material/rule_folder:")
+    else:
+        st.error(quoted(images.fault), icon=":material/folder_off:")
 
 
 def _show_plan(source: Source | None, images: Images | None, plan: Plan | None, fault: str) -> None:
     st.subheader("What it will do", anchor=False)
     if plan is None or source is None:
-        missing = "a recipe" if source is None else "images" if images is None else ""
-        told = f"Choose {missing} to see it." if missing and not fault else "Mend what is marked to see it."
+        if fault:
+            st.error(quoted(fault), icon=":material/block:")
+            return
+        missing = "a recipe" if source is None else "" if images is not None and not images.undecided else "images"
+        told = f"Choose {missing} to see it." if missing else "Mend what is marked to see it."
         st.html(f'<p class="ll-sentence ll-quiet">{told}</p>')
         return
     told = "".join(f"<li>{escape(sentence)}</li>" for sentence in plan_in_words(plan.recipe, plan.sides))
@@ -143,7 +153,7 @@ def _offer_trial(recipe: Recipe, gpu: int | None) -> None:
             with st.spinner(f"Trying {size} px in batches of {batch} ({number} of {len(sizes)})"):
                 measured_pace(default_runs(), recipe.architecture, size, batch, gpu)
     except InputError as error:
-        st.error(str(error), icon=":material/timer_off:")
+        st.error(quoted(str(error)), icon=":material/timer_off:")
         return
     st.rerun()
 
@@ -166,7 +176,7 @@ def _show_start(plan: Plan, gpus: tuple[int, ...]) -> None:
     )
     fault = recall(FAULT, ("", ""))
     if fault[0] == name and fault[1]:
-        st.error(fault[1], icon=":material/block:")
+        st.error(quoted(fault[1]), icon=":material/block:")
 
 
 def _start(plan: Plan, gpus: tuple[int, ...], name: str, wanted: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,9 @@ from core.training.recipe import Recipe
 from core.training.recipe_file import RECIPES, read_recipe, recipe_architectures, shipped_recipes
 from dashboard.slots import root
 from dashboard.training_memory import kept, kept_option, recall, remember
+from dashboard.training_text import quoted
 
-OWN, OWN_TEXT, OWN_NAME = "own", "own-recipe", "recipe.toml"
+OWN, OWN_FILE, OWN_NAME, UPLOADER = "own", "own-recipe", "recipe.toml", "training-own-file"
 LARGEST_MB = 1
 WEIGHTS = {"recipe": "As the recipe says", "none": "None: from scratch", "imagenet": "ImageNet (torchvision)"}
 PLACE = "place"
@@ -49,7 +51,12 @@ class Source:
     @property
     def key(self) -> str:
         """What tells the settings of this choice from those of another."""
-        return f"{self.name}-{self.architecture}"
+        return f"{self.recipe}-{self.architecture}"
+
+    @property
+    def recipe(self) -> str:
+        """What tells the recipe from another: its name, for one of the reader's own with the start of its hash."""
+        return self.name if self.text is None else f"{self.name}-{hashlib.sha256(self.text).hexdigest()[:12]}"
 
 
 def _written(folder: str, text: bytes) -> str:
@@ -75,12 +82,13 @@ def choose_source() -> Source | None:
     if name == OWN and text is None:
         return None
     try:
-        spoken_of = Source(name, text, None).architectures()
+        source = Source(name, text, None)
+        spoken_of = source.architectures()
     except InputError as error:
-        st.error(str(error), icon=":material/block:")
+        st.error(quoted(str(error)), icon=":material/block:")
         return None
     with right:
-        architecture = _choose_architecture(name, spoken_of)
+        architecture = _choose_architecture(source.recipe, spoken_of)
     if text is None:
         st.caption(_about(name))
     return Source(name, text, architecture)
@@ -99,10 +107,12 @@ def _choose_architecture(recipe: str, spoken_of: tuple[str, ...]) -> str:
 
 
 def _own_text() -> bytes | None:
-    file = st.file_uploader("A recipe file", type=["toml"], max_upload_size=LARGEST_MB, key="training-own-file")
-    if file is not None:
-        remember(OWN_TEXT, file.getvalue())
-    text = recall(OWN_TEXT)
+    file = st.file_uploader(
+        "A recipe file", type=["toml"], max_upload_size=LARGEST_MB, key=UPLOADER, on_change=_take_own
+    )
+    name, text = recall(OWN_FILE, ("", None))
+    if text is not None and file is None:
+        st.caption(f"Goes by “{quoted(name, 80)}”, uploaded before.")
     if text is None:
         st.info("Upload a recipe to go on: a TOML file such as the shipped ones.", icon=":material/upload_file:")
         shipped = RECIPES / f"{shipped_recipes()[0]}.toml"
@@ -110,6 +120,12 @@ def _own_text() -> bytes | None:
             "An example to start from", shipped.read_bytes(), shipped.name, "text/plain", on_click="ignore"
         )
     return bytes(text) if text is not None else None
+
+
+def _take_own() -> None:
+    """Keep the file that was uploaded, for visits after other pages; forget the one that was taken away."""
+    file = st.session_state[UPLOADER]
+    remember(OWN_FILE, ("", None) if file is None else (file.name, file.getvalue()))
 
 
 def _about(name: str) -> str:
@@ -197,6 +213,8 @@ def _other_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
             help="Same seed, machine and versions give the same model.",
             **kept(f"{source.key}-seed", recipe.seed),
         )
+    if not weights:
+        raise InputError("Name the file or folder of the first weights, or choose others.")
     if weights != recipe.weights:
         changes["weights"] = weights
     if seed != recipe.seed:
@@ -219,5 +237,5 @@ def _choose_weights(source: Source, recipe: Recipe) -> str:
     if picked == "recipe":
         return recipe.weights
     if picked == PLACE:
-        return str(st.text_input("Path of the weights", **kept(f"{source.key}-weights-place", ""))).strip() or "none"
+        return str(st.text_input("Path of the weights", **kept(f"{source.key}-weights-place", ""))).strip()
     return str(root() / picked.removeprefix("model:")) if picked.startswith("model:") else picked

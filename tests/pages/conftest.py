@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.runs.directory import RunDirectory
+from core.runs.launch import cancel
+from core.runs.listing import list_runs
 from tests.dashboard.tiny import make_root
 
 ENTRY = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -38,3 +42,28 @@ def start(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 def go(app: AppTest, page: str) -> AppTest:
     """Switch to a page, as a click in the navigation does."""
     return app.switch_page(f"../pages/{page}.py").run()
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the runs, and training switched on; what a test leaves going on is ended."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("LEUKOLENS_RUNS", str(folder))
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "on")
+    monkeypatch.delenv("LEUKOLENS_DATA", raising=False)
+    yield folder
+    for entry in list_runs(folder).runs:
+        if entry.going_on:
+            cancel(RunDirectory(folder / entry.name), grace=0.1)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """A folder of class folders with pictures that nobody decodes here."""
+    for side, count in (("train", 6), ("val", 3), ("test", 2)):
+        for name in ("neutrophil", "monocyte"):
+            folder = tmp_path / "cells" / side / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
+    return tmp_path / "cells"

@@ -45,3 +45,14 @@ def assert_sound(app: AppTest) -> None:
 def query(app: AppTest) -> dict[str, str]:
     """The address's query."""
     return {name: value if isinstance(value, str) else value[-1] for name, value in app.query_params.items()}
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    """Press the first button of that label."""
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def shown(app: AppTest) -> str:
+    """All text of the page: HTML, messages, Markdown, captions and code."""
+    texts = [item.value for kind in (app.markdown, app.caption, app.code) for item in kind]
+    return "\n".join([html(app), alerts(app), *texts])

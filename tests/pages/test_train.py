@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from core.runs.directory import RunDirectory
-from core.runs.launch import cancel
-from core.runs.listing import list_runs
 from core.runs.order import read_order
 from core.training.recipe_file import read_recipe
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 from tests.dashboard.tiny import make_model
-from tests.pages.conftest import Start, go
-from tests.pages.reading import alerts, assert_sound, html, query
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("LEUKOLENS_RUNS", str(folder))
-    monkeypatch.setenv("LEUKOLENS_TRAINING", "on")
-    monkeypatch.delenv("LEUKOLENS_DATA", raising=False)
-    yield folder
-    for entry in list_runs(folder).runs:
-        if entry.going_on:
-            cancel(RunDirectory(folder / entry.name), grace=0.1)
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Path:
-    """A folder of class folders with pictures that nobody decodes here."""
-    for side, count in (("train", 6), ("val", 3), ("test", 2)):
-        for name in ("neutrophil", "monocyte"):
-            folder = tmp_path / "cells" / side / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
-    return tmp_path / "cells"
-
-
-def entered(start: Start, cells: Path) -> AppTest:
-    app = start("train")
-    return app.text_input(key="training-place").set_value(str(cells)).run()
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    return next(button for button in app.button if button.label == label).click().run()
-
-
-def shown(app: AppTest) -> str:
-    texts = [item.value for kind in (app.markdown, app.caption, app.code) for item in kind]
-    return "\n".join([html(app), alerts(app), *texts])
+from tests.pages.conftest import Start
+from tests.pages.reading import alerts, assert_sound, html, press, query, shown
+from tests.pages.test_train_form import entered
 
 
 def test_a_dashboard_that_others_can_reach_does_not_train(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,70 +26,6 @@ def test_a_dashboard_that_others_can_reach_does_not_train(start: Start, monkeypa
     assert "switched off" in alerts(app)
     assert "LEUKOLENS_TRAINING=on" in shown(app)
     assert not app.text_input and not [button for button in app.button if "training" in str(button.key)]
-
-
-def test_the_plan_is_told_before_anything_starts(start: Start, runs: Path, cells: Path) -> None:
-    app = start("train")
-    assert_sound(app)
-    assert "Name the folder of your images" in alerts(app)
-    app = app.text_input(key="training-place").set_value(str(cells)).run()
-    assert_sound(app)
-    told = shown(app)
-    assert "Trains MobileNet-V3-Small from scratch to tell 2 classes apart, on 12 images" in told
-    assert "6 images validate" in told
-    assert "8 epochs at 128 px" in told
-    assert "factor of three" in told
-    assert not runs.exists()
-
-
-def test_settings_change_the_plan_and_survive_a_switch_of_pages(start: Start, runs: Path, cells: Path) -> None:
-    app = entered(start, cells)
-    app.selectbox(key="training-recipe").set_value("islam-2024").run()
-    app.number_input(key="training-islam-2024-islam_cnn-0-epochs").set_value(3).run()
-    app.toggle(key="training-islam-2024-islam_cnn-grouped").set_value(True).run()
-    assert_sound(app)
-    assert "3 epochs at 120 px" in shown(app)
-    assert "photograph together" in shown(app)
-    app = go(go(app, "compare"), "train")
-    assert_sound(app)
-    assert app.text_input(key="training-place").value == str(cells)
-    assert "3 epochs at 120 px" in shown(app)
-
-
-def test_a_size_that_the_network_does_not_take_is_refused(start: Start, runs: Path, cells: Path) -> None:
-    app = entered(start, cells)
-    app.selectbox(key="training-recipe").set_value("islam-2024").run()
-    app.number_input(key="training-islam-2024-islam_cnn-0-size").set_value(64).run()
-    assert_sound(app)
-    assert "Custom CNN does not take images of 64 px" in alerts(app)
-    assert "Start training" not in [button.label for button in app.button]
-
-
-@pytest.mark.parametrize(
-    ("place", "told"),
-    [("relative/cells", "root of the server"), ("/no/such/folder", "does not exist"), ("/dev/null", "is a file")],
-)
-def test_places_that_hold_no_images_are_told(start: Start, runs: Path, place: str, told: str) -> None:
-    app = entered(start, Path(place))
-    assert_sound(app)
-    assert told in alerts(app)
-    assert "Start training" not in [button.label for button in app.button]
-
-
-def test_a_recipe_of_ones_own_is_checked(start: Start, runs: Path, cells: Path) -> None:
-    app = entered(start, cells)
-    app.selectbox(key="training-recipe").set_value("own").run()
-    assert "Upload a recipe" in alerts(app)
-    bad = (
-        b'name = "x"\narchitecture = "islam_cnn"\nspeed = 3\n[[stages]]\nsize = 120\nepochs = 1\nlearning_rate = 1e-3\n'
-    )
-    app.file_uploader(key="training-own-file").set_value(("mine.toml", bad, "text/plain")).run()
-    assert_sound(app)
-    assert "speed" in alerts(app)
-    good = bad.replace(b"speed = 3\n", b"")
-    app.file_uploader(key="training-own-file").set_value(("mine.toml", good, "text/plain")).run()
-    assert_sound(app)
-    assert "1 epoch at 120 px" in shown(app)
 
 
 def test_a_training_is_started_cancelled_and_resumed(
@@ -156,19 +50,6 @@ def test_a_training_is_started_cancelled_and_resumed(
     app = press(app, "Resume")
     until(lambda: run.state() == "done")
     assert_sound(app.run())
-
-
-def test_names_that_are_taken_or_none_are_refused(
-    start: Start, runs: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (runs / "mine").mkdir(parents=True)
-    app = entered(start, cells)
-    for name, told in (("mine", "“mine-2” is free"), ("../mine", "letters, digits"), ("", "letters, digits")):
-        app.text_input(key="training-name-leukolens-mobilenet_v3_small").set_value(name).run()
-        app = press(app, "Start training")
-        assert_sound(app)
-        assert told in alerts(app)
-    assert [path.name for path in runs.iterdir()] == ["mine"]
 
 
 def made(runs: Path, **status: object) -> RunDirectory:

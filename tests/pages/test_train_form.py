@@ -1,0 +1,155 @@
+"""The form of the Train page: the plan that it tells, what it keeps, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import Start, go
+from tests.pages.reading import alerts, assert_sound, press, shown
+
+
+def entered(start: Start, cells: Path) -> AppTest:
+    app = start("train")
+    return app.text_input(key="training-place").set_value(str(cells)).run()
+
+
+def test_the_plan_is_told_before_anything_starts(start: Start, runs: Path, cells: Path) -> None:
+    app = start("train")
+    assert_sound(app)
+    assert "Name the folder of your images" in alerts(app)
+    app = app.text_input(key="training-place").set_value(str(cells)).run()
+    assert_sound(app)
+    told = shown(app)
+    assert "Trains MobileNet-V3-Small from scratch to tell 2 classes apart, on 12 images" in told
+    assert "6 images validate" in told
+    assert "8 epochs at 128 px" in told
+    assert "factor of three" in told
+    assert not runs.exists()
+
+
+def test_settings_change_the_plan_and_survive_a_switch_of_pages(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("islam-2024").run()
+    app.number_input(key="training-islam-2024-islam_cnn-0-epochs").set_value(3).run()
+    app.toggle(key="training-islam-2024-islam_cnn-grouped").set_value(True).run()
+    assert_sound(app)
+    assert "3 epochs at 120 px" in shown(app)
+    assert "photograph together" in shown(app)
+    app = go(go(app, "compare"), "train")
+    assert_sound(app)
+    assert app.text_input(key="training-place").value == str(cells)
+    assert "3 epochs at 120 px" in shown(app)
+
+
+def test_a_size_that_the_network_does_not_take_is_refused(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("islam-2024").run()
+    app.number_input(key="training-islam-2024-islam_cnn-0-size").set_value(64).run()
+    assert_sound(app)
+    assert "Custom CNN does not take images of 64 px" in alerts(app)
+    assert "Start training" not in [button.label for button in app.button]
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("relative/cells", "root of the server"), ("/no/such/folder", "does not exist"), ("/dev/null", "is a file")],
+)
+def test_places_that_hold_no_images_are_told(start: Start, runs: Path, place: str, told: str) -> None:
+    app = entered(start, Path(place))
+    assert_sound(app)
+    assert told in alerts(app)
+    assert "Start training" not in [button.label for button in app.button]
+
+
+def test_a_recipe_of_ones_own_is_checked(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("own").run()
+    assert "Upload a recipe" in alerts(app)
+    bad = (
+        b'name = "x"\narchitecture = "islam_cnn"\nspeed = 3\n[[stages]]\nsize = 120\nepochs = 1\nlearning_rate = 1e-3\n'
+    )
+    app.file_uploader(key="training-own-file").set_value(("mine.toml", bad, "text/plain")).run()
+    assert_sound(app)
+    assert "speed" in alerts(app)
+    good = bad.replace(b"speed = 3\n", b"")
+    app.file_uploader(key="training-own-file").set_value(("mine.toml", good, "text/plain")).run()
+    assert_sound(app)
+    assert "1 epoch at 120 px" in shown(app)
+
+
+OWN = b'name = "%s"\narchitecture = "%s"\n[[stages]]\nsize = %d\nepochs = %d\nlearning_rate = 1e-3\n'
+
+
+def test_another_recipe_of_ones_own_brings_its_own_settings(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("own").run()
+    uploader = app.file_uploader(key="training-own-file")
+    uploader.set_value(("one.toml", OWN % (b"one", b"islam_cnn", 120, 7), "text/plain")).run()
+    assert "7 epochs at 120 px" in shown(app)
+    uploader = app.file_uploader(key="training-own-file")
+    uploader.set_value(("two.toml", OWN % (b"two", b"mobilenet_v3_small", 96, 3), "text/plain")).run()
+    assert_sound(app)
+    assert "Trains MobileNet-V3-Small" in shown(app)
+    assert "3 epochs at 96 px" in shown(app)
+    app = go(go(app, "compare"), "train")
+    assert "Goes by “two.toml”" in shown(app)
+    assert "3 epochs at 96 px" in shown(app)
+
+
+def test_a_recipe_that_was_taken_away_is_gone(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-recipe").set_value("own").run()
+    uploader = app.file_uploader(key="training-own-file")
+    uploader.set_value(("one.toml", OWN % (b"one", b"islam_cnn", 120, 7), "text/plain")).run()
+    app.file_uploader(key="training-own-file").set_value(None).run()
+    assert_sound(app)
+    assert "Upload a recipe" in alerts(app)
+    assert "7 epochs" not in shown(app)
+    assert "Start training" not in [button.label for button in app.button]
+
+
+def test_several_known_sets_in_one_folder_are_a_choice(start: Start, runs: Path, tmp_path: Path) -> None:
+    for name in ("pbc", "lisc"):
+        (tmp_path / "sets" / name).mkdir(parents=True)
+    app = entered(start, tmp_path / "sets")
+    assert_sound(app)
+    assert not app.error
+    assert "Choose one under “Read as”" in alerts(app)
+    assert "PBC (Acevedo et al. 2020)" in alerts(app)
+    assert "--" not in alerts(app)
+
+
+def test_what_is_wrong_with_the_settings_stands_where_the_plan_would(start: Start, runs: Path, tmp_path: Path) -> None:
+    for name in ("neutrophil", "monocyte"):
+        (tmp_path / "plain" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "plain" / name / "1.png")
+    app = entered(start, tmp_path / "plain")
+    assert_sound(app)
+    assert "without a training side" in " ".join(item.value for item in app.columns[-1].error)
+    assert alerts(app).count("without a training side") == 1
+
+
+def test_weights_from_a_place_need_its_name(start: Start, runs: Path, cells: Path) -> None:
+    app = entered(start, cells)
+    app.selectbox(key="training-leukolens-mobilenet_v3_small-weights").set_value("place").run()
+    assert_sound(app)
+    assert "Name the file or folder of the first weights" in alerts(app)
+    assert "Start training" not in [button.label for button in app.button]
+    assert app.number_input(key="training-leukolens-mobilenet_v3_small-seed")
+
+
+def test_names_that_are_taken_or_none_are_refused(
+    start: Start, runs: Path, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runs / "mine").mkdir(parents=True)
+    app = entered(start, cells)
+    for name, told in (("mine", "“mine-2” is free"), ("../mine", "letters, digits"), ("", "letters, digits")):
+        app.text_input(key="training-name-leukolens-mobilenet_v3_small").set_value(name).run()
+        app = press(app, "Start training")
+        assert_sound(app)
+        assert told in alerts(app)
+    assert [path.name for path in runs.iterdir()] == ["mine"]
