@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -15,14 +16,25 @@ from core.runs.launch import cancel, resume
 from core.runs.status import ACTIVE
 from dashboard.slots import root, title
 from dashboard.training_memory import recall, remember
+from dashboard.training_text import quoted
 
 LOG = logging.getLogger("dashboard")
 ENDING, ASKING, FAULT = "ending", "asking-to-end", "action-fault"
 
 
+@dataclass
+class Ending:
+    """A run that this session has asked to end: whether that is over, and what went wrong with it."""
+
+    name: str
+    over: bool = False
+    fault: str = ""
+
+
 def going_to_end(name: str, state: str) -> bool:
     """Whether this session has asked a run to end that has not ended yet."""
-    return recall(ENDING) == name and state in ACTIVE
+    ending = recall(ENDING)
+    return ending is not None and ending.name == name and not ending.over and state in ACTIVE
 
 
 def show_actions(run: RunDirectory, state: str) -> None:
@@ -43,9 +55,10 @@ def show_actions(run: RunDirectory, state: str) -> None:
             )
         elif state == "done":
             _offer_model(run)
-    fault = recall(FAULT, ("", ""))
-    if fault[0] == run.name and fault[1]:
-        st.error(fault[1], icon=":material/block:")
+    ending = recall(ENDING)
+    named, fault = (ending.name, ending.fault) if state in ACTIVE and ending is not None else recall(FAULT, ("", ""))
+    if named == run.name and fault:
+        st.error(quoted(fault), icon=":material/block:")
 
 
 def _offer_cancel(run: RunDirectory) -> None:
@@ -84,19 +97,23 @@ def _offer_model(run: RunDirectory) -> None:
 
 
 def _cancel(run: RunDirectory) -> None:
-    remember(ENDING, run.name)
+    ending = Ending(run.name)
+    remember(ENDING, ending)
     remember(ASKING, None)
     remember(FAULT, ("", ""))
-    threading.Thread(target=_end, args=(run,), name=f"end {run.name}", daemon=True).start()
+    threading.Thread(target=_end, args=(run, ending), name=f"end {run.name}", daemon=True).start()
 
 
-def _end(run: RunDirectory) -> None:
+def _end(run: RunDirectory, ending: Ending) -> None:
     try:
         cancel(run)
     except InputError as error:
-        LOG.info("%s", error)
+        ending.fault = str(error)
     except Exception:
         LOG.exception("the run %s could not be ended", run.name)
+        ending.fault = "It could not be ended; the server's log says why."
+    finally:
+        ending.over = True
 
 
 def _resume(run: RunDirectory) -> None:

@@ -153,7 +153,7 @@ def _key(history: pd.DataFrame, best: int | None) -> str:
         row = history[history["epoch"] == best].iloc[0]
         figures = [f"validation accuracy {100 * row['val_accuracy']:.1f} %"] if pd.notna(row["val_accuracy"]) else []
         if pd.notna(row["val_mean_recall"]):
-            figures.append(f"mean recall {100 * row['val_mean_recall']:.1f} %")
+            figures.append(f"mean recall of the classes {100 * row['val_mean_recall']:.1f} %")
         told = f"<span>◇ Best: epoch {best + 1}{', ' if figures else ''}{', '.join(figures)}</span>"
     dashes = f"background:repeating-linear-gradient(90deg,{TRAIN_COLOUR} 0 6px,transparent 6px 9px)"
     return (

@@ -10,15 +10,19 @@ import streamlit as st
 
 from core.card import ModelCard, Score, read_card
 from core.errors import InputError
+from core.evaluation.estimate import share
 from core.plain_files import read_bounded, read_end
 from core.runs.directory import RunDirectory
 from core.runs.launch import OUTPUT
 from core.runs.status import RunStatus
 from core.training.recipe import Recipe
 from core.training.recipe_file import checked_recipe
+from dashboard.evaluation_words import interval
 from dashboard.progress import progress_bar
 from dashboard.training_actions import going_to_end, show_actions
 from dashboard.training_curves import show_curves
+from dashboard.training_data import SIDE_TITLES
+from dashboard.training_text import quoted
 from dashboard.training_words import STATES, about, ago, progress_in_words, share_done
 from dashboard.words import measured
 
@@ -29,19 +33,21 @@ LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
 def show_run(run: RunDirectory) -> None:
     """Show everything about one run."""
     state, status, recipe = run.state(), run.status(), recipe_of(run)
+    ending = going_to_end(run.name, state)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="training-head"):
         st.html(f'<p class="ll-title">{escape(run.name)}</p>', width="content")
         title, icon, colour = STATES.get(state, STATES["unknown"])
-        st.badge("Ending" if going_to_end(run.name, state) else title, icon=f":material/{icon}:", color=colour)
-    _show_state(run, state, status)
+        st.badge("Ending" if ending else title, icon=f":material/{icon}:", color=colour)
+    if not (ending and state != "training"):
+        _show_state(run, state, status)
     leak = facts_of(run).get("leak")
     if isinstance(leak, str) and leak.strip():
-        st.warning(_quoted(leak, 1500), icon=":material/content_copy:")
+        st.warning(quoted(leak, 1500), icon=":material/content_copy:")
     for problem in run.problems():
         st.warning(problem, icon=":material/broken_image:")
-    show_actions(run, state)
     if state == "done":
         _show_result(run)
+    show_actions(run, state)
     show_curves(run, recipe)
     _show_facts(run, recipe)
     _show_log(run, expanded=state == "failed")
@@ -74,7 +80,7 @@ def _show_state(run: RunDirectory, state: str, status: RunStatus | None) -> None
     elif state in ("waiting", "preparing", "finishing"):
         _show_waiting(state, status)
     elif state == "failed":
-        st.error(_quoted(status.error or status.message or "It ended without saying why."), icon=":material/error:")
+        st.error(quoted(status.error or status.message or "It ended without saying why."), icon=":material/error:")
         _say_next(status)
     elif state == "interrupted":
         st.warning(
@@ -108,13 +114,7 @@ def _epochs(status: RunStatus) -> str:
 
 def _say_next(status: RunStatus) -> None:
     if status.next_step:
-        st.markdown(f"How to go on: {_quoted(status.next_step)}")
-
-
-def _quoted(text: str, most: int = 2000) -> str:
-    """Foreign text for a message: no Markdown acts, control characters are gone."""
-    clean = "".join(letter if letter.isprintable() else " " for letter in text)[:most]
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#$~:|" else letter for letter in clean)
+        st.markdown(f"How to go on: {quoted(status.next_step)}")
 
 
 def _show_result(run: RunDirectory) -> None:
@@ -122,9 +122,16 @@ def _show_result(run: RunDirectory) -> None:
     if card is None:
         st.caption("The folder of its model cannot be read.")
         return
-    lines = [f"{score.data}: accuracy {measured(score.accuracy)}, n = {score.images:,}" for score in _scores(card)]
+    lines = [_scored(score) for score in _scores(card)]
     told = "".join(f"<li>{escape(line)}</li>" for line in lines)
     st.html(f'<ul class="ll-list">{told}</ul>' if lines else '<p class="ll-sentence">It has no test figures.</p>')
+
+
+def _scored(score: Score) -> str:
+    """A set's accuracy with its 95 % interval (Wilson 1927) and number of images."""
+    counted = share(round(score.accuracy * score.images), score.images)
+    ends = f" (95 % interval {interval(counted)})" if counted.defined else ""
+    return f"{score.data}: accuracy {measured(score.accuracy)}{ends}, n = {score.images:,}"
 
 
 def card_of(run: RunDirectory) -> ModelCard | None:
@@ -151,7 +158,8 @@ def _show_facts(run: RunDirectory, recipe: Recipe | None) -> None:
         rows.append(("First weights", str(facts["weights"])))
     skipped = facts.get("skipped")
     if isinstance(skipped, list) and skipped:
-        rows.append(("Left out", f"{len(skipped):,} unreadable images, listed in data.json"))
+        images = "image" if len(skipped) == 1 else "images"
+        rows.append(("Left out", f"{len(skipped):,} unreadable {images}, listed in data.json"))
     if status is not None and status.started:
         rows.append(("Begun", f"{ago(status.started)}; last report {ago(status.updated)}"))
     rows.append(("Folder", str(run.path)))
@@ -166,7 +174,7 @@ def _total(facts: dict[str, object]) -> str:
         return ""
     sides = {str(side): part for side, part in counts.items() if isinstance(part, dict)}
     sums = {side: sum(n for n in part.values() if isinstance(n, int)) for side, part in sides.items()}
-    told = ", ".join(f"{sums[side]:,} {side}" for side in ("train", "val", "test") if side in sums)
+    told = ", ".join(f"{sums[side]:,} to {title.lower()}" for side, title in SIDE_TITLES.items() if side in sums)
     return f": {told}" if told else ""
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from core.errors import InputError
 from core.runs.directory import RunDirectory
 from core.runs.order import read_order
 from core.training.recipe_file import read_recipe
+from dashboard import training_actions
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 from tests.dashboard.tiny import make_model
 from tests.pages.conftest import Start
@@ -110,6 +113,23 @@ def test_a_run_that_goes_on_is_told_with_its_figures(start: Start, runs: Path) -
         assert "No report for 60 min" in shown(app.run())
 
 
+def test_a_run_that_does_not_end_says_so_and_can_be_asked_again(
+    start: Start, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: RunDirectory) -> None:
+        raise InputError("It is another user's.")
+
+    monkeypatch.setattr(training_actions, "cancel", refuse)
+    run = made(runs, state="training", epochs=4, pid=os.getpid())
+    with run.hold():
+        app = press(press(start("train", run="mine"), "Cancel"), "Yes, end it")
+        until(lambda: not [one for one in threading.enumerate() if one.name == "end mine"])
+        app = app.run()
+        assert_sound(app)
+        assert "another user's" in alerts(app)
+        assert "Cancel" in [button.label for button in app.button]
+
+
 def test_hostile_files_and_unknown_names_are_told(start: Start, runs: Path) -> None:
     run = made(runs, state="done")
     for name in ("status.json", "history.csv", "data.json", "recipe.json", "command.json"):
@@ -130,7 +150,7 @@ def test_a_finished_model_joins_the_others(start: Start, runs: Path, tmp_path: P
     root = tmp_path / "checkpoints"
     make_model(root, "mine", seed=1)
     app = start("train", root=root, run="mine")
-    assert "made-up cells: accuracy 91 %, n = 1,234" in html(app)
+    assert "made-up cells: accuracy 91 % (95 % interval 89.5–92.6), n = 1,234" in html(app)
     app = press(app, "Show it in the dashboard")
     assert_sound(app)
     assert (root / "mine-2" / "card.json").is_file()
