@@ -54,7 +54,7 @@ def find_groups(paths: Sequence[Path], tell: Tell) -> tuple[NDArray[np.int64], d
 
 
 def _digest(paths: Sequence[Path]) -> str:
-    """Of the contents of all files in their order, of the code that groups them and of the libraries that do the work."""
+    """Of the contents of all files in their order, the code that groups them and the libraries that do the work."""
     whole = hashlib.sha256(f"{cv2.__version__} {np.__version__}".encode())
     for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(reduction.__file__)):
         if source.stem not in RETELLING:

@@ -11,8 +11,10 @@ import torch
 
 from core.card import ModelCard, Novelty, TrainingFacts
 from core.classes import CLASSES
+from core.data.pack import Pack
 from core.data.split import SplitRecipe
 from core.models.registry import architecture
+from core.training.recipe import Recipe
 from core.training.run import Job, TrainedRun
 from core.training.state_files import BEST, read_state
 
@@ -78,15 +80,13 @@ def split_words(split: SplitRecipe) -> str:
 def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:
     recipe, run = job.recipe, job.directory.path
     history = pd.read_csv(run / "history.csv")
-    own = int((trained.train.kept >= 0).sum())
-    others = (len(trained.train.labels) - own - recipe.data.simulated) // recipe.data.also_times
     often = f" (each image {recipe.data.also_times} times)" if recipe.data.also_times > 1 else ""
     further = f", with {', '.join(recipe.data.also)}{often}" if recipe.data.also else ""
     return TrainingFacts(
         recipe=recipe.name,
         data=f"{set_title(job)}: train split{further}; best epoch by its validation split",
         data_fingerprint=trained.train.fingerprint,
-        images=own + others,
+        images=images_of(trained.train, recipe),
         simulated_images=recipe.data.simulated,
         initial_weights=trained.origin,
         seed=recipe.seed,
@@ -100,6 +100,12 @@ def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:
         best_epoch=int(read_state(run / BEST)["epoch"]) + 1,
         skipped_images=len(trained.train.skipped),
     )
+
+
+def images_of(train: Pack, recipe: Recipe) -> int:
+    """How many real images were trained on, each counted once."""
+    own = int((train.kept >= 0).sum())
+    return own + (len(train.labels) - own - recipe.data.simulated) // recipe.data.also_times
 
 
 def _machine(devices: int) -> str:

@@ -15,7 +15,7 @@ from core.card import ModelCard
 from core.cli.app import app
 from core.errors import InputError
 from core.runs.directory import RunDirectory
-from core.training import finish
+from core.training import describe, finish, run
 from core.training.finish import measured
 from core.training.run import run_training
 from tests.core.training.processes_toys import PATIENCE, environment
@@ -113,3 +113,15 @@ def test_copies_of_one_sets_photographs_do_not_join_it(cells: Path, tmp_path: Pa
     object.__setattr__(job.data, "name", "kaggle")
     with pytest.raises(InputError, match="copies of BCCD's"):
         run_training(job)
+
+
+def test_further_sets_are_taken_as_often_as_asked_and_counted_once(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"], "also_times": 3}))
+    own, strangers = job.data.split("train"), job.data.split("val").assign(split="all")
+    monkeypatch.setattr(run, "_further", lambda name, job: strangers)
+    train, _ = run.packs(job)
+    assert len(train.labels) == len(own) + 3 * len(strangers)
+    facts = describe.images_of(train, job.recipe)
+    assert facts == len(own) + len(strangers)
