@@ -204,7 +204,13 @@ def history_chart(model: Evaluated, kind: str) -> None:
     spec = {
         "mark": {"type": "line", "strokeWidth": 2, "point": len(history) < 3},
         "encoding": {
-            "x": {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {**PLAIN, "tickMinStep": 1}},
+            "x": {
+                "field": "epoch",
+                "type": "quantitative",
+                "title": "epoch",
+                "axis": {**PLAIN, "tickMinStep": 1},
+                "scale": {"zero": False, "nice": False},
+            },
             "y": y,
             "color": {
                 "field": "on",

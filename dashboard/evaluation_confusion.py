@@ -13,12 +13,14 @@ from core.evaluation.figures import Figures
 from dashboard import state
 from dashboard.address import MATRIX
 from dashboard.evaluation_charts import ACCENT
+from dashboard.evaluation_grid import model_grid
 from dashboard.evaluation_images import show_images
 from dashboard.evaluation_models import Evaluated
 from dashboard.evaluation_words import share
 
 WAYS = {"rates": "Rates", "counts": "Counts"}
 MODEL, TRUE, NAMED = "matrix-model", "matrix-true", "matrix-named"
+KEPT = "matrix-cell"  # what these three say, for visits after other pages: keys of widgets do not outlive those
 PALE, DARK = "#ffffff", "#26242b"
 DEEP = 0.85  # of the colour from which white is read better than dark, on the light ground
 
@@ -36,7 +38,7 @@ def show_confusion(models: Sequence[Evaluated]) -> None:
     )
     state.say_problem("matrix")
     way = state.get("matrix")
-    grid = st.grid(min(len(models), 4), min_column_width=218, gap=14, key="matrices")
+    grid = model_grid(len(models), "matrices")
     for model in models:
         with grid.cell():
             st.html(f'<p class="ll-title">{escape(model.title)}</p>')
@@ -127,12 +129,15 @@ def _take(key: str, model: str) -> None:
 def _show_cell(models: Sequence[Evaluated]) -> None:
     """Show the lists that name a cell, and the images that are counted in it."""
     by_name = {model.name: model for model in models}
+    for key, value in st.session_state.get(KEPT, {}).items():
+        st.session_state.setdefault(key, value)
     if st.session_state.get(MODEL) not in by_name:
         st.session_state[MODEL] = models[0].name
     figures = by_name[st.session_state[MODEL]].figures
     if figures is None:
         return
     _keep_possible(figures)
+    st.session_state[KEPT] = {key: st.session_state[key] for key in (MODEL, TRUE, NAMED)}
     with st.container(horizontal=True, gap="medium"):
         st.selectbox("Images of", list(by_name), format_func=lambda name: by_name[name].title, width=210, key=MODEL)
         st.selectbox("True class", figures.classes, width=170, key=TRUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -16,15 +17,17 @@ from core.classifier import Classifier
 from core.errors import InputError
 from core.preprocessing.framing import frame_image
 from dashboard.evaluation_models import Evaluated
-from dashboard.evaluation_words import NONE, table
+from dashboard.evaluation_words import NONE, lasted, table
 from dashboard.gallery import gallery_subjects
 from dashboard.slots import load, signature_of
-from dashboard.words import duration, millions, size, took
+from dashboard.words import duration, millions, size
 
 ROUNDS, WARM = 15, 2
-TIMES, FAULTS = "evaluation-times", "evaluation-time-faults"
+TIMES = "evaluation-times"
+LOG = logging.getLogger(__name__)
 MEANINGS = {
-    "Parameters": "Numbers learnt from data, in the network as it is here.",
+    "Parameters": "Numbers learnt from data, in the network as it is here, in millions; below, which group of sizes "
+    "that is in Katar & Kilincer 2022.",
     "As published": "The network as its authors gave it, with an output layer for 1,000 classes.",
     "Weights": "Size of the weights' file, in half precision; papers mostly give single precision, twice that.",
     "Input": "Side of the square picture that goes in.",
@@ -55,10 +58,12 @@ def show_costs(models: Sequence[Evaluated]) -> None:
         key="measure-latency",
         help="Loads each model and asks it about one simulated cell 17 times; some seconds a model.",
     ):
-        _measure(models)
-        place.html(cost_table(models, st.session_state[TIMES]))
-    for message in st.session_state.pop(FAULTS, []):
-        st.warning(message, icon=":material/block:")
+        faults = _measure(models)
+        place.html(cost_table(models, st.session_state.get(TIMES, {})))
+        for message in faults:
+            st.warning(message, icon=":material/block:")
+    with st.expander("What these columns mean", icon=":material/menu_book:"):
+        st.markdown("\n".join(f"- **{term}**: {meaning}" for term, meaning in MEANINGS.items()))
 
 
 def cost_table(models: Sequence[Evaluated], times: dict[str, Latency]) -> str:
@@ -73,10 +78,12 @@ def _row(model: Evaluated, latency: Latency | None) -> str:
     if card is None:
         return f'<tr>{name}<td colspan="{len(MEANINGS)}">no card</td></tr>'
     published = (
-        f"{millions(card.published_millions)}<small>{card.published_group}</small>" if card.published_millions else NONE
+        f"{millions(card.published_millions)}<small>{escape(card.published_group or '')}</small>"
+        if card.published_millions
+        else NONE
     )
     cells = [
-        f"{millions(card.parameters / 1e6)}<small>{card.group}</small>",
+        f"{millions(card.parameters / 1e6)}<small>{escape(card.group)}</small>",
         published,
         size(card.weights_mb),
         f"{card.input_size}\u00a0px",
@@ -93,8 +100,7 @@ def _training(model: Evaluated) -> str:
         return NONE
     epochs = facts.epochs if facts else len(model.history or ())
     machine = f", {facts.machine}" if facts else ""
-    told = took(seconds) if seconds < 5400 else f"{seconds / 3600:.1f} h"
-    return f"{told}<small>{epochs} epochs{escape(machine)}</small>"
+    return f"{lasted(seconds)}<small>{epochs} epochs{escape(machine)}</small>"
 
 
 def _answer(latency: Latency | None) -> str:
@@ -106,19 +112,27 @@ def _answer(latency: Latency | None) -> str:
     )
 
 
-def _measure(models: Sequence[Evaluated]) -> None:
-    """Measure each model, one after the other, with a bar that moves with every answer."""
+def _measure(models: Sequence[Evaluated]) -> list[str]:
+    """Measure each model, one after the other, with a bar that moves with every answer; return what went wrong.
+
+    What is measured is kept at once: whoever goes elsewhere meanwhile loses one model's time at most.
+    """
     bar = st.progress(0.0, text="Loading the models")
-    times, faults = dict(st.session_state.get(TIMES, {})), []
+    faults = []
     for number, model in enumerate(models):
         tell = _teller(bar, number, len(models), model.title)
         tell(0.0)
         try:
-            times[model.name] = measured(load(str(model.folder), signature_of(model.folder)), tell)
+            found = measured(load(str(model.folder), signature_of(model.folder)), tell)
         except InputError as error:
             faults.append(f"{model.title}: {error}")
+        except Exception:
+            LOG.exception("the model folder %s could not be measured", model.name)
+            faults.append(f"{model.title}: it could not be asked; the server's log says why.")
+        else:
+            st.session_state[TIMES] = {**st.session_state.get(TIMES, {}), model.name: found}
     bar.empty()
-    st.session_state[TIMES], st.session_state[FAULTS] = times, faults
+    return faults
 
 
 def _teller(bar: DeltaGenerator, number: int, of: int, title: str) -> Callable[[float], None]:

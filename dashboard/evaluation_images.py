@@ -20,7 +20,7 @@ from dashboard.words import percent
 
 AT_ONCE = 24
 SIDE = 150
-FOLDER = "evaluation-folder"
+FOLDER, KEPT = "evaluation-folder", "evaluation-folder-kept"  # the second outlives visits to other pages
 VARIABLE = "LEUKOLENS_DATA"
 
 
@@ -76,7 +76,7 @@ def _sentence(title: str, count: int, true: str, named: str) -> str:
     if true == named:
         return f"{title} names {count:,} {images} of class {true} right."
     return (
-        f"{title} calls {count:,} {images} of class {true} {named}."
+        f"{title} calls {count:,} {images} of class {true} “{named}”."
         if count
         else f"{title} never calls a {true} {named}."
     )
@@ -84,16 +84,17 @@ def _sentence(title: str, count: int, true: str, named: str) -> str:
 
 def _folder() -> Path | None:
     """The folder of the images, asked for where it is not known; None with a sentence where there is none."""
-    given = os.environ.get(VARIABLE, "")
+    if FOLDER not in st.session_state:
+        st.session_state[FOLDER] = st.session_state.get(KEPT, os.environ.get(VARIABLE, ""))
     text = st.text_input(
         "Folder of the images on the server",
-        value=given,
         placeholder="/path/to/data",
         max_chars=1000,
         key=FOLDER,
         help=f"The folder that the data sets lie in, on the machine that runs the dashboard; {VARIABLE} names it for "
         "good. Only images that the model was tested on are shown, and nothing is copied.",
     ).strip()
+    st.session_state[KEPT] = text
     if not text:
         st.info(
             "The images are not at hand. Name their folder above, or start the dashboard with "
@@ -133,7 +134,7 @@ def _show(case: Case, folders: dict[str, tuple[Path, ...]]) -> bool:
         st.html(f'<div class="ll-waiting">not found: {escape(case.image)}</div>')
     else:
         st.image(picture, width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
-    st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{percent(case.sure)}</p>')
+    st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{percent(case.sure)} sure</p>')
     return picture is not None
 
 

@@ -19,6 +19,7 @@ from dashboard.evaluation_charts import (
 )
 from dashboard.evaluation_confusion import show_confusion
 from dashboard.evaluation_costs import show_costs
+from dashboard.evaluation_grid import model_grid
 from dashboard.evaluation_models import Evaluated, choose_runs, evaluated
 from dashboard.evaluation_papers import show_papers, show_reproduction
 from dashboard.evaluation_tables import class_table, summary_table, unseen_table
@@ -143,7 +144,7 @@ def _show_roc(measured: Sequence[Evaluated]) -> None:
         **state.bound("roc"),
     )
     state.say_problem("roc")
-    grid = st.grid(min(len(measured), 4), min_column_width=218, gap=14, key="roc-curves")
+    grid = model_grid(len(measured), "roc-curves")
     for model in measured:
         with grid.cell():
             auc = model.figures.macro_auc.value if model.figures else None
@@ -155,7 +156,7 @@ def _show_roc(measured: Sequence[Evaluated]) -> None:
 
 
 def _show_calibration(measured: Sequence[Evaluated]) -> None:
-    grid = st.grid(min(len(measured), 4), min_column_width=218, gap=14, key="calibration")
+    grid = model_grid(len(measured), "calibration")
     for model in measured:
         with grid.cell():
             error = model.figures.calibration.ece if model.figures else None
@@ -168,7 +169,7 @@ def _show_calibration(measured: Sequence[Evaluated]) -> None:
 def _show_histories(models: Sequence[Evaluated]) -> None:
     st.segmented_control("Curves", CURVES, format_func=str.capitalize, **state.bound("curves"))
     state.say_problem("curves")
-    grid = st.grid(min(len(models), 4), min_column_width=218, gap=14, key="histories")
+    grid = model_grid(len(models), "histories")
     for model in models:
         with grid.cell():
             epochs = f"{len(model.history)} epochs" if model.history else model.history_fault

@@ -8,13 +8,13 @@ from html import escape
 import streamlit as st
 
 from core.errors import InputError
+from core.evaluation.figures import Figures
 from core.papers import PAPERS, Paper, PaperModel
-from core.reproduction.markdown import minutes
 from core.reproduction.table import Row, read_table
 from dashboard.evaluation_models import Evaluated
 from dashboard.evaluation_tables import class_mark
-from dashboard.evaluation_words import NONE, cell, decimal, head, share, table
-from dashboard.words import size
+from dashboard.evaluation_words import NONE, cell, decimal, head, lasted, share, table
+from dashboard.words import millions, size
 
 NOT_THE_SAME = (
     "Rows of ours stand below with another background. They are **not measured on the papers' images**: each names its "
@@ -29,11 +29,17 @@ def show_papers(models: Sequence[Evaluated]) -> None:
         st.html(f'<h4 class="ll-method">{escape(paper.authors)}</h4>')
         st.caption(f"{paper.data}, {paper.images:,} images; {paper.split}. {paper.training}. {paper.remark}")
         st.html(paper_table(paper, models))
+        if _by_class(paper):
+            st.caption("P / S / F1: precision, sensitivity and F1 of the class. Intervals of ours stand further up.")
+
+
+def _by_class(paper: Paper) -> bool:
+    return any(model.per_class for model in paper.models)
 
 
 def paper_table(paper: Paper, models: Sequence[Evaluated]) -> str:
     """The paper's rows, each followed by those of ours of the same architecture."""
-    by_class = any(model.per_class for model in paper.models)
+    by_class = _by_class(paper)
     names = [name for name, _ in paper.counts]
     heads = ['<th scope="col">Model</th>', '<th scope="col" class="ll-left">Measured on</th>', head("accuracy")]
     if by_class:
@@ -62,25 +68,25 @@ def _cells(cells: Sequence[str]) -> str:
 
 
 def _published_row(model: PaperModel) -> str:
-    means = [_plain(value) for value in (model.precision, model.recall, model.f1)]
-    seconds = NONE if model.seconds is None else minutes(model.seconds)
+    means = [share(value, 0) for value in (model.precision, model.recall, model.f1)]
+    seconds = NONE if model.seconds is None else lasted(model.seconds)
     weights = NONE if model.size_mb is None else size(model.size_mb)
-    cells = [f"{model.accuracy:.2f}\u00a0%", *means, _plain(model.auc, 4), seconds, weights]
+    cells = [f"{model.accuracy:.2f}\u00a0%", *means, decimal(model.auc, 4), seconds, weights]
     return _start(model.title, "the paper's test images", False) + _cells(cells)
 
 
-def _plain(value: float | None, digits: int = 2) -> str:
-    return NONE if value is None else f"{value:.{digits}f}"
+def _measured_on(figures: Figures) -> str:
+    return f"{figures.data}, n\u00a0=\u00a0{figures.images:,}"
 
 
 def _our_row(model: Evaluated) -> str:
     figures, card = model.figures, model.card
     assert figures is not None and card is not None
     macro = figures.macro
-    seconds = NONE if card.training is None else minutes(card.training.seconds)
+    seconds = NONE if card.training is None else lasted(card.training.seconds)
     cells = [cell(figures.accuracy), *(cell(one) for one in (macro.precision, macro.sensitivity, macro.f1))]
     cells += [cell(figures.macro_auc, "auc"), seconds, size(card.weights_mb)]
-    return _start(f"{model.title}, ours", f"{figures.data}, n = {figures.images:,}", True) + _cells(cells)
+    return _start(f"{model.title}, ours", _measured_on(figures), True) + _cells(cells)
 
 
 def _published_class_row(model: PaperModel, names: Sequence[str]) -> str:
@@ -100,11 +106,11 @@ def _our_class_row(model: Evaluated, names: Sequence[str]) -> str:
             continue
         rates = figures.rates(name)
         cells.append(" / ".join(_bare(one.value) for one in (rates.precision, rates.sensitivity, rates.f1)))
-    return _start(f"{model.title}, ours", f"{figures.data}, n = {figures.images:,}", True) + _cells(cells)
+    return _start(f"{model.title}, ours", _measured_on(figures), True) + _cells(cells)
 
 
 def _bare(value: float | None) -> str:
-    return share(value, 2).replace("\u00a0%", "")
+    return share(value).replace("\u00a0%", "")
 
 
 def show_reproduction() -> None:
@@ -135,21 +141,23 @@ def reproduction_table(rows: Sequence[Row]) -> str:
     heads = ['<th scope="col">Model</th>', '<th scope="col" class="ll-left">Images and how they were divided</th>']
     heads += ['<th scope="col">Test n</th>', head("accuracy"), '<th scope="col">Published</th>']
     heads += [head(kind, mean=True) for kind in ("precision", "sensitivity", "f1", "auc")]
-    heads += ['<th scope="col">Input, epochs</th>', '<th scope="col">Training</th>', '<th scope="col">Weights</th>']
+    heads += ['<th scope="col" class="ll-left">Training</th>', '<th scope="col">Weights</th>']
     return table("Experiments of the papers done again", heads, [_run_row(row) for row in rows])
 
 
 def _run_row(row: Row) -> str:
-    note = f"<small>{escape(row.note)}</small>" if row.note else ""
+    below = (f"weights: {row.weights}", *([row.note] if row.note else []))
     cells = [
         f"{row.images:,}",
         cell(row.accuracy),
         share(row.published, 2),
         *(cell(one) for one in (row.precision, row.sensitivity, row.f1)),
-        decimal(row.auc.value, 4),
-        f"{row.input_size}\u00a0px<small>{row.epochs} epochs</small>",
-        f"{minutes(row.seconds)}<small>{escape(row.processor)}</small>",
-        f"{size(row.size_mb)}<small>{row.parameters / 1e6:.2f}\u00a0M</small>",
+        cell(row.auc, "auc"),
     ]
-    title = f'<tr><th scope="row">{escape(row.title)}<small>weights: {escape(row.weights)}</small>{note}</th>'
-    return f'{title}<td class="ll-left">{escape(row.data)}<small>{escape(row.protocol)}</small></td>{_cells(cells)}'
+    epochs = f"{row.epochs} epochs at {row.input_size}\u00a0px; {escape(row.processor)}"
+    weights = f"{size(row.size_mb)}<small>{millions(row.parameters / 1e6)}</small>"
+    notes = "".join(f"<small>{escape(text)}</small>" for text in below)
+    title = f'<tr><th scope="row" class="ll-wrap">{escape(row.title)}{notes}</th>'
+    made = f'<td class="ll-left">{lasted(row.seconds)}<small>{epochs}</small></td><td>{weights}</td></tr>'
+    figures = "".join(f"<td>{text}</td>" for text in cells)
+    return f'{title}<td class="ll-left">{escape(row.data)}<small>{escape(row.protocol)}</small></td>{figures}{made}'

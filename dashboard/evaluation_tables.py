@@ -75,7 +75,7 @@ def _cells(name: str, figures: Figures) -> str:
 
 def class_mark(name: str) -> str:
     """A class's name beside a mark of its colour."""
-    return f'<span class="ll-mark" style="background:{class_colour(name)}"></span> {escape(name)}'
+    return f'<span class="ll-mark" style="background:{class_colour(name)}"></span>\u00a0{escape(name)}'
 
 
 def unseen_table(models: Sequence[Evaluated]) -> str:
@@ -105,8 +105,8 @@ def _unseen(told: str, score: Score, names: Sequence[str]) -> str:
 
 
 def _recall(score: Score, name: str) -> str:
-    images = score.counts.get(name, 0)
-    if not images or name not in score.recall:
+    images, recall = score.counts.get(name, 0), score.recall.get(name, -1.0)
+    if images <= 0 or not 0 <= recall <= 1:
         return NONE
     few = ' <span class="ll-few">few</span>' if images < FEWEST else ""
-    return f"{cell(counted(round(score.recall[name] * images), images))}<small>of {images:,}{few}</small>"
+    return f"{cell(counted(round(recall * images), images))}<small>of {images:,}{few}</small>"

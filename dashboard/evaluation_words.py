@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from core.evaluation.estimate import Estimate
+from core.reproduction.markdown import minutes
 from dashboard.words import NO_BREAK
 
 NONE = "–"
@@ -65,6 +66,11 @@ def interval(estimate: Estimate, kind: str = "") -> str:
     if kind == "auc":
         return f"{estimate.low:.4f}–{estimate.high:.4f}"
     return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+
+
+def lasted(seconds: float) -> str:
+    """How long a training took: in seconds up to 90, then in minutes, then in hours."""
+    return f"{seconds:.0f}{NO_BREAK}s" if seconds < 90 else minutes(seconds).replace(" ", NO_BREAK)
 
 
 def cell(estimate: Estimate, kind: str = "") -> str:

@@ -13,9 +13,11 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from core.classes import CLASSES
+from core.classifier import Classifier
+from dashboard import evaluation_costs
 from dashboard.evaluation_models import finished_runs
 from tests.core.evaluation.answer_toys import made_up, table_of
-from tests.pages.conftest import Start
+from tests.pages.conftest import Start, go
 from tests.pages.evaluation_toys import make_answered, make_images
 from tests.pages.reading import alerts, assert_sound, html, query
 
@@ -82,6 +84,34 @@ def test_a_cell_shows_its_images_by_the_lists(start: Start, answered: Path, else
     assert "no such folder" in alerts(app)
     app.text_input(key="evaluation-folder").set_value(str(answered)).run()
     assert "None of these images lies in" in alerts(app)
+
+
+def test_cell_and_folder_stay_over_a_visit_to_another_page(start: Start, answered: Path, elsewhere: Path) -> None:
+    app = start("evaluate", root=answered, models="vgg19")
+    app.selectbox(key="matrix-true").set_value("monocyte").run()
+    app.selectbox(key="matrix-named").set_value("basophil").run()
+    app.text_input(key="evaluation-folder").set_value(str(elsewhere)).run()
+    app = go(go(app, "compare"), "evaluate")
+    assert_sound(app)
+    assert (app.selectbox(key="matrix-true").value, app.selectbox(key="matrix-named").value) == ("monocyte", "basophil")
+    assert app.text_input(key="evaluation-folder").value == str(elsewhere)
+
+
+def test_a_card_whose_recall_is_no_share_spares_the_page(start: Start, tmp_path: Path) -> None:
+    folder = make_answered(tmp_path, "vgg19")
+    card = json.loads((folder / "card.json").read_text())
+    card["unseen"][0] |= {"counts": {"basophil": 20, "monocyte": 20, "neutrophil": 20}}
+    card["unseen"][0] |= {"recall": {"basophil": 7.0, "monocyte": float("nan"), "neutrophil": 0.25}}
+    (folder / "card.json").write_text(json.dumps(card))
+    app = start("evaluate", root=tmp_path, models="vgg19")
+    assert_sound(app)
+    assert "25.0 %" in html(app) and "VGG-19 names" in html(app)
+
+
+def test_published_shares_stand_in_per_cent_as_ours_do(start: Start, answered: Path) -> None:
+    app = start("evaluate", root=answered, models="none")
+    inception = next(row for row in html(app).split("<tr") if "Inception V3" in row)
+    assert words(inception).count("88 %") == 3
 
 
 def test_no_model_and_no_folder_are_told(start: Start, answered: Path, tmp_path: Path) -> None:
@@ -152,6 +182,24 @@ def test_another_class_set_and_few_images(start: Start, tmp_path: Path) -> None:
     assert_sound(app)
     assert "blast" in html(app) and "few" in html(app)
     assert "Under 10 images" in " ".join(caption.value for caption in app.caption)
+
+
+def test_a_model_that_cannot_be_asked_spares_the_others(
+    start: Start, answered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_load = evaluation_costs.load
+
+    def load(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
+        if folder.endswith("vgg19"):
+            raise RuntimeError("no memory")
+        return true_load(folder, signature)
+
+    monkeypatch.setattr(evaluation_costs, "load", load)
+    app = start("evaluate", root=answered, models=",".join(PAIR))
+    app.button(key="measure-latency").click().run()
+    assert_sound(app)
+    assert "VGG-19: it could not be asked" in alerts(app)
+    assert html(app).count("not measured") == 1
 
 
 def test_latency_is_measured_on_demand(start: Start, answered: Path) -> None:
