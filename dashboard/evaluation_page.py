@@ -9,19 +9,15 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.address import CLASS_FIGURES, CURVES, ROC_PARTS
-from dashboard.evaluation_charts import (
-    calibration_chart,
-    history_chart,
-    history_key,
-    interval_chart,
-    roc_chart,
-    roc_key,
-)
+from dashboard.evaluation_calibration import calibration_chart
 from dashboard.evaluation_confusion import show_confusion
 from dashboard.evaluation_costs import show_costs
 from dashboard.evaluation_grid import model_grid
+from dashboard.evaluation_history import history_chart, history_key
+from dashboard.evaluation_intervals import interval_chart
 from dashboard.evaluation_models import Evaluated, choose_runs, evaluated
 from dashboard.evaluation_papers import show_papers, show_reproduction
+from dashboard.evaluation_roc import roc_chart, roc_key
 from dashboard.evaluation_tables import class_table, summary_table, unseen_table
 from dashboard.evaluation_words import INTERVALS, TERMS, decimal, glossary, interval, share
 

@@ -19,7 +19,8 @@ from core.training.recipe import Recipe
 from dashboard import state
 from dashboard.training_data import Images, Sides, choose_images, show_counts, sides_of
 from dashboard.training_memory import enter, forget, kept, kept_option, recall, remember
-from dashboard.training_recipe import Source, choose_settings, choose_source
+from dashboard.training_recipe import Source, choose_source
+from dashboard.training_settings import choose_settings
 from dashboard.training_text import quoted
 from dashboard.training_words import cautions, estimate_in_words, plan_in_words
 
