@@ -27,6 +27,7 @@ from dashboard.training_words import STATES, about, ago, progress_in_words, shar
 from dashboard.words import measured
 
 SILENT = 180.0  # s without a report after which a run that goes on is said to be silent
+COMMAND = "python -m core "  # so begins a next step that is a command
 LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
 
 
@@ -113,8 +114,12 @@ def _epochs(status: RunStatus) -> str:
 
 
 def _say_next(status: RunStatus) -> None:
-    if status.next_step:
-        st.markdown(f"How to go on: {quoted(status.next_step)}")
+    step = status.next_step or ""
+    if step.startswith(COMMAND):
+        st.markdown("How to go on: press Resume, or give this command.")
+        st.code(step, language="bash", wrap_lines=True)
+    elif step:
+        st.markdown(f"How to go on: {quoted(step)}")
 
 
 def _show_result(run: RunDirectory) -> None:

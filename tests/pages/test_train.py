@@ -29,6 +29,11 @@ def test_a_dashboard_that_others_can_reach_does_not_train(start: Start, monkeypa
     assert "switched off" in alerts(app)
     assert "LEUKOLENS_TRAINING=on" in shown(app)
     assert not app.text_input and not [button for button in app.button if "training" in str(button.key)]
+    assert "another machine" in alerts(app)
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "off")
+    app = app.run()
+    assert "LEUKOLENS_TRAINING=off" in alerts(app)
+    assert "another machine" not in alerts(app)
 
 
 def test_a_training_is_started_cancelled_and_resumed(
@@ -74,11 +79,12 @@ STATES = (
     ("done", {}, "folder of its model cannot be read"),
     ("failed", {"error": "No *room* <b>left</b>.", "next_step": "Make room."}, "Make room"),
     ("cancelled", {"next_step": "Resume it."}, "Cancelled after 2 of 5 epochs"),
+    ("cancelled", {"next_step": "python -m core train a --resume"}, "press Resume, or give this command"),
     ("training", {}, "killed"),
 )
 
 
-@pytest.mark.parametrize(("state", "more", "told"), STATES, ids=[name for name, *_ in STATES])
+@pytest.mark.parametrize(("state", "more", "told"), STATES, ids=[f"{name}-{len(told)}" for name, _, told in STATES])
 def test_every_state_that_rests_is_told(
     start: Start, runs: Path, state: str, more: dict[str, object], told: str
 ) -> None:
