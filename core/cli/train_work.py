@@ -80,7 +80,7 @@ def _held(order: Order, directory: RunDirectory, say: Tell) -> Result | None:
     with supervised(directory):
         directory.report(state="preparing", message="Reading the images", epoch=0, step=0, next_step=None)
         with _turn(order, directory, say):
-            return _work(order, directory, logged(say, order.run))
+            return _work(order, directory, logged(say, directory))
 
 
 def _turn(order: Order, directory: RunDirectory, say: Tell) -> Any:

@@ -32,14 +32,20 @@ class Cancelled(BaseException):
         super().__init__(f"cancelled by {signal.Signals(number).name}")
 
 
-def logged(tell: Callable[[str], None], run: Path) -> Callable[[str], None]:
-    """`tell`, and each message into the run's log as well (where that is not stderr itself)."""
+def logged(tell: Callable[[str], None], directory: RunDirectory) -> Callable[[str], None]:
+    """`tell`, and each message into the run's log as well (where that is not stderr itself).
 
-    def both(message: str) -> None:
+    Before and after the epochs a message of one line is the run's status too, so that whoever watches sees it move.
+    """
+
+    def all_three(message: str) -> None:
         tell(message)
-        log(run, message)
+        log(directory.path, message)
+        status = directory.status()
+        if status is not None and status.state in ("preparing", "finishing") and "\n" not in message:
+            directory.report(message=message)
 
-    return both
+    return all_three
 
 
 def log(run: Path, message: str) -> None:
