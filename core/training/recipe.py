@@ -46,6 +46,7 @@ class AugmentRecipe(_Strict):
     curve: float = Field(
         default=0.0, ge=0, le=2, description="deviation of the log of the power that bends each channel's tones"
     )
+    tint: float = Field(default=0.0, ge=0, le=2, description="deviation of the optical density added to the cell")
     hue: float = Field(default=0.0, ge=0, le=1, description="largest turn of hue, as a share of a half turn")
     saturation: float = Field(default=0.0, ge=0, le=1, description="largest relative change of saturation")
     grey: float = Field(default=0.05, ge=0, le=1, description="share of images turned grey")
