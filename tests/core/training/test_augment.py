@@ -70,6 +70,42 @@ def test_hue_turns_keep_grey_grey_and_the_mean() -> None:
     assert (coloured - plain).abs().max() > 0.02
 
 
+def drawn_cells(count: int, side: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """Background 0.9, a disc of cytoplasm 0.6 and in it a nucleus 0.2, with each pixel's distance from the nucleus."""
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    centre = (side - 1) / 2
+    radius = ((rows - centre) ** 2 + (columns - centre) ** 2).sqrt() / side
+    picture = torch.where(radius < 0.35, 0.6, 0.9).where(radius > 0.18, torch.tensor(0.2))
+    return picture.expand(count, 3, side, side).clone(), (radius - 0.18).clamp_min(0).expand(count, 1, side, side)
+
+
+def cytoplasm(views: torch.Tensor) -> torch.Tensor:
+    """The tone of each channel beside the nucleus `(N, 3)`: 0.25 of the side to the left of the centre."""
+    return views[:, :, 32, 16]
+
+
+def test_curves_bend_what_lies_between_background_and_nucleus_by_a_power() -> None:
+    images, reach = drawn_cells(300)
+    out = augment(images, reach, 64, NONE.model_copy(update={"curve": 0.4}), draws(1, len(images)))
+    assert (out[:, :, :6, :6] - 0.9).abs().max() < 1e-4 and (out[:, :, 32, 32] - 0.2).abs().max() < 0.02
+    depth = (0.9 - cytoplasm(out)) / (0.9 - 0.2)
+    logs = torch.log(torch.log(depth) / torch.log(torch.tensor(0.3 / 0.7)))  # log of the power
+    assert abs(logs.mean()) < 0.06 and 0.34 < logs.std() < 0.46
+    between = torch.corrcoef(logs.T)[0, 1]  # half of the variance is shared by the channels
+    assert 0.35 < between < 0.65
+
+
+def test_tints_add_density_to_the_cell_and_leave_its_surroundings() -> None:
+    images, reach = drawn_cells(300)
+    out = augment(images, reach, 64, NONE.model_copy(update={"tint": 0.3}), draws(1, len(images)))
+    assert (out[:, :, :6, :6] - 0.9).abs().max() < 1e-5
+    added = -torch.log(cytoplasm(out) / 0.6)
+    assert added.min() > -1e-4 and abs(added.mean() - 0.3 * (2 / torch.pi) ** 0.5) < 0.03
+    assert abs(torch.corrcoef(added.T)[0, 1]) < 0.2
+    unknown = augment(images, -torch.ones_like(reach), 64, NONE.model_copy(update={"tint": 0.3}), draws(1, len(images)))
+    assert (cytoplasm(unknown) - 0.6).abs().max() < 1e-4
+
+
 def pack(count: int = 30, side: int = 40) -> Pack:
     random = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 3, side, side), generator=random).to(torch.uint8)
