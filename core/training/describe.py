@@ -112,7 +112,8 @@ def _machine(devices: int) -> str:
     if torch.cuda.is_available():
         return f"{devices} x {torch.cuda.get_device_name()}"
     together = f"{devices} processes of " if devices > 1 else ""
-    return f"{together}{torch.get_num_threads()} threads, {platform.machine()}"
+    threads = torch.get_num_threads()
+    return f"{together}{threads} thread{'s' if threads > 1 else ''}, {platform.machine()}"
 
 
 def _limits(job: Job) -> tuple[str, ...]:
