@@ -80,6 +80,8 @@ def split_words(split: SplitRecipe) -> str:
 def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:
     recipe, run = job.recipe, job.directory.path
     history = pd.read_csv(run / "history.csv")
+    share = recipe.trained_share
+    kept = f"; in the result {share:.0%} trained and {1 - share:.0%} first weights" if share < 1 else ""
     often = f" (each image {recipe.data.also_times} times)" if recipe.data.also_times > 1 else ""
     further = f", with {', '.join(recipe.data.also)}{often}" if recipe.data.also else ""
     return TrainingFacts(
@@ -88,7 +90,7 @@ def _facts(job: Job, trained: TrainedRun) -> TrainingFacts:
         data_fingerprint=trained.train.fingerprint,
         images=images_of(trained.train, recipe),
         simulated_images=recipe.data.simulated,
-        initial_weights=trained.origin,
+        initial_weights=trained.origin + kept,
         seed=recipe.seed,
         epochs=len(history),
         seconds=round(float(history["seconds"].sum()), 1),

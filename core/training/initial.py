@@ -104,3 +104,23 @@ def _take_over(network: StagedNetwork, tensors: dict[str, Tensor], last: set[str
     if not all(torch.isfinite(value).all() for value in tensors.values() if value.is_floating_point()):
         raise InputError(f"The weights of {origin} hold numbers that are not finite.")
     network.load_state_dict(tensors, strict=False)
+
+
+def towards_first(network: StagedNetwork, recipe: Recipe, classes: tuple[str, ...], origin: str) -> StagedNetwork:
+    """The trained network, its weights drawn towards the first ones where the recipe's `trained_share` says so.
+
+    Wortsman et al. 2022 ("Robust fine-tuning of zero-shot models", eq. 2): a linear blend of both, which often keeps
+    more on images of other sources than either end. InputError where the first weights are no longer those of `origin`.
+    """
+    if recipe.trained_share == 1:
+        return network
+    first, found = initial_network(recipe, classes)
+    if found != origin:
+        raise InputError(f"trained_share needs the weights that the run began with, {origin}; now there is {found}.")
+    theirs = first.state_dict()
+    blend = {
+        key: torch.lerp(theirs[key], value, recipe.trained_share) if value.is_floating_point() else value
+        for key, value in network.state_dict().items()
+    }
+    network.load_state_dict(blend)
+    return network

@@ -89,6 +89,9 @@ class Recipe(_Strict):
     cutmix: float = Field(default=0.0, ge=0, le=10, description="as mixup; with both, each batch takes one of the two")
     clip: float = Field(default=5.0, ge=0, le=1e6, description="largest norm of the gradients; 0 leaves them alone")
     average: float = Field(default=0.99, ge=0, lt=1, description="decay of the moving average of weights; 0 is none")
+    trained_share: float = Field(
+        default=1.0, gt=0, le=1, description="share of the trained weights in the result, the rest are the first ones"
+    )
     monitor: Literal["val_accuracy", "val_loss", "val_mean_recall"] = "val_accuracy"
     patience: int = Field(default=5, ge=0, description="epochs without a better `monitor` before stopping; 0: never")
     bf16: bool = Field(default=False, description="compute in bf16 where processor or GPU has it")
@@ -102,6 +105,14 @@ class Recipe(_Strict):
     def _batch_norm_is_vggs(self) -> Recipe:
         if self.batch_norm and self.architecture != "vgg19":
             raise ValueError("batch_norm = true is for vgg19 alone; the other architectures have theirs built in")
+        return self
+
+    @model_validator(mode="after")
+    def _blends_like_with_like(self) -> Recipe:
+        if self.trained_share < 1 and (self.weights == "none" or self.batch_norm):
+            raise ValueError(
+                "trained_share below 1 needs first weights of the same layers: weights, batch_norm = false"
+            )
         return self
 
     @property

@@ -33,7 +33,7 @@ def check(recipe: Recipe, run: Path, resume: bool) -> bool:
     """Whether the recipe differs from that of the run to resume; InputError where it may not, or a run is there else.
 
     The last stage may be longer and further stages may follow: a run that ended too early is prolonged. A run that
-    diverged may go on with other learning rates.
+    diverged may go on with other learning rates; how much of the first weights the result keeps is decided at the end.
     """
     if not resume:
         if (run / RECIPE).exists():
@@ -47,7 +47,7 @@ def check(recipe: Recipe, run: Path, resume: bool) -> bool:
     added = {key for key in differing if key.startswith("stages.") and int(key.split(".")[1]) >= len(begun.stages)}
     diverged = (run / DIVERGED).exists()
     rates = {key for key in differing if diverged and key.endswith(".learning_rate")}
-    refused = [key for key in differing if key not in allowed | added | rates]
+    refused = [key for key in differing if key not in {"trained_share"} | allowed | added | rates]
     if refused:
         raise InputError(
             f"{run} was begun with another recipe: {'; '.join(differing[key] for key in refused[:4])}. Resume it with "

@@ -22,7 +22,7 @@ from core.runs.directory import RunDirectory
 from core.training import record
 from core.training.batches import CellData
 from core.training.callbacks import callbacks
-from core.training.initial import check_network, initial_network, plain_network
+from core.training.initial import check_network, initial_network, plain_network, towards_first
 from core.training.module import CellModule, class_weights
 from core.training.processes import first_goes_ahead, join, rank, trainer_options
 from core.training.recipe import Recipe
@@ -128,7 +128,8 @@ def run_training(job: Job) -> TrainedRun:
     weights = class_weights(train.labels, len(data.classes)) if recipe.class_weights else None
     module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights)
     _fit(job, module, train, validation, resumed=state is not None)
-    return TrainedRun(best_network(recipe, run, len(data.classes)), train, validation, precision(recipe), origin)
+    network = towards_first(best_network(recipe, run, len(data.classes)), recipe, data.classes, origin)
+    return TrainedRun(network, train, validation, precision(recipe), origin)
 
 
 def _open_directory(job: Job) -> None:

@@ -8,18 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import Result
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from core.card import ModelCard
+from core.checkpoints import load_classifier
+from core.classes import CLASSES
 from core.cli.app import app
 from core.errors import InputError
+from core.models.registry import architecture
 from core.runs.directory import RunDirectory
 from core.training import describe, finish, run
 from core.training.finish import measured
+from core.training.initial import initial_network, towards_first
 from core.training.run import run_training
 from tests.core.training.processes_toys import PATIENCE, environment
 from tests.core.training.train_toys import job_of, recipe_of
+from tests.dashboard.tiny import make_model
 
 pytestmark = pytest.mark.usefixtures("toys")
 RECIPE = 'name = "toy"\narchitecture = "toy_plain"\n[data]\nframing = "frame"\n[[stages]]\nsize = 32\nepochs = 1\n'
@@ -125,3 +132,20 @@ def test_further_sets_are_taken_as_often_as_asked_and_counted_once(
     assert len(train.labels) == len(own) + 3 * len(strangers)
     facts = describe.images_of(train, job.recipe)
     assert facts == len(own) + len(strangers)
+
+
+def test_a_result_lies_between_the_first_and_the_trained_weights(tmp_path: Path) -> None:
+    make_model(tmp_path, "first")
+    trained = architecture("islam_cnn").build(5)
+    began = load_classifier(tmp_path / "first").network.state_dict()
+    ended = {key: value.clone() for key, value in trained.state_dict().items()}
+    recipe = recipe_of(architecture="islam_cnn", weights=str(tmp_path / "first"), trained_share=0.25)
+    _, origin = initial_network(recipe, CLASSES)
+    blend = towards_first(trained, recipe, CLASSES, origin).state_dict()
+    for key, value in ended.items():
+        expected = 0.75 * began[key] + 0.25 * value if value.is_floating_point() else value
+        torch.testing.assert_close(blend[key], expected)
+    with pytest.raises(InputError, match="began with, checkpoint x"):
+        towards_first(trained, recipe, CLASSES, "checkpoint x")
+    with pytest.raises(ValidationError, match="needs first weights"):
+        recipe_of(trained_share=0.5, weights="none")
