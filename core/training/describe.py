@@ -22,6 +22,7 @@ NOT_MEDICAL = "Not a medical device: for teaching and for auditing models, not f
 ONE_STAIN = (
     "Trained on one hospital's stain and camera; on other stains expect the lower figures given for unseen stains."
 )
+FEW_STAINS = "Trained on few stains and cameras; on others expect the lower figures given for unseen stains."
 FIVE = "Knows five classes. Immature and abnormal cells are named one of the five, or called unfamiliar at best."
 SOURCES = {
     "pbc": (
@@ -121,5 +122,5 @@ def _machine(devices: int) -> str:
 def _limits(job: Job) -> tuple[str, ...]:
     classes = job.data.classes
     known = FIVE if classes == CLASSES else f"Knows {len(classes)} classes: {', '.join(classes)}. It knows no other."
-    limits = (NOT_MEDICAL, ONE_STAIN, known)
+    limits = (NOT_MEDICAL, FEW_STAINS if job.recipe.data.also else ONE_STAIN, known)
     return (*limits, f"Its test figures are too high: {job.leak}") if job.leak else limits
