@@ -30,6 +30,7 @@ FRAMING_CODE = (  # a change makes copies stale
     "preprocessing/nucleus.py",
     "preprocessing/parameters.py",
     "preprocessing/pipeline.py",
+    "preprocessing/reduction.py",
     "data/framed.py",
     "data/source.py",
 )

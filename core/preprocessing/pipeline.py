@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.preprocessing.candidates import choose_cell, disc
 from core.preprocessing.parameters import CellParameters
+from core.preprocessing.reduction import reduced
 
 WORKING_SIDE = 1280  # px of the longer side above which threshold and morphology run on a reduced copy
 CONTOUR_COLOUR = (0, 170, 60)
@@ -49,7 +50,7 @@ class CellCrop:
 
 def crop_cell(rgb: NDArray[np.uint8], parameters: CellParameters) -> CellCrop:
     """Cut the cell out of `rgb` `(H, W, 3) uint8`: pad, threshold, erode, dilate, contour, mask, crop, resize."""
-    padded = _padded(_reduced(rgb), parameters)
+    padded = _padded(reduced(rgb, WORKING_SIDE), parameters)
     thresholded = cv2.inRange(_smoothed(padded, parameters), np.array(parameters.lower), np.array(parameters.upper))
     eroded = cv2.erode(thresholded, disc(parameters.erode_size), iterations=parameters.erode_iterations)
     grown = cv2.dilate(eroded, disc(parameters.dilate_size), iterations=parameters.dilate_iterations)
@@ -67,15 +68,6 @@ def crop_cell(rgb: NDArray[np.uint8], parameters: CellParameters) -> CellCrop:
     pictures = (rgb, padded, thresholded, eroded, dilated, contour, masked, cropped, resized)
     stages = {name: np.asarray(picture, dtype=np.uint8) for name, picture in zip(STAGES, pictures, strict=True)}
     return CellCrop(parameters, found, choice.reason, box, mask, stages)
-
-
-def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    scale = WORKING_SIDE / max(height, width)
-    if scale >= 1:
-        return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _padded(rgb: NDArray[np.uint8], parameters: CellParameters) -> NDArray[np.uint8]:
