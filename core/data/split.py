@@ -108,7 +108,10 @@ def _given(data: Dataset, labels: Integers, groups: Integers | None, recipe: Spl
     split = data.table["split"].to_numpy(dtype=object).copy()
     training = np.flatnonzero(split == "train")
     if not len(training):
-        raise InputError(f'{data.title} comes without a training split: set split.kind = "random".')
+        raise InputError(
+            f"{data.title} comes without a training split. Let one be drawn with --split random (split.kind = "
+            '"random" in a recipe), or put the images into folders train, val and test.'
+        )
     if (split == "val").any():
         return data
     if recipe.validation == 0:

@@ -19,6 +19,7 @@ from core.runs.directory import RunDirectory
 from core.training.diverged import Diverged
 from core.training.processes import rank
 from core.training.record import DIVERGED, RECIPE
+from core.training.state_files import LAST
 
 LOG = "log.txt"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -78,7 +79,8 @@ def supervised(directory: RunDirectory) -> Iterator[None]:
     except Cancelled as cancelled:
         for number in SIGNALS:
             _handle(number, signal.SIG_IGN)  # once is enough
-        words = f"Cancelled ({signal.Signals(cancelled.number).name}). The finished epochs are kept."
+        kept = "The finished epochs are kept." if any(directory.path.rglob(LAST)) else "No epoch was finished yet."
+        words = f"Cancelled ({signal.Signals(cancelled.number).name}). {kept}"
         _report(directory, state="cancelled", message=words, next_step=next_step(), seconds_left=None)
         log(directory.path, words)
         raise

@@ -21,6 +21,7 @@ from core.training.callbacks import Keeper
 from core.training.module import CellModule
 from core.training.run import run_training
 from core.training.state_files import BEST, LAST, read_state, write_state
+from core.training.supervision import Cancelled, supervised
 from tests.core.training.train_toys import job_of, recipe_of
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -154,11 +155,20 @@ def test_a_signal_cancels_and_says_how_to_go_on(
     assert result.exit_code == 128 + number
     status = RunDirectory(tmp_path / "run").status()
     assert status is not None and (status.state, status.epoch) == ("cancelled", 2)
-    assert "--resume" in str(status.next_step)
+    assert "--resume" in str(status.next_step) and "finished epochs are kept" in status.message
     monkeypatch.undo()
     result = CliRunner().invoke(app, command(cells, tmp_path, "--resume"))
     assert result.exit_code == 0, result.stderr
     assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 3 and (tmp_path / "run" / BEST).is_file()
+
+
+def test_a_run_cancelled_before_its_first_epoch_says_that_nothing_is_kept(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with pytest.raises(Cancelled), supervised(run):
+        run.report(state="preparing", message="Reading the images")
+        signal.raise_signal(signal.SIGTERM)
+    status = run.status()
+    assert status is not None and status.state == "cancelled" and status.message.endswith("No epoch was finished yet.")
 
 
 def test_bad_data_is_told_in_the_directory(cells: Path, tmp_path: Path) -> None:
