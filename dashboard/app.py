@@ -21,6 +21,7 @@ PAGES = (
     ("evaluate", "Evaluate"),
 )
 WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture
+WITHOUT_MODELS = ("train",)  # pages where no shipped model answers
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (
     '<p class="ll-lead"><strong>LeukoLens</strong> shows what neural networks say about a white blood cell, and where '
@@ -39,7 +40,7 @@ def main() -> None:
             from dashboard import state
             from dashboard.shell import shared_controls
         state.begin(page.url_path)
-        shared_controls(picture=page.url_path not in WITHOUT_PICTURE)
+        shared_controls(page.url_path not in WITHOUT_PICTURE, page.url_path not in WITHOUT_MODELS)
         page.run()
         state.write_address()
     except Exception:

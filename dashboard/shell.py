@@ -13,16 +13,17 @@ from dashboard.intake import take_images
 from dashboard.slots import choose_models
 
 
-def shared_controls(picture: bool = True) -> None:
+def shared_controls(picture: bool = True, models: bool = True) -> None:
     """Show the choices that every page shares: image, models, framing, and whether true classes are told.
 
     The sidebar comes first: an image that arrives there is what the gallery and the page then show. A page that is
-    about no `picture` has the choice of models alone.
+    about no `picture` has the choice of models alone, one on which no `models` answer nothing.
     """
     with st.sidebar:
         if picture:
             take_images()
-        choose_models()
+        if models:
+            choose_models()
         if picture:
             _choose_framing()
             _switch_truth()

@@ -17,7 +17,7 @@ from core.training.recipe_file import read_recipe
 from dashboard import training_actions
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 from tests.dashboard.tiny import make_model
-from tests.pages.conftest import Start
+from tests.pages.conftest import Start, go
 from tests.pages.reading import alerts, assert_sound, html, press, query, shown
 from tests.pages.test_train_form import entered
 
@@ -34,6 +34,14 @@ def test_a_dashboard_that_others_can_reach_does_not_train(start: Start, monkeypa
     app = app.run()
     assert "LEUKOLENS_TRAINING=off" in alerts(app)
     assert "another machine" not in alerts(app)
+
+
+def test_the_choice_of_models_rests_where_none_answers_and_is_kept(start: Start, runs: Path) -> None:
+    app = start("evaluate", models="vgg19")
+    assert app.pills(key="choice-models").value == ["vgg19"]
+    app = go(app, "train")
+    assert "choice-models" not in [pill.key for pill in app.pills]
+    assert go(app, "evaluate").pills(key="choice-models").value == ["vgg19"]
 
 
 def test_a_training_is_started_cancelled_and_resumed(
