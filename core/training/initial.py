@@ -67,7 +67,8 @@ def _stored(recipe: Recipe) -> tuple[dict[str, Tensor], tuple[str, ...] | None, 
             f"The weights of {folder.name} are a {card.architecture}'s, not a {recipe.architecture}'s: "
             "name another checkpoint with --weights, or train that architecture."
         )
-    return _tensors(folder / WEIGHTS), card.classes, f"checkpoint {folder.name} (SHA-256 {card.weights_sha256[:12]}…)"
+    name = folder.parent.name if folder.name == "model" else folder.name  # a run keeps its model in `model`
+    return _tensors(folder / WEIGHTS), card.classes, f"checkpoint {name} (SHA-256 {card.weights_sha256[:12]}…)"
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -149,3 +149,9 @@ def test_a_result_lies_between_the_first_and_the_trained_weights(tmp_path: Path)
         towards_first(trained, recipe, CLASSES, "checkpoint x")
     with pytest.raises(ValidationError, match="needs first weights"):
         recipe_of(trained_share=0.5, weights="none")
+
+
+def test_first_weights_are_called_by_their_run(tmp_path: Path) -> None:
+    make_model(tmp_path / "long run", "model")
+    recipe = recipe_of(architecture="islam_cnn", weights=str(tmp_path / "long run" / "model"))
+    assert initial_network(recipe, CLASSES)[1].startswith("checkpoint long run (SHA-256 ")
