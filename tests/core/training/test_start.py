@@ -17,13 +17,16 @@ from core.card import ModelCard
 from core.checkpoints import load_classifier
 from core.classes import CLASSES
 from core.cli.app import app
+from core.data.source import read_boxed
 from core.errors import InputError
 from core.models.registry import architecture
 from core.runs.directory import RunDirectory
 from core.training import describe, finish, run
+from core.training.batches import ValidationBatches
 from core.training.finish import measured
 from core.training.initial import initial_network, towards_first
 from core.training.run import run_training
+from core.transform import to_tensor
 from tests.core.training.processes_toys import PATIENCE, environment
 from tests.core.training.train_toys import job_of, recipe_of
 from tests.dashboard.tiny import make_model
@@ -155,3 +158,13 @@ def test_first_weights_are_called_by_their_run(tmp_path: Path) -> None:
     make_model(tmp_path / "long run", "model")
     recipe = recipe_of(architecture="islam_cnn", weights=str(tmp_path / "long run" / "model"))
     assert initial_network(recipe, CLASSES)[1].startswith("checkpoint long run (SHA-256 ")
+
+
+def test_without_augmentation_training_sees_the_pixels_that_a_classifier_is_given(cells: Path, tmp_path: Path) -> None:
+    stages = [{"size": 32, "epochs": 1, "batch_size": 8, "learning_rate": 1e-3}]
+    job = job_of(cells, tmp_path, recipe_of(stages=stages, augment={"on": False}, data={"framing": "frame"}))
+    train, validation = run.packs(job)
+    for pack, split in ((train, "train"), (validation, "val")):
+        pictures = [read_boxed(Path(path)) for path in job.data.split(split)["path"]]
+        seen = torch.cat([views for views, _ in ValidationBatches(pack, 32)])
+        torch.testing.assert_close(seen, to_tensor(pictures, 32), rtol=0, atol=1e-5)
