@@ -47,7 +47,6 @@ def store_rows(target: Path, most: int, row: tuple[int, ...], parts: Iterable[Ro
     count = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
         free = shutil.disk_usage(target.parent).free
         if free < needed:
             raise OSError(errno.ENOSPC, f"{free / 1e6:,.0f} MB are free")
@@ -66,15 +65,6 @@ def store_rows(target: Path, most: int, row: tuple[int, ...], parts: Iterable[Ro
         with suppress(OSError):
             partial.unlink(missing_ok=True)
     return count
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed processes left of `target`: as large as the whole, and nobody would look for it."""
-    for left in target.parent.glob(f"{target.stem}.*.partial"):
-        pid = left.suffixes[-2][1:]
-        if not (pid.isdigit() and Path("/proc", pid).exists()):
-            with suppress(OSError):
-                left.unlink()
 
 
 def store_notes(target: Path, notes: str) -> None:
@@ -96,6 +86,8 @@ def only_one(target: Path) -> Iterator[None]:
     with lock:
         with suppress(OSError):  # a file system without locks: each makes its own, the last one stays
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in target.parent.glob(f"{target.stem}.*.partial"):  # of killed processes: nobody else writes now
+                left.unlink(missing_ok=True)
         yield
 
 

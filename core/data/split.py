@@ -110,7 +110,7 @@ def _given(data: Dataset, labels: Integers, groups: Integers | None, recipe: Spl
     if not len(training):
         raise InputError(
             f"{data.title} comes without a training split. Let one be drawn with --split random (split.kind = "
-            '"random" in a recipe), or put the images into folders train, val and test.'
+            '"random" in a recipe), or divide it yourself: folders or a column `split` with train, val and test.'
         )
     if (split == "val").any():
         return data

@@ -67,7 +67,8 @@ def _stored(recipe: Recipe) -> tuple[dict[str, Tensor], tuple[str, ...] | None, 
             f"The weights of {folder.name} are a {card.architecture}'s, not a {recipe.architecture}'s: "
             "name another checkpoint with --weights, or train that architecture."
         )
-    name = folder.parent.name if folder.name == "model" else folder.name  # a run keeps its model in `model`
+    place = folder.resolve()
+    name = place.parent.name if place.name == "model" else place.name  # a run keeps its model in `model`
     return _tensors(folder / WEIGHTS), card.classes, f"checkpoint {name} (SHA-256 {card.weights_sha256[:12]}…)"
 
 
@@ -116,7 +117,7 @@ def towards_first(network: StagedNetwork, recipe: Recipe, classes: tuple[str, ..
     if recipe.trained_share == 1:
         return network
     first, found = initial_network(recipe, classes)
-    if found != origin:
+    if found.rpartition("(SHA-256")[2] != origin.rpartition("(SHA-256")[2]:  # whatever the folder is called by now
         raise InputError(f"trained_share needs the weights that the run began with, {origin}; now there is {found}.")
     theirs = first.state_dict()
     blend = {

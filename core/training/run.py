@@ -74,13 +74,13 @@ def precision(recipe: Recipe) -> str:
 def kept_side(recipe: Recipe) -> int | None:
     """Side in px at which images are kept; None: the framing's own.
 
-    Where nothing is augmented it is the input's: the very pixels that a classifier is given later. Shrunk in two steps
-    they would be softer, and a network that has seen soft pictures alone loses accuracy on sharp ones.
+    Where nothing is augmented it is the largest input's: the very pixels that a classifier is given later. Shrunk in
+    two steps they would be softer, and a network that has seen soft pictures alone loses accuracy on sharp ones.
     """
-    sizes = {stage.size for stage in recipe.stages}
-    if len(sizes) == 1 and not any(recipe.augment_at(epoch).on for epoch in range(recipe.epochs)):
-        return sizes.pop()
-    return max(SIDE, *sizes) if recipe.data.framing == "frame" else None
+    largest = max(stage.size for stage in recipe.stages)
+    if not any((stage.augment or recipe.augment).on for stage in recipe.stages):
+        return largest
+    return max(SIDE, largest) if recipe.data.framing == "frame" else None
 
 
 def packs(job: Job) -> tuple[Pack, Pack]:

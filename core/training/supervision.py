@@ -81,7 +81,8 @@ def supervised(directory: RunDirectory) -> Iterator[None]:
             _handle(number, signal.SIG_IGN)  # once is enough
         kept = "The finished epochs are kept." if any(directory.path.rglob(LAST)) else "No epoch was finished yet."
         words = f"Cancelled ({signal.Signals(cancelled.number).name}). {kept}"
-        _report(directory, state="cancelled", message=words, next_step=next_step(), seconds_left=None)
+        step = next_step() if _begun(directory) else "Give the command again."
+        _report(directory, state="cancelled", message=words, next_step=step, seconds_left=None)
         log(directory.path, words)
         raise
     except InputError as error:
@@ -110,6 +111,11 @@ def next_step() -> str:
     return shlex.join(words if "--resume" in words else [*words, "--resume"])
 
 
+def _begun(directory: RunDirectory) -> bool:
+    """Whether the run came as far as being one that can be resumed."""
+    return (directory.path / RECIPE).exists()
+
+
 def _cancel(number: int, frame: FrameType | None) -> None:
     raise Cancelled(number)
 
@@ -132,8 +138,8 @@ def _fail(directory: RunDirectory, error: InputError) -> None:
         with suppress(OSError):  # a full disk is no reason to hide what ended the run
             (directory.path / DIVERGED).write_text(str(error), encoding="utf-8")
     else:
-        begun = (directory.path / RECIPE).exists()
-        step = f"When that is put right: {next_step()}" if begun else "Put that right and give the command again."
+        again = f"When that is put right: {next_step()}"
+        step = again if _begun(directory) else "Put that right and give the command again."
     _report(directory, state="failed", message=str(error), error=str(error), next_step=step, seconds_left=None)
     log(directory.path, f"error: {error}")
 

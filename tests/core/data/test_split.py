@@ -165,7 +165,7 @@ def test_validation_is_carved_out_of_training(grouped: bool) -> None:
 @pytest.mark.parametrize(
     ("recipe", "groups", "fold", "message"),
     [
-        (SplitRecipe(), None, None, "comes without a training split"),
+        (SplitRecipe(), None, None, "comes without a training split. Let one be drawn with --split random"),
         (SplitRecipe(kind="random"), None, 0, "set split.folds"),
         (SplitRecipe(folds=3), None, 3, "no fold 3: the recipe has folds 0 to 2"),
         (SplitRecipe(folds=3), None, None, "no fold None"),

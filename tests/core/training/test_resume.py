@@ -169,6 +169,7 @@ def test_a_run_cancelled_before_its_first_epoch_says_that_nothing_is_kept(tmp_pa
         signal.raise_signal(signal.SIGTERM)
     status = run.status()
     assert status is not None and status.state == "cancelled" and status.message.endswith("No epoch was finished yet.")
+    assert status.next_step == "Give the command again."
 
 
 def test_bad_data_is_told_in_the_directory(cells: Path, tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def test_a_result_lies_between_the_first_and_the_trained_weights(tmp_path: Path)
     for key, value in ended.items():
         expected = 0.75 * began[key] + 0.25 * value if value.is_floating_point() else value
         torch.testing.assert_close(blend[key], expected)
+    towards_first(trained, recipe, CLASSES, origin.replace("first", "a former name"))
     with pytest.raises(InputError, match="began with, checkpoint x"):
         towards_first(trained, recipe, CLASSES, "checkpoint x")
     with pytest.raises(ValidationError, match="needs first weights"):
