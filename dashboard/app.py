@@ -40,7 +40,7 @@ def main() -> None:
             from dashboard import state
             from dashboard.shell import shared_controls
         state.begin(page.url_path)
-        shared_controls(page.url_path not in WITHOUT_PICTURE, page.url_path not in WITHOUT_MODELS)
+        shared_controls(picture=page.url_path not in WITHOUT_PICTURE, models=page.url_path not in WITHOUT_MODELS)
         page.run()
         state.write_address()
     except Exception:

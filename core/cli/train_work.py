@@ -24,7 +24,7 @@ from core.training.folds import FOLDS, summary, table
 from core.training.initial import check_weights
 from core.training.processes import rank
 from core.training.recipe import Recipe
-from core.training.record import RECIPE, begin, check, recorded_recipe, resume
+from core.training.record import begin, begun, check, recorded_recipe, resume
 from core.training.supervision import Cancelled, logged, supervised
 
 Tell = Callable[[str], None]
@@ -98,7 +98,7 @@ def _ended(order: Order, directory: RunDirectory) -> ModelCard | None:
     status, card = directory.status(), (order.out or order.run / "model") / "card.json"
     if not (order.resume and status is not None and status.state == "done" and card.is_file()):
         return None
-    same = (order.run / RECIPE).is_file() and recorded_recipe(order.run) == order.recipe
+    same = begun(order.run) and recorded_recipe(order.run) == order.recipe
     return read_card(card) if same else None
 
 
@@ -164,10 +164,10 @@ def _folds(order: Order, division: Division, directory: RunDirectory, tell: Tell
         run = RunDirectory(order.run / f"fold-{fold + 1}")
         words = f"Fold {fold + 1} of {order.recipe.split.folds}"
         tell(words)
-        begun = (run.path / RECIPE).is_file()
+        resumed = begun(run.path)
         out = order.out / f"fold-{fold + 1}" if order.out else None
-        one = replace(order, run=run.path, out=out, resume=begun)
-        ended = _ended(one, run) if begun else None
+        one = replace(order, run=run.path, out=out, resume=resumed)
+        ended = _ended(one, run) if resumed else None
         if ended is None and rank() == 0:
             with run.hold(), supervised(run), _of_all_folds(words):
                 run.report(state="preparing", message=words, epoch=0, step=0, next_step=None)

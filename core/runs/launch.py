@@ -20,6 +20,7 @@ from core.runs.processes import has_open, is_training, runs_still, send
 from core.runs.recipe_text import recipe_text
 from core.training.recipe import Recipe
 from core.training.recipe_file import read_recipe
+from core.training.record import begun
 
 LOG = logging.getLogger(__name__)
 OUTPUT = "log.txt"
@@ -54,7 +55,7 @@ def resume(run: RunDirectory) -> None:
         raise InputError(f"{run.name} goes on already.")
     order = read_order(run.path)
     read_recipe(str(run.path / RECIPE))
-    _spawn(run, order, resume=(run.path / "recipe.json").is_file())
+    _spawn(run, order, resume=begun(run.path))
 
 
 def cancel(run: RunDirectory, grace: float = GRACE) -> None:

@@ -12,7 +12,8 @@ from core.runs.directory import RunDirectory
 from core.training.module import CellModule
 from core.training.progress import Progress
 from core.training.recipe import Recipe
-from core.training.state_files import BEST, LAST, write_state
+from core.training.record import BEST, LAST
+from core.training.state_files import write_state
 
 
 def callbacks(recipe: Recipe, directory: RunDirectory, images: int) -> list[Callback]:

@@ -15,8 +15,9 @@ from core.data.pack import Pack
 from core.data.split import SplitRecipe
 from core.models.registry import architecture
 from core.training.recipe import Recipe
+from core.training.record import BEST
 from core.training.run import Job, TrainedRun
-from core.training.state_files import BEST, read_state
+from core.training.state_files import read_state
 
 NOT_MEDICAL = "Not a medical device: for teaching and for auditing models, not for diagnosis."
 ONE_STAIN = (

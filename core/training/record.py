@@ -12,7 +12,13 @@ from core.training.recipe import Recipe
 from core.training.recipe_file import checked_recipe
 
 RECIPE, DATA, DIVERGED = "recipe.json", "data.json", "diverged.txt"
+LAST, BEST = "last.ckpt", "best.ckpt"  # states that `core.training.state_files` writes
 LARGEST = 5_000_000  # bytes
+
+
+def begun(run: Path) -> bool:
+    """Whether a run in this directory came as far as being one that can be resumed."""
+    return (run / RECIPE).is_file()
 
 
 def begin(recipe: Recipe, run: Path) -> None:
@@ -39,12 +45,12 @@ def check(recipe: Recipe, run: Path, resume: bool) -> bool:
         if (run / RECIPE).exists():
             raise InputError(f"{run} holds a run already. Go on with --resume, or name another folder with --run.")
         return False
-    if not (run / RECIPE).is_file():
+    if not begun(run):
         raise InputError(f"{run} is no run to resume: it holds no {RECIPE}. Start it without --resume.")
-    begun = recorded_recipe(run)
-    differing = _differences(_flat(begun.model_dump(mode="json")), _flat(recipe.model_dump(mode="json")))
-    allowed = {f"stages.{len(begun.stages) - 1}.epochs"} if _longer(begun, recipe) else set()
-    added = {key for key in differing if key.startswith("stages.") and int(key.split(".")[1]) >= len(begun.stages)}
+    before = recorded_recipe(run)
+    differing = _differences(_flat(before.model_dump(mode="json")), _flat(recipe.model_dump(mode="json")))
+    allowed = {f"stages.{len(before.stages) - 1}.epochs"} if _longer(before, recipe) else set()
+    added = {key for key in differing if key.startswith("stages.") and int(key.split(".")[1]) >= len(before.stages)}
     diverged = (run / DIVERGED).exists()
     rates = {key for key in differing if diverged and key.endswith(".learning_rate")}
     refused = [key for key in differing if key not in {"trained_share"} | allowed | added | rates]
@@ -93,9 +99,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
-def _longer(begun: Recipe, recipe: Recipe) -> bool:
-    last = len(begun.stages) - 1
-    return len(recipe.stages) > last and recipe.stages[last].epochs >= begun.stages[last].epochs
+def _longer(before: Recipe, recipe: Recipe) -> bool:
+    last = len(before.stages) - 1
+    return len(recipe.stages) > last and recipe.stages[last].epochs >= before.stages[last].epochs
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -26,7 +26,8 @@ from core.training.initial import check_network, initial_network, plain_network,
 from core.training.module import CellModule, class_weights
 from core.training.processes import first_goes_ahead, join, rank, trainer_options
 from core.training.recipe import Recipe
-from core.training.state_files import BEST, LAST, WholeFiles, read_state
+from core.training.record import BEST, LAST
+from core.training.state_files import WholeFiles, read_state
 
 Tell = Callable[[str], None]
 COPIES = {"kaggle", "bccd"}  # known sets of the same photographs

@@ -12,8 +12,6 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from core.errors import InputError
 
-LAST, BEST = "last.ckpt", "best.ckpt"
-
 
 def write_state(state: dict[str, Any], path: Path) -> None:
     """Write `state` beside `path`, then put it in its place; InputError, and the earlier file intact, where it fails.

@@ -18,8 +18,7 @@ from core.errors import InputError
 from core.runs.directory import RunDirectory
 from core.training.diverged import Diverged
 from core.training.processes import rank
-from core.training.record import DIVERGED, RECIPE
-from core.training.state_files import LAST
+from core.training.record import DIVERGED, LAST, begun
 
 LOG = "log.txt"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -81,7 +80,7 @@ def supervised(directory: RunDirectory) -> Iterator[None]:
             _handle(number, signal.SIG_IGN)  # once is enough
         kept = "The finished epochs are kept." if any(directory.path.rglob(LAST)) else "No epoch was finished yet."
         words = f"Cancelled ({signal.Signals(cancelled.number).name}). {kept}"
-        step = next_step() if _begun(directory) else "Give the command again."
+        step = next_step() if begun(directory.path) else "Give the command again."
         _report(directory, state="cancelled", message=words, next_step=step, seconds_left=None)
         log(directory.path, words)
         raise
@@ -111,11 +110,6 @@ def next_step() -> str:
     return shlex.join(words if "--resume" in words else [*words, "--resume"])
 
 
-def _begun(directory: RunDirectory) -> bool:
-    """Whether the run came as far as being one that can be resumed."""
-    return (directory.path / RECIPE).exists()
-
-
 def _cancel(number: int, frame: FrameType | None) -> None:
     raise Cancelled(number)
 
@@ -139,7 +133,7 @@ def _fail(directory: RunDirectory, error: InputError) -> None:
             (directory.path / DIVERGED).write_text(str(error), encoding="utf-8")
     else:
         again = f"When that is put right: {next_step()}"
-        step = again if _begun(directory) else "Put that right and give the command again."
+        step = again if begun(directory.path) else "Put that right and give the command again."
     _report(directory, state="failed", message=str(error), error=str(error), next_step=step, seconds_left=None)
     log(directory.path, f"error: {error}")
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from core.training.state_files import BEST, LAST, read_state
+from core.training.record import BEST, LAST
+from core.training.state_files import read_state
 from tests.core.training.processes_toys import command, figures, killed, rows, trained, weights
 
 RECIPE = """

@@ -19,8 +19,9 @@ from core.runs.directory import RunDirectory
 from core.training import state_files
 from core.training.callbacks import Keeper
 from core.training.module import CellModule
+from core.training.record import BEST, LAST
 from core.training.run import run_training
-from core.training.state_files import BEST, LAST, read_state, write_state
+from core.training.state_files import read_state, write_state
 from core.training.supervision import Cancelled, supervised
 from tests.core.training.train_toys import job_of, recipe_of
 

@@ -17,8 +17,9 @@ from core.runs.directory import COLUMNS, RunDirectory
 from core.simulation import draw_cell
 from core.training.finish import fit_temperature
 from core.training.module import class_weights, learning_rate
+from core.training.record import BEST, LAST
 from core.training.run import run_training
-from core.training.state_files import BEST, LAST, read_state
+from core.training.state_files import read_state
 from tests.core.training.train_toys import job_of, recipe_of
 
 RECIPE = """
