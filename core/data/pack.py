@@ -23,17 +23,10 @@ from core.errors import InputError
 from core.simulation import draw_cell
 
 __all__ = ["SIDE", "UNKNOWN", "Pack", "pack_simulated", "pack_table"]
-CORE = Path(__file__).parents[1]
-FRAMING_CODE = (  # a change makes copies stale
-    "preprocessing/candidates.py",
-    "preprocessing/cutout.py",
-    "preprocessing/nucleus.py",
-    "preprocessing/parameters.py",
-    "preprocessing/pipeline.py",
-    "preprocessing/reduction.py",
-    "data/framed.py",
-    "data/source.py",
-)
+FRAMING_FORMAT = 1
+"""Part of the key of every kept array: raise it when `framed` or `read_boxed` gives other pixels than before."""
+DRAWING_FORMAT = 1
+"""Part of the key of kept simulated cells: raise it when `draw_cell` draws other pixels for the same seed."""
 MOST_UNREADABLE = 0.1  # of the images of one split
 Tell = Callable[[str], None]
 
@@ -122,8 +115,7 @@ def _made(table: pd.DataFrame, framing: str, cache: Path, tell: Tell, side: int)
     """The packed images of a table, and their digest."""
     paths = [Path(path) for path in table["path"]]
     boxes = list(table["box"]) if "box" in table.columns else [""] * len(table)
-    digest = _code_digest(FRAMING_CODE)
-    digest.update(f"{framing} {side}".encode())
+    digest = hashlib.sha256(f"framing {FRAMING_FORMAT} {framing} {side}\n".encode())
     digest_images(digest, paths, list(table["label"]), boxes)
 
     def draw(number: int) -> Framed:
@@ -173,9 +165,8 @@ def pack_simulated(
     foreign = [name for name in classes if name not in CLASSES]
     if foreign:
         raise InputError(f"Simulated cells are of our five classes, none is a {foreign[0]}: set data.simulated = 0.")
-    drawing = sorted(path.relative_to(CORE).as_posix() for path in (CORE / "simulation").glob("*.py"))
-    digest = _code_digest((*FRAMING_CODE, *drawing))
-    digest.update(f"simulated {framing} {side} {count} {first_seed} {' '.join(classes)}".encode())
+    formats = f"framing {FRAMING_FORMAT} drawing {DRAWING_FORMAT}"
+    digest = hashlib.sha256(f"{formats} {framing} {side} {count} {first_seed} {' '.join(classes)}".encode())
     labels = torch.arange(count) % len(classes)
 
     def draw(number: int) -> Framed:
@@ -184,10 +175,3 @@ def pack_simulated(
     made = packed(cache / f"{digest.hexdigest()[:24]}.npy", count, side, draw, tell, 0.0)
     kept = torch.arange(count)
     return Pack(made.images, made.reach, labels, digest.hexdigest(), (), kept, tuple(made.notes.whole))
-
-
-def _code_digest(files: Sequence[str]) -> hashlib._Hash:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update((CORE / file).read_bytes())
-    return digest

@@ -132,6 +132,16 @@ def test_groups_are_kept_and_made_anew_where_damaged(tmp_path: Path, monkeypatch
     assert photographs(paths, cache, quiet).tolist() == [0, 1, 2] and len(searched) == 2
 
 
+def test_a_raised_number_finds_the_groups_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, cache = [save(photograph(1), tmp_path / "one.png")], tmp_path / "cache"
+    assert photographs(paths, cache, quiet).tolist() == [0] and len(list(cache.iterdir())) == 1
+    searched: list[int] = []
+    find = module.find_groups
+    monkeypatch.setattr(module, "find_groups", lambda *given: (searched.append(1), find(*given))[1])
+    monkeypatch.setattr(module, "GROUPING_FORMAT", module.GROUPING_FORMAT + 1)
+    assert photographs(paths, cache, quiet).tolist() == [0] and len(searched) == 1 and len(list(cache.iterdir())) == 2
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path: Path) -> None:
     one = save(photograph(1), tmp_path / "one.png")
     told: list[str] = []
