@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
 
 from benchmarks.leak_copies import COPIES, Picture
 from core.cli.output import emit, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.leaks.fingerprint import Fingerprint, fingerprint
-from core.leaks.forest import Forest
-from core.leaks.grouping import group_prints
+from core.leaks.grouping import group_numbers, group_prints
 
 SETS = {"bccd": "bccd/images", "pbc": "pbc"}
 UNSEEN = {"lisc": "lisc", "jtsc": "jtsc/images"}  # no setting was chosen on them
@@ -129,11 +129,11 @@ def figures(case: Case, groups: NDArray[np.int64]) -> dict[str, Any]:
 
 def _twins_joined(case: Case) -> NDArray[np.int64]:
     """The photograph of each image; originals whose pixels are equal, as some of PBC's, are one."""
-    forest, seen = Forest(int(case.source.max()) + 1), dict[bytes, int]()
+    photographs, seen = DisjointSet(range(int(case.source.max()) + 1)), dict[bytes, int]()
     for image, number, kind in zip(case.prints, case.source.tolist(), case.kinds, strict=True):
         if kind in ("original", "stranger"):
-            forest.join(seen.setdefault(image.pixels, number), number)
-    return forest.labels()[case.source]
+            photographs.merge(seen.setdefault(image.pixels, number), number)
+    return group_numbers(photographs)[case.source]
 
 
 def _pairs(labels: NDArray[np.int64]) -> int:

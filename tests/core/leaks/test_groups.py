@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import DisjointSet
 
 import core.leaks.photographs as module
 from core.errors import InputError
 from core.leaks.contamination import Leak, Shared, contamination, shared_pairs
-from core.leaks.forest import Forest
+from core.leaks.grouping import group_numbers
 from core.leaks.groups_file import read_groups, write_groups
 from core.leaks.photographs import photographs
 from core.leaks.places import find_places, label_of, split_of
@@ -29,18 +30,11 @@ def test_contamination_by_hand() -> None:
     assert contamination([0, 0], ["train", ""]) == []
 
 
-def test_forest_against_sets() -> None:
-    random = np.random.default_rng(0)
-    forest, sets = Forest(40), [{item} for item in range(40)]
-    for one, other in random.integers(0, 40, (30, 2)).tolist():
-        forest.join(one, other)
-        union = sets[one] | sets[other]
-        for item in union:
-            sets[item] = union
-    labels = forest.labels()
-    assert all((labels[a] == labels[b]) == (b in sets[a]) for a in range(40) for b in range(40))
-    assert forest.count == len({min(part) for part in sets}) == labels.max() + 1
-    assert [forest.size(item) for item in range(40)] == [len(sets[item]) for item in range(40)]
+def test_groups_are_numbered_as_they_first_appear() -> None:
+    groups = DisjointSet(range(6))
+    for one, other in ((5, 1), (4, 2), (5, 3)):
+        groups.merge(one, other)
+    assert group_numbers(groups).tolist() == [0, 1, 2, 1, 2, 1]
 
 
 @pytest.mark.parametrize(
