@@ -1,10 +1,9 @@
-"""Shares with 95 % confidence intervals, in closed form."""
+"""Shares with 95 % confidence intervals."""
 
 from __future__ import annotations
 
-import math
-
 from pydantic import BaseModel, ConfigDict
+from scipy.stats import binomtest
 
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 
@@ -34,21 +33,13 @@ def undefined(of: int = 0) -> Estimate:
     return Estimate(value=None, low=None, high=None, of=of)
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927, JASA 22), of `of` > 0 trials."""
-    share, weight = hits / of, Z * Z / of
-    middle = (share + weight / 2) / (1 + weight)
-    reach = math.sqrt(share * (1 - share) * weight + weight * weight / 4) / (1 + weight)
-    low = 0.0 if hits == 0 else max(0.0, middle - reach)
-    return low, 1.0 if hits == of else min(1.0, middle + reach)
-
-
 def share(hits: int, of: int) -> Estimate:
-    """A counted share with its Wilson interval; not defined without trials."""
+    """A counted share with its score interval (Wilson 1927, JASA 22); not defined without trials."""
     if of == 0:
         return undefined()
-    low, high = wilson(hits, of)
-    return Estimate(value=hits / of, low=low, high=high, of=of)
+    tested = binomtest(hits, of, hits / of)  # the interval is the same for any hypothesis, this one is tested at once
+    low, high = tested.proportion_ci(method="wilson")
+    return Estimate(value=hits / of, low=float(low), high=float(high), of=of)
 
 
 def f1_score(right: int, wrongly_named: int, missed: int) -> Estimate:

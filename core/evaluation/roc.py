@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
@@ -90,13 +91,8 @@ def newcombe(value: float, m: int, n: int) -> tuple[float, float]:
 
 
 def _root(excess: Callable[[float], float], far: float, near: float) -> float:
-    """Where the excess turns from positive (far) to negative (near), by halving."""
-    if far == near:
-        return far
-    for _ in range(60):
-        middle = (far + near) / 2
-        far, near = (middle, near) if excess(middle) > 0 else (far, middle)
-    return near
+    """Where the excess turns from positive (far) to negative (near); at 0 and 1 itself it is 0, which is no end."""
+    return far if far == near else float(brentq(excess, far, near + (far - near) * 1e-15, xtol=1e-15))
 
 
 def corners(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import norm
 
 from core.evaluation.estimate import f1_score, share
 
 
-@pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (1, 1), (81, 263), (2074, 2099)])
-def test_wilson_equals_scipys(hits: int, of: int) -> None:
-    found, known = share(hits, of), binomtest(hits, of).proportion_ci(method="wilson")
+@pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (1, 1), (81, 263), (2074, 2099), (17_091, 17_092)])
+def test_the_ends_solve_wilsons_equation(hits: int, of: int) -> None:
+    """|share - p| = z sqrt(p (1 - p) / n), as a quadratic equation in p."""
+    found, z2 = share(hits, of), norm.ppf(0.975) ** 2
+    ends = sorted(np.roots([of**2 + z2 * of, -(2 * hits * of + z2 * of), hits**2]).real)
     assert found.value == hits / of and found.of == of
-    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(tuple(ends), abs=1e-9)
+    assert (found.low == 0) == (hits == 0) and (found.high == 1) == (hits == of)
 
 
 def test_no_trials_give_no_share() -> None:

@@ -54,11 +54,11 @@ def test_a_perfect_area_is_not_said_to_be_certain() -> None:
 
 def test_newcombes_ends_solve_his_equation() -> None:
     low, high = newcombe(0.8, 30, 50)
-    for end in (low, high):
+    assert low < 0.8 < high
+    for value, end in ((0.8, low), (0.8, high), (1.0, newcombe(1, 30, 50)[0]), (0.0, newcombe(0, 30, 50)[1])):
         half = 40 - 1
         variance = end * (1 - end) * (1 + half * (1 - end) / (2 - end) + half * end / (1 + end)) / (30 * 50)
-        assert abs(0.8 - end) == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
-    assert low < 0.8 < high
+        assert abs(value - end) == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5) and abs(value - end) > 0.01
 
 
 @pytest.mark.parametrize("positive", [np.zeros(4, dtype=bool), np.ones(4, dtype=bool)])
