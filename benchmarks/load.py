@@ -10,7 +10,6 @@ before, after the first round, and after the last.
 from __future__ import annotations
 
 import gc
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import psutil
 import typer
 from numpy.typing import NDArray
 
@@ -111,11 +111,10 @@ def storm(
     return result
 
 
-def resident_mb() -> int | None:
-    """Resident memory, MB; None where the system does not tell."""
+def resident_mb() -> int:
+    """Resident memory, MB."""
     gc.collect()
-    path = Path("/proc/self/statm")
-    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20 if path.exists() else None
+    return psutil.Process().memory_info().rss // 2**20
 
 
 def measure(load: Load, threads: int, each: int, rounds: int) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -31,17 +29,15 @@ class Source:
 
     def read(self, changes: dict[str, Any] | None = None) -> Recipe:
         """Read and check the recipe, with `changes` laid over it; InputError names what is wrong."""
-        if self.text is None:
-            return read_recipe(self.name, self.architecture, changes)
-        with tempfile.TemporaryDirectory() as folder:
-            return read_recipe(_written(folder, self.text), self.architecture, changes)
+        return read_recipe(self._told, self.architecture, changes, self.text)
 
     def architectures(self) -> tuple[str, ...]:
         """Those that the recipe speaks of, its own first."""
-        if self.text is None:
-            return recipe_architectures(self.name)
-        with tempfile.TemporaryDirectory() as folder:
-            return recipe_architectures(_written(folder, self.text))
+        return recipe_architectures(self._told, self.text)
+
+    @property
+    def _told(self) -> str:
+        return self.name if self.text is None else OWN_NAME
 
     @property
     def key(self) -> str:
@@ -52,12 +48,6 @@ class Source:
     def recipe(self) -> str:
         """What tells the recipe from another: its name, for one of the reader's own with the start of its hash."""
         return self.name if self.text is None else f"{self.name}-{hashlib.sha256(self.text).hexdigest()[:12]}"
-
-
-def _written(folder: str, text: bytes) -> str:
-    path = Path(folder) / OWN_NAME
-    path.write_bytes(text)
-    return str(path)
 
 
 def choose_source() -> Source | None:

@@ -23,24 +23,34 @@ def shipped_recipes() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in RECIPES.glob("*.toml")))
 
 
-def recipe_architectures(name_or_path: str) -> tuple[str, ...]:
-    """The architectures that a recipe speaks of: its own first, then those of its tables `[for.NAME]`."""
-    _, document = _read(name_or_path)
+def recipe_architectures(name_or_path: str, text: bytes | None = None) -> tuple[str, ...]:
+    """The architectures that a recipe speaks of: its own first, then those of its tables `[for.NAME]`.
+
+    As for `read_recipe`, `text` is the recipe itself.
+    """
+    _, document = _read(name_or_path, text)
     special = document.get("for", {})
     return tuple(dict.fromkeys((str(document.get("architecture")), *(special if isinstance(special, dict) else ()))))
 
 
-def read_recipe(name_or_path: str, architecture: str | None = None, changes: dict[str, Any] | None = None) -> Recipe:
+def read_recipe(
+    name_or_path: str,
+    architecture: str | None = None,
+    changes: dict[str, Any] | None = None,
+    text: bytes | None = None,
+) -> Recipe:
     """Read a shipped recipe by name or one of your own by path; InputError says which key is wrong.
+
+    Where the recipe's TOML is at hand as `text` it is read, and the name only stands in messages.
 
     Tables `[for.NAME]` in the file hold what differs for the architecture NAME; `architecture` overrides the file's.
     `changes` maps dotted keys ("split.kind", "stages.0.size", "stages.size" for every stage) to values laid over both.
     """
-    path, document = _read(name_or_path)
+    source, document = _read(name_or_path, text)
     document = _for_architecture(document, architecture)
     for key, value in (changes or {}).items():
         _lay(document, key.split("."), value, key)
-    return checked_recipe(document, path.name)
+    return checked_recipe(document, source)
 
 
 def checked_recipe(document: Any, source: str) -> Recipe:
@@ -69,21 +79,30 @@ def _value(text: str) -> Any:
         return text
 
 
-def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
+def _read(name_or_path: str, text: bytes | None) -> tuple[str, dict[str, Any]]:
+    """What to call the recipe in messages, and what stands in it."""
+    source, data = _file(name_or_path) if text is None else (name_or_path, text)
+    if len(data) > LARGEST_RECIPE:
+        raise InputError(f"{source} is larger than 1 MB: no recipe of ours.")
+    try:
+        return source, tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits and deep nesting too
+        raise InputError(f"{source} is not valid TOML: {error}.") from error
+
+
+def _file(name_or_path: str) -> tuple[str, bytes]:
+    """The name of a recipe's file and its content, a byte more than may be at most."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = RECIPES / f"{name_or_path}.toml"
     if not _is_file(path):
         shipped = ", ".join(shipped_recipes())
         raise InputError(f"No recipe {name_or_path!r}. Shipped: {shipped}; or give the path of a .toml file.")
-    if path.stat().st_size > LARGEST_RECIPE:
-        raise InputError(f"{path.name} is larger than 1 MB: no recipe of ours.")
     try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            return path.name, file.read(LARGEST_RECIPE + 1)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits and deep nesting too
-        raise InputError(f"{path.name} is not valid TOML: {error}.") from error
 
 
 def _is_file(path: Path) -> bool:

@@ -18,7 +18,7 @@ from core.runs.directory import RunDirectory
 from core.runs.launch import cancel, resume, start
 from core.runs.listing import list_runs
 from core.runs.order import Order, checked_order, read_order
-from core.runs.processes import is_training, runs_still, send
+from core.runs.processes import has_open, is_training, runs_still, send
 from core.runs.recipe_text import recipe_text
 from core.training.recipe_file import read_recipe, shipped_recipes
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
@@ -136,6 +136,40 @@ def test_a_status_that_names_a_strangers_process_ends_nothing(tmp_path: Path) ->
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_what_a_process_does_is_seen_until_it_ends(tmp_path: Path) -> None:
+    lock, link = tmp_path / "lock", tmp_path / "link"
+    lock.touch()
+    link.symlink_to(lock)
+    script = "import sys, time; kept = open(sys.argv[1], 'r+'); print('open', flush=True); time.sleep(60)"
+    words = [sys.executable, "-c", script, str(lock), "train", "--run", str(tmp_path / "a\udcff b")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert runs_still(process.pid)
+        assert has_open(process.pid, lock) and has_open(process.pid, link)
+        assert not has_open(process.pid, tmp_path) and not has_open(process.pid, tmp_path / "none")
+        assert is_training(process.pid, tmp_path / "a\udcff b") and not is_training(process.pid, tmp_path / "a")
+        assert not send(process.pid, signal.SIGKILL, lambda: False)
+        assert send(process.pid, signal.SIGKILL, lambda: True)
+        until(lambda: not runs_still(process.pid))  # it has ended, and is not collected yet
+        assert process.returncode is None
+        assert not has_open(process.pid, lock) and not is_training(process.pid, tmp_path / "a\udcff b")
+    assert process.returncode == -signal.SIGKILL
+    assert not runs_still(process.pid) and not send(process.pid, signal.SIGTERM, lambda: False)
+    assert not any(runs_still(number) for number in (-1, 0, 2**31, 2**40))
+
+
+def test_one_that_ends_while_it_is_looked_at_was_not_another(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def ends() -> bool:
+        process.kill()
+        process.wait()
+        return True
+
+    assert send(process.pid, signal.SIGTERM, ends)  # nothing runs any more
 
 
 HOSTILE = (

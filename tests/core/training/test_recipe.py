@@ -9,7 +9,7 @@ from core.data.split import SplitRecipe
 from core.errors import InputError
 from core.models.registry import ARCHITECTURES, SHIPPED
 from core.training.recipe import DataRecipe, Recipe
-from core.training.recipe_file import RECIPES, parsed_settings, read_recipe, recipe_architectures
+from core.training.recipe_file import RECIPES, parsed_settings, read_recipe, recipe_architectures, shipped_recipes
 
 PAPERS = {
     "katar-2022": ("resnet50", "vgg19", "mobilenet_v3_small"),
@@ -142,6 +142,33 @@ def test_whatever_a_file_holds_a_sentence_tells_what_is_wrong(tmp_path: Path, te
     file.write_text(text)
     with pytest.raises(InputError, match=message):
         read_recipe(str(file))
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_a_recipe_read_from_text_is_that_of_the_file(name: str) -> None:
+    text = (RECIPES / f"{name}.toml").read_bytes()
+    assert recipe_architectures("own.toml", text) == recipe_architectures(name)
+    for architecture in (None, "resnet50"):
+        found = read_recipe("own.toml", architecture, {"seed": 7}, text)
+        assert found == read_recipe(name, architecture, {"seed": 7})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xff", r"own\.toml is not valid TOML"),
+        (b"#" * 1_000_001, r"own\.toml is larger than 1 MB"),
+        (b"x = 1", r"own\.toml: "),
+    ],
+    ids=["bytes", "large", "key"],
+)
+def test_text_that_is_no_recipe_is_told_as_a_file_is(tmp_path: Path, text: bytes, message: str) -> None:
+    (tmp_path / "own.toml").write_bytes(text)
+    with pytest.raises(InputError, match=message) as of_text:
+        read_recipe("own.toml", text=text)
+    with pytest.raises(InputError) as of_file:
+        read_recipe(str(tmp_path / "own.toml"))
+    assert str(of_text.value) == str(of_file.value)
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".toml"])
