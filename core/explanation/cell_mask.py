@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.explanation.scene import SIDE, Scene
+from core.explanation.scene import SIDE, Scene, nbytes_of
 from core.preprocessing.nucleus import find_nucleus
 from core.preprocessing.outline import outline_cell
 
@@ -28,6 +28,11 @@ class CellMasks:
     nucleus: Mask | None
     estimated: bool
     found: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Of the masks."""
+        return nbytes_of(self.cell, self.nucleus)
 
 
 def cell_masks(scene: Scene) -> CellMasks:

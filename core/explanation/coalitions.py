@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.explanation.draws import van_der_corput
+from core.explanation.scene import nbytes_of
 
 Keep = NDArray[np.bool_]
 SMALL = 10  # parts, up to which every coalition is asked about
@@ -36,6 +37,11 @@ class Coalitions:
     def fixed(self) -> int:
         """How many are asked about before the random ones."""
         return len(self._fixed)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the coalitions drawn so far."""
+        return nbytes_of(self._fixed, self._sizes, self._later)
 
     @property
     def finite(self) -> bool:

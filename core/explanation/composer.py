@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.explanation.scene import nbytes_of
 from core.transform import FLOOR
 
 LEVELS = np.arange(256, dtype=np.float64)
@@ -31,6 +32,11 @@ class Composer:
         flat_base, flat_step = self._base.reshape(-1, 3), self._step.reshape(-1, 3)
         self._moments = torch.cat([flat_step, flat_step * flat_base], dim=1)  # (P, 6), for a mask
         self._squares = flat_step**2  # (P, 3), for its square
+
+    @property
+    def nbytes(self) -> int:
+        """Of what is known of the two pictures; they themselves are the scene's."""
+        return nbytes_of(self._step, self._base, self._moments, self._squares)
 
     def sums(self, labels: NDArray[np.uint8]) -> Sums:
         """Sums of levels and of squared levels in each superpixel of `labels` `(S, S)`: kept ones, hidden ones."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.explanation.scene import nbytes_of
+
 GOLDEN = 0.5 * (5**0.5 - 1)
 SAMPLED = 16  # pixels a side whose values are kept for the standard error
 
@@ -38,8 +40,8 @@ class SpreadMean:
     def __init__(self, pictures: int) -> None:
         self.count = 0
         self._pictures = pictures
-        self._sum: NDArray[np.float64] | float = 0.0
-        self._squares: NDArray[np.float64] | float = 0.0
+        self._sum = np.zeros(())  # (K, S, S) after the first draw
+        self._squares = np.zeros(())
         self._kept: list[NDArray[np.float32]] = []  # (n, K, P) each
         self._owners: list[NDArray[np.int64]] = []
         self._alphas: list[NDArray[np.float64]] = []
@@ -54,6 +56,11 @@ class SpreadMean:
         self._kept.append(kept.reshape(*kept.shape[:2], -1).transpose(1, 0, 2).copy())
         self._owners.append(owners)
         self._alphas.append(alphas)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the sums and of what is kept for the error."""
+        return nbytes_of(self._sum, self._squares, self._kept, self._owners, self._alphas)
 
     @property
     def mean(self) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.classifier import Classifier
 from core.explanation.controls import Settings
-from core.explanation.scene import Scene
+from core.explanation.scene import Scene, nbytes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,11 @@ class Regions:
     weights: NDArray[np.float32]
     errors: NDArray[np.float32]
 
+    @property
+    def nbytes(self) -> int:
+        """Of weights and errors; the superpixels are the scene's."""
+        return nbytes_of(self.weights, self.errors)
+
 
 @dataclass(frozen=True)
 class Maps:
@@ -63,6 +68,11 @@ class Maps:
     gap: NDArray[np.float32] | None = None
     regions: Regions | None = None
     note: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arrays."""
+        return nbytes_of(self.native, self.error, self.gap, self.regions)
 
 
 class Estimator(ABC):
@@ -80,6 +90,11 @@ class Estimator(ABC):
     @abstractmethod
     def evaluations(self) -> int:
         """Model evaluations that the maps so far rest on."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of the arrays that are its own, as in `Task`."""
 
     @property
     def done(self) -> bool:

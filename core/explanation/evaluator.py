@@ -15,13 +15,14 @@ from torch import Tensor
 from core.classifier import Classifier
 from core.explanation.baselines import baseline
 from core.explanation.composer import Composer, Sums
-from core.explanation.scene import Scene
+from core.explanation.scene import Scene, nbytes_of
 from core.models.twin import DTYPES
 
 BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
 LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
 LIGHT = 5_000_000  # parameters; below, the calls themselves cost more than the data leaving the cache
 MOST_REMEMBERED = 20_000  # outputs
+ENTRY = 300  # bytes of what is remembered, beside the numbers: key, array and their place
 
 
 class Evaluator:
@@ -43,6 +44,12 @@ class Evaluator:
         self._sums: dict[bytes, Sums] = {}
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Of what hides parts of the picture, and about those of the outputs remembered."""
+        remembered = len(self._remembered) * (ENTRY + 4 * self.classes)
+        return nbytes_of(self._composer, self._sums) + remembered
 
     def of_regions(self, keep: NDArray[np.bool_], labels: NDArray[np.int32]) -> NDArray[np.float32]:
         """Logits `(N, K)` of pictures that keep the superpixels `keep` `(N, s) bool` of `labels` `(S, S)`."""

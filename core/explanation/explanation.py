@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.explanation.controls import Settings
 from core.explanation.estimator import Regions
+from core.explanation.scene import nbytes_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Explanation:
     def map_of(self, name: str) -> NDArray[np.float32]:
         """The map `(S, S)` of the class `name`."""
         return np.asarray(self.values[self.classes.index(name)])
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arrays; the view is the scene's."""
+        return nbytes_of(self.values, self.native, self.error, self.gap, self.regions)
 
     @property
     def maxima(self) -> dict[str, float]:

@@ -13,6 +13,7 @@ from core.explanation.estimator import Estimator
 from core.explanation.explanation import Explanation
 from core.explanation.job import Interest, Job, Work
 from core.explanation.method import Method
+from core.explanation.scene import nbytes_of
 
 Classes = tuple[str, ...]
 MOST_SELECTIONS = 8  # choices of classes remembered at a time
@@ -26,6 +27,11 @@ class Snapshots:
     classifier: Classifier
     evaluations: int = -1
     shown: dict[Classes, Explanation] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all that is remembered."""
+        return nbytes_of(self.shown)
 
     def take(self, estimator: Estimator, classes: Classes) -> Explanation | None:
         """The explanation as it stands now; None where there is nothing to show yet."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import InputError
+from core.explanation.scene import nbytes_of
 from core.models.staged import StagedNetwork
 
 
@@ -20,6 +21,11 @@ class ClassGradients:
     activations: NDArray[np.float32]
     gradients: NDArray[np.float32]
     logits: NDArray[np.float32]
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arrays."""
+        return nbytes_of(self.activations, self.gradients, self.logits)
 
 
 def class_gradients(network: StagedNetwork, inputs: Tensor, cut: str | None = None) -> ClassGradients:

@@ -9,6 +9,7 @@ from core.explanation.baselines import baseline
 from core.explanation.estimator import Request
 from core.explanation.evaluator import evaluator
 from core.explanation.pace import block_size
+from core.explanation.scene import nbytes_of
 
 
 class HiddenViews:
@@ -26,6 +27,11 @@ class HiddenViews:
         picture = request.scene.picture(side)
         self._unchanged: NDArray[np.bool_] = (picture == baseline(request.scene, name, side)).all(axis=2)
         self._any_unchanged = bool(self._unchanged.any())
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own array; the rest is the scene's."""
+        return nbytes_of(self._unchanged)
 
     def logits(self, keep: NDArray[np.bool_] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits `(N, K)` of the picture that keeps the share `keep` `(N, S, S)`, in [0, 1] or bool, of each pixel."""

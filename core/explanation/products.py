@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.explanation.scene import nbytes_of
+
 FOLD = 64  # draws that wait for one product of matrices
 
 Matrix = NDArray[np.float64]
@@ -37,6 +39,11 @@ class Products:
         if sum(len(some) for some, _ in self._waiting) >= FOLD:
             self._first, self._second = self._sums()
             self._waiting = []
+
+    @property
+    def nbytes(self) -> int:
+        """Of the sums and of what waits."""
+        return nbytes_of(self._origin, self._scores, self._first, self._second, self._waiting)
 
     def _sums(self) -> tuple[Matrix, Matrix]:
         """Both sums with the waiting draws, which go on waiting, so that looking changes no rounding."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from core.explanation.baselines import baseline, of_superpixels
 from core.explanation.estimator import Request
 from core.explanation.evaluator import evaluator
-from core.explanation.scene import SIDE
+from core.explanation.scene import SIDE, nbytes_of
 from core.explanation.superpixels import superpixels
 
 Keep = NDArray[np.bool_]
@@ -37,6 +37,11 @@ class RegionViews:
     def count(self) -> int:
         """Views asked so far."""
         return len(self.logits)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the views' outputs; superpixels are the scene's."""
+        return nbytes_of(self._unchanged, self.logits)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:

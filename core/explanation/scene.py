@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -55,6 +55,12 @@ class Scene:
         """The picture as a model of input `side` takes it, `(side, side, 3) uint8`."""
         return self.shared(("picture", side), lambda: resize(self.rgb, side))
 
+    @property
+    def nbytes(self) -> int:
+        """Of the picture, the mask and all that is kept for those who share it, each counted once."""
+        kept = {id(once.value): once.value for once in list(self._kept.values())}
+        return nbytes_of(self.rgb, self.given_mask, kept)
+
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` makes, made once for all who ask for `key`; a failure is not kept."""
         with self._lock:
@@ -71,15 +77,31 @@ class _Once:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made = False
-        self._value: Any = None
+        self.value: Any = None
 
     def get(self, make: Callable[[], Any]) -> Any:
         if not self._made:
             with self._lock:
                 if not self._made:
-                    self._value = make()
+                    self.value = make()
                     self._made = True
-        return self._value
+        return self.value
+
+
+def nbytes_of(*parts: Any) -> int:
+    """Bytes of arrays, tensors and whatever else says its `nbytes`, also in lists, tuples and mappings; 0 for None.
+
+    AttributeError for another thing: what is kept must be able to say how large it is.
+    """
+    total = 0
+    for part in parts:
+        if isinstance(part, Mapping):
+            total += nbytes_of(*list(part.values()))
+        elif isinstance(part, list | tuple):
+            total += nbytes_of(*part)
+        elif part is not None:
+            total += part.nbytes
+    return total
 
 
 def scaled_labels(labels: NDArray[np.int32], side: int) -> NDArray[np.int32]:

@@ -7,17 +7,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from core.explanation.evaluator import Evaluator
-from core.explanation.footprint import footprint
 from core.explanation.job import Interest, Work
-from core.explanation.scene import Scene
+from core.explanation.scene import Scene, nbytes_of
 
 Place = tuple[str, str]  # whose it is, "" everybody's; digest of the picture, "" of none
 
 
 @dataclass(eq=False)
 class Entry:
-    """A result: its task, where it belongs, what else is kept with it, and its estimated bytes."""
+    """A result: its task, where it belongs, what else is kept with it, and its bytes when they were last asked for."""
 
     work: Work
     place: Place
@@ -95,17 +93,17 @@ class Store:
         return works
 
     def measure(self, place: Place) -> None:
-        """Estimate anew the bytes of results that changed and are at rest, of their pictures and of that at `place`."""
+        """Ask anew for the bytes of results that changed and are at rest, of their pictures and of that at `place`."""
         places = {place}
         for entry in list(self.entries.values()):
             if entry.measured != entry.work.seconds and entry.work.at_rest():
                 entry.measured = entry.work.seconds
-                entry.bytes = _measured([entry.work.task, entry.extra], entry.bytes, Evaluator)
+                entry.bytes = _measured(entry.bytes, entry.work.task, entry.extra)
                 places.add(entry.place)
         for where in places:
             picture = self.pictures.get(where)
             if picture is not None:
-                picture.bytes = _measured([picture.scene.rgb, *list(picture.scene._kept.values())], picture.bytes)
+                picture.bytes = _measured(picture.bytes, picture.scene)
 
     def shrink(self, keep: Entry) -> None:
         """Drop the least recently used, pictures with their results, but nothing under way, `keep` or its picture."""
@@ -126,8 +124,8 @@ class Store:
             del self.entries[key]
 
 
-def _measured(parts: list[Any], before: int, *elsewhere: type) -> int:
+def _measured(before: int, *parts: Any) -> int:
     try:
-        return sum(footprint(part, elsewhere) for part in parts)
+        return nbytes_of(*parts)
     except RuntimeError:  # changed by another thread meanwhile
         return before

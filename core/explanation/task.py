@@ -24,6 +24,10 @@ class Task(Protocol):
     def done(self) -> bool:
         """Whether another step would add nothing."""
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that are its own, not of its scene, its model or the evaluations that others share."""
+
     def advance(self) -> None:
         """Do one step."""
 
@@ -50,6 +54,11 @@ class StepwiseTask(ABC):
     def done(self) -> bool:
         """Whether the work came to its end."""
         return self._finished
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of what it has found, as in `Task`."""
 
     def advance(self) -> None:
         """Do one step; what broke off raises its fault again, so that it never looks finished."""

@@ -13,6 +13,7 @@ from core.explanation.controls import Control
 from core.explanation.estimator import Estimator, Maps, Request
 from core.explanation.gradients import ClassGradients, class_gradients
 from core.explanation.method import Method
+from core.explanation.scene import nbytes_of
 
 LAYER = Control(
     "layer",
@@ -37,6 +38,11 @@ class CamEstimator(Estimator):
     def evaluations(self) -> int:
         """1 once the pass was made."""
         return int(self._native is not None)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the maps; activations and gradients are the scene's."""
+        return nbytes_of(self._native)
 
     def advance(self) -> None:
         """Make the pass, or take the one made already."""

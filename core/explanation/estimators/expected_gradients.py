@@ -15,6 +15,7 @@ from core.explanation.estimator import Estimator, Maps, Request
 from core.explanation.method import Method
 from core.explanation.pace import one_step
 from core.explanation.pixel_gradients import PixelNetwork, batch_of, pixel_gradients, pixel_network, pixels
+from core.explanation.scene import nbytes_of
 
 
 def expected_gradients(network: PixelNetwork, picture: Tensor, backgrounds: Tensor, alphas: Tensor) -> Tensor:
@@ -48,6 +49,11 @@ class ExpectedGradientsEstimator(Estimator):
     def evaluations(self) -> int:
         """Draws: a forward pass and a backward pass a class each."""
         return self._mean.count
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays."""
+        return nbytes_of(self._picture, self._output, self._seen, self._mean)
 
     def advance(self) -> None:
         """Take some more draws."""

@@ -16,6 +16,7 @@ from core.explanation.estimators.expected_gradients import completeness_gap
 from core.explanation.method import Method
 from core.explanation.pace import one_step
 from core.explanation.pixel_gradients import batch_of, pixel_gradients, pixel_network, pixels
+from core.explanation.scene import nbytes_of
 
 
 def path_points(first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -47,8 +48,8 @@ class IntegratedGradientsEstimator(Estimator):
         self._difference: NDArray[np.float32] | None = None  # (K,)
         self._points = 0
         self._intervals = 0  # of the last level complete
-        self._level: NDArray[np.float64] | float = 0.0  # its sum (K, S, S)
-        self._new: NDArray[np.float64] | float = 0.0  # sum of the points since
+        self._level = np.zeros(())  # its sum, (K, S, S) after the first point
+        self._new = np.zeros(())  # sum of the points since
 
     @property
     def evaluations(self) -> int:
@@ -59,6 +60,11 @@ class IntegratedGradientsEstimator(Estimator):
     def done(self) -> bool:
         """Whether the next level would take more steps than were asked for."""
         return self._points > self._intervals > self.budget // 2
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays."""
+        return nbytes_of(self._ends, self._difference, self._level, self._new)
 
     def advance(self) -> None:
         """Add some points."""
@@ -75,7 +81,7 @@ class IntegratedGradientsEstimator(Estimator):
         self._new = self._new + np.einsum("knij,n->kij", values, weights)
         self._points = last
         if last == level:
-            self._level, self._new, self._intervals = self._level + self._new, 0.0, level - 1
+            self._level, self._new, self._intervals = self._level + self._new, np.zeros(()), level - 1
 
     def _path(self) -> Tensor:
         if self._ends is None:

@@ -13,6 +13,7 @@ from core.explanation.estimator import Estimator, Maps, Regions, Request
 from core.explanation.method import Method
 from core.explanation.pace import one_step
 from core.explanation.region_views import RegionViews
+from core.explanation.scene import nbytes_of
 from core.explanation.superpixels import METHOD, count_control
 
 Matrix = NDArray[np.float64]
@@ -37,6 +38,11 @@ class KernelShapEstimator(Estimator):
     def done(self) -> bool:
         """Whether the budget is spent or every coalition was asked about."""
         return super().done or (self._coalitions.finite and self.evaluations == self._coalitions.fixed)
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays."""
+        return nbytes_of(self._views, self._coalitions, self._solved and self._solved[1])
 
     def advance(self) -> None:
         """Evaluate some more coalitions."""

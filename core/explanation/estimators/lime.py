@@ -16,6 +16,7 @@ from core.explanation.estimator import Estimator, Maps, Regions, Request
 from core.explanation.method import Method
 from core.explanation.pace import one_step
 from core.explanation.region_views import RegionViews
+from core.explanation.scene import nbytes_of
 from core.explanation.superpixels import METHOD, count_control
 
 KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
@@ -36,6 +37,11 @@ class LimeEstimator(Estimator):
     def evaluations(self) -> int:
         """Samples evaluated, the whole picture first."""
         return self._views.count
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays."""
+        return nbytes_of(self._views, self._keep, self._fitted and self._fitted[1])
 
     def advance(self) -> None:
         """Evaluate some more samples."""

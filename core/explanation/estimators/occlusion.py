@@ -14,7 +14,7 @@ from core.explanation.estimator import Estimator, Maps, Request
 from core.explanation.hiding import HiddenViews
 from core.explanation.method import Method
 from core.explanation.pace import one_step
-from core.explanation.scene import SIDE
+from core.explanation.scene import SIDE, nbytes_of
 
 WINDOWS = ("8", "16", "24", "32", "48", "64")
 
@@ -71,6 +71,11 @@ class OcclusionEstimator(Estimator):
     def done(self) -> bool:
         """Whether the budget is spent or the window was everywhere."""
         return self.evaluations >= self.budget or self._hidden == len(self._positions)
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays."""
+        return nbytes_of(self._views, self._whole, self._falls, self._covers)
 
     def advance(self) -> None:
         """Hide some more windows."""

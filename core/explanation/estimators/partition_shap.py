@@ -15,7 +15,9 @@ from core.explanation.hiding import HiddenViews
 from core.explanation.method import Method
 from core.explanation.pace import one_step
 from core.explanation.rectangles import Logits, Part, Rectangle, area
+from core.explanation.scene import nbytes_of
 
+PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
 BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
 
 
@@ -49,6 +51,11 @@ class PartitionShap(Estimator):
     def done(self) -> bool:
         """Whether the budget is spent or every pixel stands alone."""
         return self._evaluations >= self.budget or (self._ends is not None and not self._batch)
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays, and about those of its parts, which are many and small."""
+        return nbytes_of(self._views, self._ends) + PART * (len(self._queue) + len(self._batch) + len(self._pixels))
 
     def advance(self) -> None:
         """Divide some more rectangles."""

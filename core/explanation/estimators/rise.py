@@ -14,7 +14,7 @@ from core.explanation.hiding import HiddenViews
 from core.explanation.method import Method
 from core.explanation.pace import one_step
 from core.explanation.products import Products
-from core.explanation.scene import SIDE
+from core.explanation.scene import SIDE, nbytes_of
 
 Mask = NDArray[np.float32]
 
@@ -38,6 +38,11 @@ class RiseEstimator(Estimator):
     def evaluations(self) -> int:
         """Masks evaluated."""
         return self._draws.count * (2 if self._paired else 1)
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays."""
+        return nbytes_of(self._views, self._probability, self._draws)
 
     def advance(self) -> None:
         """Evaluate some more masks."""

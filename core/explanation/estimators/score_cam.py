@@ -13,6 +13,7 @@ from core.explanation.estimator import Estimator, Maps, Request
 from core.explanation.estimators.cam import LAYER
 from core.explanation.method import Method
 from core.explanation.pace import block_size, one_step
+from core.explanation.scene import nbytes_of
 from core.models.staged import StagedNetwork
 from core.models.twin import DTYPES
 
@@ -45,6 +46,11 @@ class ScoreCam(Estimator):
     def done(self) -> bool:
         """Whether the budget is spent or every channel was evaluated."""
         return self.evaluations >= self.budget or (self._inputs is not None and self.evaluations == len(self._order))
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays; the activations are the scene's."""
+        return nbytes_of(self._inputs, self._flat, self._logits)
 
     def advance(self) -> None:
         """Evaluate some more channels."""

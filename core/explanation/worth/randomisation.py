@@ -66,6 +66,11 @@ class RandomisationTask(StepwiseTask):
         self._runs = 1 + self._seeded + self._repeats * len(self._groups)
         self.budget = self._runs * self._kind.budget(self._settings)
 
+    @property
+    def nbytes(self) -> int:
+        """Of the original's estimator; what is found are single numbers."""
+        return self._first.nbytes
+
     def result(self) -> Randomisation:
         """What has been found so far."""
         return Randomisation(

@@ -12,7 +12,7 @@ from core.explanation.engine import known_classes
 from core.explanation.explanation import Explanation
 from core.explanation.methods import METHODS
 from core.explanation.precision import chosen_precision
-from core.explanation.scene import Scene
+from core.explanation.scene import Scene, nbytes_of
 from core.explanation.task import StepwiseTask
 from core.explanation.worth.case import Case
 from core.explanation.worth.control_maps import control_maps
@@ -58,6 +58,11 @@ class WorthTask(StepwiseTask):
         self._curves: list[Curve] = []
         self._rows: dict[str, ScoreRow] = {}
         self.budget = max(1, self._planned())
+
+    @property
+    def nbytes(self) -> int:
+        """Of the map that is scored and of the curves."""
+        return nbytes_of(self._case.explanation, self._curves)
 
     def worth(self) -> Worth:
         """The scores and curves found so far, in the order of the registry."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.explanation.scene import nbytes_of
+
 
 @dataclass(frozen=True)
 class ScoreRow:
@@ -40,6 +42,11 @@ class Curve:
     of: str
     shares: NDArray[np.float64]
     probabilities: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arrays."""
+        return nbytes_of(self.shares, self.probabilities)
 
     @property
     def area(self) -> float:

@@ -32,6 +32,7 @@ class Fake:
         self.budget = budget
         self.evaluations = 0
         self.inside = False
+        self.nbytes = 0
         self._log = [] if log is None else log
         self._clock = clock or Clock()
         self._cost = cost

@@ -40,6 +40,7 @@ class Crashing(Estimator):
     """Fails at its third step, and at every one after."""
 
     evaluations = 0
+    nbytes = 0
 
     def advance(self) -> None:
         self.evaluations += 1

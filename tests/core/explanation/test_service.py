@@ -41,6 +41,10 @@ class Counting(Estimator):
     def evaluations(self) -> int:
         return self.count
 
+    @property
+    def nbytes(self) -> int:
+        return self.ballast.nbytes
+
     def advance(self) -> None:
         if self.request.number("shade") == 9 and self.count == 3:
             raise InputError("Shade 9 is too dark.")

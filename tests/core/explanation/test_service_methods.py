@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import gc
+from types import FunctionType, ModuleType
+
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from core.classifier import Classifier
-from core.explanation.engine import explain
-from core.explanation.footprint import footprint
+from core.explanation.engine import explain, explanation_of, start
+from core.explanation.evaluator import Evaluator
 from core.explanation.methods import METHODS
-from core.explanation.scene import Scene
+from core.explanation.scene import Scene, nbytes_of
 from core.explanation.service import ExplanationService
+from core.explanation.worth.randomisation import RandomisationTask
+from core.explanation.worth.task import WorthTask
 
 LONG = 20.0
 
@@ -28,9 +35,65 @@ def test_instant_methods_give_what_the_engine_gives(
     assert found is not None and np.array_equal(found.native, wanted.native) and found.settings == wanted.settings
 
 
-def test_footprints_are_about_right() -> None:
-    megabyte = np.zeros(10**6, np.uint8)
-    assert 10**6 <= footprint({"a": megabyte, "b": megabyte, "c": megabyte[10:]}) < 10**6 + 2000
-    many = {number: np.zeros(1000, np.float32) for number in range(5000)}
-    assert footprint(many) == pytest.approx(5000 * 4000, rel=0.05)
-    assert footprint(Scene(picture())) == 0 and footprint(lambda: megabyte) < 1000
+def arrays_of(owner: object, apart: tuple[type, ...]) -> dict[int, int]:
+    """Bytes of each array and tensor that an object keeps alive, as the garbage collector finds them."""
+    seen, found, left = {id(owner)}, {}, gc.get_referents(owner)
+    while left:
+        one = left.pop()
+        if isinstance(one, np.ndarray) and isinstance(one.base, np.ndarray):
+            one = one.base
+        if id(one) in seen or isinstance(one, (type, ModuleType, FunctionType, *apart)):
+            continue
+        seen.add(id(one))
+        if isinstance(one, np.ndarray | torch.Tensor):
+            found[id(one)] = one.nbytes
+        else:
+            left += gc.get_referents(one)
+    return found
+
+
+def is_about(told: int, owner: object, scene: Scene | None = None, slack: int = 2000) -> bool:
+    """Whether `told` is what `owner` keeps alive, without models and what is the scene's."""
+    models = (Classifier, nn.Module)
+    found = arrays_of(owner, models if scene is None else (*models, Scene, Evaluator))
+    shared = {} if scene is None else arrays_of(scene, models)
+    own = sum(size for key, size in found.items() if key not in shared)
+    return abs(told - own) <= slack
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_a_method_says_how_many_bytes_it_keeps(models: list[Classifier], name: str) -> None:
+    scene = Scene(picture())
+    estimator = start(name, models[0], scene)
+    estimator.budget = min(estimator.budget, 60)
+    while not estimator.done:
+        estimator.advance()
+    assert is_about(estimator.maps().nbytes, estimator.maps(), scene)
+    assert is_about(estimator.nbytes, estimator, scene, 60 * 1000 if name == "shap-partition" else 2000)
+
+
+def test_a_scene_and_its_scores_say_how_many_bytes_they_keep(models: list[Classifier]) -> None:
+    scene = Scene(picture(), picture()[..., 0] > 128)
+    assert scene.nbytes == scene.rgb.nbytes + 64 * 64
+    for name in METHODS:
+        estimator = start(name, models[0], scene)
+        estimator.budget = min(estimator.budget, 40)
+        while not estimator.done:
+            estimator.advance()
+    found = explanation_of(name, estimator)
+    scored = WorthTask(models[0], scene, found, found.classes[0])
+    checked = RandomisationTask(models[0], scene, "gradcam", None, 0, "float32", found.classes[0])
+    for task in (scored, checked):
+        while not task.done:
+            task.advance()
+    remembered = sum(len(once.value._remembered) for once in scene._kept.values() if isinstance(once.value, Evaluator))
+    assert is_about(found.nbytes, found, scene) and found.nbytes > found.values.nbytes
+    assert is_about(scored.nbytes, scored, scene) and is_about(checked.nbytes, checked, scene)
+    assert remembered > 100 and is_about(scene.nbytes, scene, None, 400 * remembered) and scene.nbytes > 10**6
+
+
+def test_what_cannot_say_its_size_is_not_kept_unseen() -> None:
+    array = np.zeros((3, 4), np.float32)
+    assert nbytes_of(array, None, {"a": [array, torch.zeros(5)]}, ()) == 48 + 48 + 20
+    with pytest.raises(AttributeError):
+        nbytes_of("text")

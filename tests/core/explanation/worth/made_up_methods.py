@@ -27,6 +27,10 @@ class MadeUp(Estimator):
     def evaluations(self) -> int:
         return self._drawn
 
+    @property
+    def nbytes(self) -> int:
+        return self._total.nbytes
+
     def advance(self) -> None:
         self._total += self._draw(self.request, self._drawn)
         self._drawn += 1
