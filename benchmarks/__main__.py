@@ -8,6 +8,7 @@ from benchmarks.explain.command import explain
 from benchmarks.latency import main as latency
 from benchmarks.leaks import leaks
 from benchmarks.load import load
+from benchmarks.models import models
 from benchmarks.novelty import main as novelty
 from benchmarks.precision import precision
 from benchmarks.preprocessing import main as preprocessing
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("explain")(explain)
 app.command("leaks")(leaks)
 app.command("load")(load)
+app.command("models")(models)
 app.command("precision")(precision)
 app.command("latency")(latency)
 app.command("novelty")(novelty)

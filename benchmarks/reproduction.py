@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.generated import RESULTS, write_made_part
 from core.cli.output import emit, reports_bad_input
 from core.reproduction.markdown import interval, markdown, percent
 from core.reproduction.record import row_of_run
 from core.reproduction.table import FIGURES, read_table, write_table
+
+PAGE = RESULTS / "reproduction.md"
 
 
 @reports_bad_input
@@ -18,7 +21,8 @@ def reproduction(
     runs: Annotated[list[Path] | None, typer.Argument(help="Directories of finished runs.")] = None,
     out: Annotated[Path, typer.Option("--out", help="The table to add to.")] = FIGURES,
     note: Annotated[str, typer.Option("--note", help="A remark on these runs.")] = "",
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as the README shows it.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Bring docs/results/reproduction.md up to date.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON document.")] = False,
 ) -> None:
     """Add a row a run, or replace the one that the run has; everything is read from the run's own files."""
@@ -27,6 +31,8 @@ def reproduction(
         table = table.with_row(row_of_run(run, note))
     if runs:
         write_table(table, out)
+    if write:
+        write_made_part(PAGE, "reproduction", markdown(table))
     lines = [
         f"{row.run}: {row.title}, {row.protocol}: {interval(row.accuracy)} of {row.images:,} images, "
         f"published {percent(row.published)}"
