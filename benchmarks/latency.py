@@ -19,7 +19,7 @@ from core.classifier import Classifier
 from core.cli.output import emit
 from core.explanation.engine import explain
 from core.explanation.methods import METHODS
-from core.hardware import computes_bfloat16
+from core.models.staged import computes_bfloat16
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 

@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.card import ModelCard
 from core.errors import InputError
-from core.models.staged import StagedNetwork
-from core.models.twin import twin
+from core.models.staged import StagedNetwork, inference_copy
 from core.novelty import FeatureSpace
 from core.prediction import Prediction
 from core.transform import to_tensor
@@ -36,7 +35,7 @@ class Classifier:
     network: StagedNetwork
     weights_sha256: str
     feature_space: FeatureSpace | None = None
-    _twins: dict[str, nn.Module] = field(default_factory=dict, repr=False)
+    _inference_copies: dict[str, StagedNetwork] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @cached_property
@@ -45,12 +44,12 @@ class Classifier:
         card = hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
         return self.name, self.weights_sha256, card
 
-    def twin(self, precision: str) -> nn.Module:
+    def inference_copy(self, precision: str) -> StagedNetwork:
         """The network's copy for many evaluations in `precision`, made on first use; its weights take no gradients."""
         with self._lock:
-            if precision not in self._twins:
-                self._twins[precision] = twin(self.network, precision)
-            return self._twins[precision]
+            if precision not in self._inference_copies:
+                self._inference_copies[precision] = inference_copy(self.network, precision)
+            return self._inference_copies[precision]
 
     def tensor(self, views: Sequence[NDArray[np.uint8]]) -> Tensor:
         """Framed RGB pictures of any size -> `(N, 3, S, S) float32` on the network's device."""

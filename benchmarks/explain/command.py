@@ -21,7 +21,7 @@ from core.checkpoints import available, default_root, find, load_classifier
 from core.classifier import Classifier
 from core.cli.output import emit, reports_bad_input, say
 from core.errors import InputError
-from core.models.twin import processor_has
+from core.models.staged import processor_has
 
 CASES: dict[str, Callable[[Sides], Row | list[Row]]] = {
     "cam-grid": cam_grid,

@@ -20,7 +20,7 @@ from core.explanation.controls import Settings
 from core.explanation.engine import start
 from core.explanation.estimator import Estimator
 from core.explanation.scene import Scene
-from core.models.twin import DTYPES
+from core.models.staged import DTYPES
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 from core.transform import FLOOR, standardise
@@ -75,7 +75,7 @@ class Sides:
 
     def fast_probabilities(self, precision: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
         """As `probabilities`, by our network for many evaluations."""
-        network, dtype = self.classifier.twin(precision), DTYPES[precision]
+        network, dtype = self.classifier.inference_copy(precision), DTYPES[precision]
 
         def answer(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
             with torch.no_grad():
@@ -125,7 +125,7 @@ def medians(works: Sequence[Callable[[], object]], rounds: int) -> list[float]:
 def seconds_a_pass(classifier: Classifier, precision: str, batch: int = 8, rounds: int = 7) -> float:
     """Median seconds a picture of the model's passes alone, without gradients, in batches, in `precision`."""
     side = classifier.card.input_size
-    network = classifier.twin(precision)
+    network = classifier.inference_copy(precision)
     inputs = torch.randn(batch, 3, side, side).to(next(network.parameters()).dtype)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
 

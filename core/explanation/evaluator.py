@@ -16,7 +16,7 @@ from core.classifier import Classifier
 from core.explanation.baselines import baseline
 from core.explanation.composer import Composer, Sums
 from core.explanation.scene import Scene, nbytes_of
-from core.models.twin import DTYPES
+from core.models.staged import DTYPES
 
 BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
 LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
@@ -36,7 +36,7 @@ class Evaluator:
         side = classifier.card.input_size
         self.classes = len(classifier.card.classes)
         self._finite = classifier.finite
-        self._network = classifier.twin(precision)
+        self._network = classifier.inference_copy(precision)
         self._device = classifier.device
         light = self._device.type == "cuda" or sum(part.numel() for part in self._network.parameters()) < LIGHT
         self.batch = LIGHT_BATCH // DTYPES[precision].itemsize if light else BATCH

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.classifier import Classifier
-from core.models.twin import DTYPES
+from core.models.staged import DTYPES
 from core.transform import standardise
 
 PixelNetwork = Callable[[Tensor], Tensor]
@@ -28,7 +28,7 @@ def pixel_network(classifier: Classifier, precision: str) -> PixelNetwork:
 
     Standardisation is part of it. It raises InputError where logits are not finite.
     """
-    network, dtype = classifier.twin(precision), DTYPES[precision]
+    network, dtype = classifier.inference_copy(precision), DTYPES[precision]
 
     def logits_of(pictures: Tensor) -> Tensor:
         return classifier.finite(network(standardise(pictures).to(dtype)).float())

@@ -6,7 +6,7 @@ from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.method import Family
 from core.models.registry import ARCHITECTURES
-from core.models.twin import DTYPES, processor_has
+from core.models.staged import DTYPES, processor_has
 
 PRECISIONS: tuple[str, ...] = ("auto", *DTYPES)
 FAITHFUL = 0.99  # rank correlation with float32's maps that a faster format must reach

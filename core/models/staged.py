@@ -1,8 +1,26 @@
-"""A network as an ordered list of named stages that can be cut in two at any of them."""
+"""A network as an ordered list of named stages that can be cut in two at any of them, and its copy for inference.
+
+Batch normalisation is folded by hand, where the order of execution is known beforehand. Tracing (`torch.fx`) would find
+it out, but replaces `nn.Module.__call__` for every thread of the process while it runs.
+"""
 
 from __future__ import annotations
 
+import copy
+import platform
+
+import torch
 from torch import Tensor, nn
+from torchvision.models.densenet import _DenseLayer
+from torchvision.models.inception import BasicConv2d
+from torchvision.models.resnet import Bottleneck
+
+DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+NORMALISED: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {  # convolution, and what alone takes its output
+    Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
+    BasicConv2d: (("conv", "bn"),),
+    _DenseLayer: (("conv1", "norm2"),),
+}
 
 
 class StagedNetwork(nn.Module):
@@ -46,23 +64,60 @@ class StagedNetwork(nn.Module):
         return inputs
 
 
+def inference_copy(network: StagedNetwork, precision: str) -> StagedNetwork:
+    """Return a frozen copy of `network` with the same function up to rounding, in channels_last and `precision`.
+
+    Its batch normalisations are folded; stages and cut are the original's, which is not touched. It takes
+    `(N, 3, S, S)` of that precision and gives logits `(N, K)`.
+    """
+    folded = fold_batch_norm(copy.deepcopy(network)).to(DTYPES[precision])
+    return folded.to(memory_format=torch.channels_last).requires_grad_(False)
+
+
 def fold_batch_norm(network: StagedNetwork) -> StagedNetwork:
     """Fold each batch normalisation that follows a convolution into its weights, in place; the function is unchanged.
 
-    Gives a network that was trained with batch normalisation the plain layers of the published one.
+    Network and result are in evaluation mode. What was trained with batch normalisation gets the plain layers of the
+    published network: in a `nn.Sequential` the normalisation is left out, in the modules of NORMALISED it becomes
+    `nn.Identity`. One that stands anywhere else stays.
     """
-    network.eval()
-    for name, stage in network.stages.items():
-        if isinstance(stage, nn.Sequential):
-            network.stages[name] = _folded(stage)
+    for module in list(network.eval().modules()):
+        if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+            _fold_sequence(module)
+        for convolution, norm in NORMALISED.get(type(module), ()):
+            first, second = getattr(module, convolution), getattr(module, norm)
+            if _foldable(first, second):
+                setattr(module, convolution, nn.utils.fuse_conv_bn_eval(first, second))
+                setattr(module, norm, nn.Identity())
     return network
 
 
-def _folded(stage: nn.Sequential) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for layer in stage:
-        if isinstance(layer, nn.BatchNorm2d) and layers and isinstance(layers[-1], nn.Conv2d):
-            layers[-1] = nn.utils.fuse_conv_bn_eval(layers[-1], layer)
-        else:
-            layers.append(layer)
-    return nn.Sequential(*layers)
+def _fold_sequence(layers: nn.Sequential) -> None:
+    for place in range(len(layers) - 1, 0, -1):
+        if _foldable(layers[place - 1], layers[place]):
+            layers[place - 1] = nn.utils.fuse_conv_bn_eval(layers[place - 1], layers[place])
+            del layers[place]
+
+
+def _foldable(first: nn.Module, second: nn.Module) -> bool:
+    return type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d and second.running_mean is not None
+
+
+def processor_has(precision: str, device: torch.device) -> bool:
+    """Whether `device` computes in `precision` natively; emulated bfloat16 is slower than float32 by far."""
+    return precision == "float32" or computes_bfloat16(device)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether `device` has instructions of its own for bfloat16; where it is emulated, float32 is faster by far.
+
+    oneDNN says yes on every AVX-512 processor, also on those that lack `avx512_bf16` and AMX, so the processor's own
+    flags are asked as well.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        return True
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

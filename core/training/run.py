@@ -16,8 +16,7 @@ from pytorch_lightning.callbacks import Callback
 from core.data.datasets import Dataset, read_data
 from core.data.pack import SIDE, Pack, pack_simulated, pack_table
 from core.errors import InputError
-from core.hardware import computes_bfloat16
-from core.models.staged import StagedNetwork, fold_batch_norm
+from core.models.staged import StagedNetwork, computes_bfloat16, fold_batch_norm
 from core.runs.directory import RunDirectory
 from core.training import record
 from core.training.batches import CellData

@@ -14,8 +14,7 @@ from core.explanation.estimators.cam import LAYER
 from core.explanation.method import Method
 from core.explanation.pace import block_size, one_step
 from core.explanation.scene import nbytes_of
-from core.models.staged import StagedNetwork
-from core.models.twin import DTYPES
+from core.models.staged import DTYPES, StagedNetwork
 
 MOST_CHANNELS = 2048
 SMALL = 1e-8  # as upstream, against division by a range of 0
@@ -29,7 +28,7 @@ class ScoreCam(Estimator):
 
     def __init__(self, request: Request, budget: int) -> None:
         super().__init__(request, budget)
-        self._network = request.classifier.twin(request.precision)
+        self._network = request.classifier.inference_copy(request.precision)
         self._block_size = block_size(request.classifier)
         self._inputs: Tensor | None = None  # (1, 3, S, S), standardised
         self._activations = torch.empty(0)  # (C, h, w)

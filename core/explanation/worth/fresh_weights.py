@@ -22,7 +22,7 @@ def apart(classifier: Classifier, mark: str, network: StagedNetwork | None = Non
     """A classifier with a network of its own, that no cache takes for the original: `mark` is part of its identity."""
     own = copy.deepcopy(classifier.network) if network is None else network
     sha = f"{classifier.weights_sha256}-{mark}"
-    return replace(classifier, network=own, weights_sha256=sha, feature_space=None, _twins={}, _lock=Lock())
+    return replace(classifier, network=own, weights_sha256=sha, feature_space=None, _inference_copies={}, _lock=Lock())
 
 
 def forget(network: StagedNetwork, stages: Sequence[str], seed: Sequence[int]) -> None:

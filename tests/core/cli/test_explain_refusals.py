@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,8 +205,8 @@ def faulty(root: Path, cell: Path) -> Classifier:
     from core.preprocessing.framing import frame_image
 
     known = classifier.tensor([frame_image(view, "cell").rgb])
-    twins = {"float32": Faulty(classifier.twin("float32"), known)}
-    return Classifier("faulty", classifier.card, classifier.network, "0" * 64, None, twins)
+    copies: dict[str, Any] = {"float32": Faulty(classifier.inference_copy("float32"), known)}
+    return Classifier("faulty", classifier.card, classifier.network, "0" * 64, None, copies)
 
 
 MASKING = [name for name, kind in METHODS.items() if kind.family == "masks"]

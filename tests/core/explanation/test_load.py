@@ -160,7 +160,7 @@ def test_every_map_equals_its_serial_twin_memory_stays_flat_and_nothing_is_left_
     assert after[1] - before[1] < 100, "tensors"
     assert len(service) <= MOST
     for model in models:
-        for network in (model.network, *model._twins.values()):
+        for network in (model.network, *model._inference_copies.values()):
             check_untouched(network)
 
 

@@ -96,13 +96,13 @@ def test_controls_cost_nothing_the_second_time(
 ) -> None:
     first = finished(classifier, scene, own_map(False), ["deletion", "road"])
     asked: list[int] = []
-    network = classifier.twin("float32")
+    network = classifier.inference_copy("float32")
 
     def counted(inputs: torch.Tensor) -> torch.Tensor:
         asked.append(len(inputs))
         return network.forward(inputs)
 
-    monkeypatch.setitem(classifier._twins, "float32", counted)  # type: ignore[arg-type]
+    monkeypatch.setitem(classifier._inference_copies, "float32", counted)  # type: ignore[arg-type]
     again = finished(classifier, scene, own_map(True), ["road"])
     assert sum(asked) == 10  # the map's own pictures alone
     assert again.worth().rows[0].controls == first.worth().rows[1].controls

@@ -62,7 +62,7 @@ def test_gradcam_changes_and_the_trained_model_stays(monkeypatch: pytest.MonkeyP
     assert [level.stage for level in found.levels] == ["head", "third", "second", "first"]
     for name, value in classifier.network.state_dict().items():
         assert torch.equal(value, weights[name])
-    assert not classifier.network.training and not classifier._twins
+    assert not classifier.network.training and not classifier._inference_copies
     assert not any("forgot" in repr(key) for key in scene._kept)
     assert found == check("gradcam", classifier, scene)
     assert json.loads(json.dumps(found.document()))["levels"][0]["stage"] == "head"
