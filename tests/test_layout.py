@@ -1,4 +1,4 @@
-"""How the code is laid out: which way imports run, what the engine pulls in, how long a file may be."""
+"""How the code is laid out: which way imports run, what the engine pulls in and leaves alone, how long files are."""
 
 from __future__ import annotations
 
@@ -16,6 +16,37 @@ FORBIDDEN = {
     "pages": {"pages", "tests", "torch", "numpy"},
 }
 LONGEST_FILE = 300
+SHARED = {  # what changes modules, or all threads of the process: traces, hooks, switches, global generators
+    *("torch.fx", "torch.jit", "torch.compile", "torch._dynamo", "torch.export", "symbolic_trace", "backward"),
+    *("register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_hook"),
+    *("register_full_backward_pre_hook", "register_backward_hook", "register_module_forward_hook"),
+    *("register_module_forward_pre_hook", "register_module_full_backward_hook", "mock.patch"),
+    *("torch.manual_seed", "torch.seed", "random.seed", "np.random.seed", "np.random.set_state", "np.random.rand"),
+    *("torch.set_num_threads", "torch.set_num_interop_threads", "cv2.setNumThreads", "cv2.setRNGSeed"),
+    *(
+        "torch.set_default_dtype",
+        "torch.set_default_device",
+        "torch.set_grad_enabled",
+        "torch.autograd.set_grad_enabled",
+    ),
+    *(
+        "torch.use_deterministic_algorithms",
+        "torch.set_float32_matmul_precision",
+        "torch.backends",
+        "threadpool_limits",
+    ),
+    *("warnings.filterwarnings", "warnings.simplefilter", "warnings.catch_warnings", "np.seterr", "threadpool_limits"),
+    *(
+        "os.chdir",
+        "os.putenv",
+        "os.umask",
+        "locale.setlocale",
+        "MAX_IMAGE_PIXELS",
+        "LOAD_TRUNCATED_IMAGES",
+        "signal.signal",
+    ),
+}
+OWN_PROCESS = ("core/training/", "core/cli/", "core/runs/trial.py")  # run as commands, never inside the dashboard
 
 
 def imported(source: str) -> set[str]:
@@ -57,6 +88,78 @@ def test_engine_pulls_in_no_streamlit() -> None:
     count, _, pulled_in = result.stdout.strip().splitlines()[-1].partition(" ")
     assert int(count) > 10
     assert pulled_in == "[]"
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` of an attribute or a name; what is no name is a question mark."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "?"
+
+
+def shared_names(source: str) -> set[str]:
+    """The names of SHARED that `source` uses or imports; comments and strings do not count."""
+    used: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            used.add(dotted(node))
+        elif isinstance(node, ast.Import):
+            used |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            used |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in SHARED if any(f".{name}." in f".{found}." for found in used)}
+
+
+def test_shared_state_is_seen_wherever_it_is_named() -> None:
+    source = (
+        "from torch.fx.experimental.optimization import fuse\nimport torch\nlayer.conv[0].register_forward_hook(f)\n"
+        "def f():\n    from warnings import simplefilter\n    torch.manual_seed(0)\n    Image.MAX_IMAGE_PIXELS = None\n"
+        "torch.Generator().manual_seed(0)  # os.chdir\n"
+    )
+    expected = {"torch.fx", "register_forward_hook", "warnings.simplefilter", "torch.manual_seed", "MAX_IMAGE_PIXELS"}
+    assert shared_names(source) == expected
+
+
+def test_nothing_changes_what_other_threads_use() -> None:
+    paths = {str(path.relative_to(ROOT)): path for folder in FORBIDDEN for path in (ROOT / folder).rglob("*.py")}
+    wrong = {
+        name: found
+        for name, path in paths.items()
+        if not name.startswith(OWN_PROCESS) and (found := shared_names(path.read_text(encoding="utf-8")))
+    }
+    assert wrong == {}
+
+
+def test_an_explanation_patches_no_module(tmp_path: Path) -> None:
+    script = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "from core.checkpoints import load_classifier\n"
+        "from core.explanation.engine import explain\n"
+        "from core.simulation import draw_cell\n"
+        "from tests.dashboard.tiny import make_model\n"
+        "make_model(Path(sys.argv[1]), 'toy')\n"
+        "picture = draw_cell('monocyte', 1).image\n"
+        "seen = lambda: (nn.Module.__call__, nn.Module.__getattr__, nn.Module.__setattr__)\n"
+        "first, others, done = seen(), set(), threading.Event()\n"
+        "def watch():\n"
+        "    while not done.is_set():\n"
+        "        others.add(seen())\n"
+        "sys.setswitchinterval(1e-5)\n"
+        "watcher = threading.Thread(target=watch)\n"
+        "watcher.start()\n"
+        "toy, little = load_classifier(Path(sys.argv[1], 'toy')), {'rise': {'samples': 64}}\n"
+        "found = explain(toy, picture, ['rise'], None, little)\n"
+        "done.set()\n"
+        "watcher.join()\n"
+        "print(list(found), others | {seen()} == {first}, 'torch.fx.experimental.optimization' in sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "['rise'] True False"
 
 
 def test_files_stay_short() -> None:

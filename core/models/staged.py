@@ -84,23 +84,25 @@ def fold_batch_norm(network: StagedNetwork) -> StagedNetwork:
     for module in list(network.eval().modules()):
         if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             _fold_sequence(module)
-        for convolution, norm in NORMALISED.get(type(module), ()):
-            first, second = getattr(module, convolution), getattr(module, norm)
-            if _foldable(first, second):
-                setattr(module, convolution, nn.utils.fuse_conv_bn_eval(first, second))
-                setattr(module, norm, nn.Identity())
+        for first, second in NORMALISED.get(type(module), ()):
+            if folded := _folded(getattr(module, first), getattr(module, second)):
+                setattr(module, first, folded)
+                setattr(module, second, nn.Identity())
     return network
 
 
 def _fold_sequence(layers: nn.Sequential) -> None:
     for place in range(len(layers) - 1, 0, -1):
-        if _foldable(layers[place - 1], layers[place]):
-            layers[place - 1] = nn.utils.fuse_conv_bn_eval(layers[place - 1], layers[place])
+        if folded := _folded(layers[place - 1], layers[place]):
+            layers[place - 1] = folded
             del layers[place]
 
 
-def _foldable(first: nn.Module, second: nn.Module) -> bool:
-    return type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d and second.running_mean is not None
+def _folded(first: nn.Module, second: nn.Module) -> nn.Conv2d | None:
+    """One convolution for the two; None where they are not a convolution and a normalisation that keeps statistics."""
+    if type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d and second.running_mean is not None:
+        return nn.utils.fuse_conv_bn_eval(first, second)
+    return None
 
 
 def processor_has(precision: str, device: torch.device) -> bool:
