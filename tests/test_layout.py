@@ -16,36 +16,19 @@ FORBIDDEN = {
     "pages": {"pages", "tests", "torch", "numpy"},
 }
 LONGEST_FILE = 300
-SHARED = {  # what changes modules, or all threads of the process: traces, hooks, switches, global generators
-    *("torch.fx", "torch.jit", "torch.compile", "torch._dynamo", "torch.export", "symbolic_trace", "backward"),
-    *("register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_hook"),
-    *("register_full_backward_pre_hook", "register_backward_hook", "register_module_forward_hook"),
-    *("register_module_forward_pre_hook", "register_module_full_backward_hook", "mock.patch"),
-    *("torch.manual_seed", "torch.seed", "random.seed", "np.random.seed", "np.random.set_state", "np.random.rand"),
-    *("torch.set_num_threads", "torch.set_num_interop_threads", "cv2.setNumThreads", "cv2.setRNGSeed"),
-    *(
-        "torch.set_default_dtype",
-        "torch.set_default_device",
-        "torch.set_grad_enabled",
-        "torch.autograd.set_grad_enabled",
-    ),
-    *(
-        "torch.use_deterministic_algorithms",
-        "torch.set_float32_matmul_precision",
-        "torch.backends",
-        "threadpool_limits",
-    ),
-    *("warnings.filterwarnings", "warnings.simplefilter", "warnings.catch_warnings", "np.seterr", "threadpool_limits"),
-    *(
-        "os.chdir",
-        "os.putenv",
-        "os.umask",
-        "locale.setlocale",
-        "MAX_IMAGE_PIXELS",
-        "LOAD_TRUNCATED_IMAGES",
-        "signal.signal",
-    ),
-}
+SHARED = set(  # what changes modules, or all threads of the process: traces, hooks, global generators, switches
+    """
+    torch.fx torch.jit torch.compile torch._dynamo torch.export symbolic_trace backward mock.patch register_hook
+    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_backward_hook register_module_forward_hook register_module_forward_pre_hook
+    register_module_full_backward_hook torch.manual_seed torch.seed random.seed np.random.seed np.random.set_state
+    np.random.rand np.random.randn np.random.randint np.random.permutation np.random.shuffle np.random.choice
+    torch.set_num_threads torch.set_num_interop_threads cv2.setNumThreads cv2.setRNGSeed torch.set_default_dtype
+    torch.set_default_device set_grad_enabled torch.use_deterministic_algorithms torch.set_float32_matmul_precision
+    torch.backends threadpool_limits warnings.filterwarnings warnings.simplefilter warnings.catch_warnings np.seterr
+    os.chdir os.putenv os.umask locale.setlocale MAX_IMAGE_PIXELS LOAD_TRUNCATED_IMAGES signal.signal
+    """.split()
+)
 OWN_PROCESS = ("core/training/", "core/cli/", "core/runs/trial.py")  # run as commands, never inside the dashboard
 
 
