@@ -16,8 +16,8 @@ FORBIDDEN = {
     "pages": {"pages", "tests", "torch", "numpy"},
 }
 LONGEST_FILE = 300
-SHARED = set(  # what changes modules, or all threads of the process: traces, hooks, global generators, switches
-    """
+# What changes modules, or all threads of the process: traces, hooks, global generators, switches.
+SHARED = """
     torch.fx torch.jit torch.compile torch._dynamo torch.export symbolic_trace backward mock.patch register_hook
     register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
     register_backward_hook register_module_forward_hook register_module_forward_pre_hook
@@ -27,8 +27,7 @@ SHARED = set(  # what changes modules, or all threads of the process: traces, ho
     torch.set_default_device set_grad_enabled torch.use_deterministic_algorithms torch.set_float32_matmul_precision
     torch.backends threadpool_limits warnings.filterwarnings warnings.simplefilter warnings.catch_warnings np.seterr
     os.chdir os.putenv os.umask locale.setlocale MAX_IMAGE_PIXELS LOAD_TRUNCATED_IMAGES signal.signal
-    """.split()
-)
+"""
 OWN_PROCESS = ("core/training/", "core/cli/", "core/runs/trial.py")  # run as commands, never inside the dashboard
 
 
@@ -90,7 +89,7 @@ def shared_names(source: str) -> set[str]:
             used |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             used |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in SHARED if any(f".{name}." in f".{found}." for found in used)}
+    return {name for name in SHARED.split() if any(f".{name}." in f".{found}." for found in used)}
 
 
 def test_shared_state_is_seen_wherever_it_is_named() -> None:
