@@ -1,10 +1,12 @@
-"""Many at once: `python -m benchmarks load`: sixteen threads ask the shipped models for fifty maps each.
+"""Many at once: `python -m benchmarks load`: sixteen threads ask the shipped models for fifty maps each, from cold.
 
-Every thread asks for its own random choice of (model, picture, method), waits for the map and asks for the next. The
-maps are compared with those computed one after the other: scenes that nothing is remembered of, no queue. A map is
-wrong where it differs by more than TOLERANCE of the largest value, in float32. Latency is from asking to having the
-finished map, of all requests: also of those that another thread had made before. Memory is the process's resident set:
-before, after the first round, and after the last.
+Every thread asks for its own random choice of (model, picture, method), waits for the map and asks for the next.
+Nothing is prepared: a round begins with models that were just loaded, and each thread once loads one of them anew and
+puts it in the old one's place while the others run. Only when all rounds are over are the maps computed one after the
+other, by models loaded for that, from scenes that nothing is remembered of, without a queue. A map is wrong where it
+differs by more than TOLERANCE of the largest value, in float32. Latency is from asking to having the finished map, of
+all requests: also of those that another thread had made before. Memory is the process's resident set: before, and after
+each round; the rounds' maps, which are kept until they are compared, are part of it.
 """
 
 from __future__ import annotations
@@ -39,46 +41,50 @@ Case = tuple[str, int, str]  # model, picture, method
 
 @dataclass
 class Storm:
-    """What one round brought: seconds of each request, wrong maps with their distance, errors."""
+    """What one round brought: each map with its case, seconds of each request, errors."""
 
+    maps: list[tuple[Case, NDArray[np.float32]]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    wrong: dict[str, float] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Load:
-    """Models and pictures, and the budget of the methods that have one."""
+    """Folders of the models, pictures, and the budget of the methods that have one."""
 
-    classifiers: dict[str, Classifier]
+    folders: dict[str, Path]
     images: tuple[NDArray[np.uint8], ...]
     budget: int
 
     @property
     def cases(self) -> list[Case]:
         """Everything that can be asked for."""
-        return list(product(self.classifiers, range(len(self.images)), METHODS))
+        return list(product(self.folders, range(len(self.images)), METHODS))
+
+    def models(self) -> dict[str, Classifier]:
+        """All models, loaded anew."""
+        return {name: load_classifier(folder) for name, folder in self.folders.items()}
 
     def settings(self, method: str) -> dict[str, Value]:
         """The budget, where the method has one, within its bounds."""
         control = budget_of(METHODS[method].controls)
         return {} if control is None else {control.name: max(int(control.low), self.budget)}
 
-    def view(self, case: Case) -> NDArray[np.uint8]:
-        """The framed picture."""
-        return frame_image(self.images[case[1]], self.classifiers[case[0]].card.framing).rgb
+    def view(self, classifier: Classifier, picture: int) -> NDArray[np.uint8]:
+        """The picture, framed as the model takes it."""
+        return frame_image(self.images[picture], classifier.card.framing).rgb
 
-    def serial(self, case: Case) -> NDArray[np.float32]:
+    def serial(self, classifier: Classifier, case: Case) -> NDArray[np.float32]:
         """The map computed alone."""
-        settings = {case[2]: self.settings(case[2])}
-        found = explain(self.classifiers[case[0]], self.view(case), [case[2]], None, settings, precision="float32")
-        return found[case[2]].native
+        _, picture, method = case
+        view, settings = self.view(classifier, picture), {method: self.settings(method)}
+        return explain(classifier, view, [method], None, settings, precision="float32")[method].native
 
-    def ask(self, service: ExplanationService, case: Case, owner: str) -> NDArray[np.float32]:
+    def ask(self, service: ExplanationService, classifier: Classifier, case: Case, owner: str) -> NDArray[np.float32]:
         """The map through the service; RuntimeError where it fails."""
-        scene = service.scene(self.view(case), owner=owner, private=False)
-        settings = self.settings(case[2])
-        job = service.request(self.classifiers[case[0]], scene, case[2], settings, 0, "float32", owner)
+        _, picture, method = case
+        scene = service.scene(self.view(classifier, picture), owner=owner, private=False)
+        job = service.request(classifier, scene, method, self.settings(method), 0, "float32", owner)
         job.wait(LONGEST)
         found = job.explanation()
         if job.state != "done" or found is None:
@@ -86,29 +92,42 @@ class Load:
         return found.native
 
 
-def storm(
-    load: Load, service: ExplanationService, twins: dict[Case, NDArray[np.float32]], threads: int, each: int
-) -> Storm:
-    """One round: all threads, `each` maps a thread."""
-    result, cases = Storm(), list(twins)
+def storm(load: Load, threads: int, each: int) -> Storm:
+    """One round, with models and a service of its own: all threads, `each` maps a thread."""
+    result, cases, names = Storm(), load.cases, list(load.folders)
+    models, service = load.models(), ExplanationService()
 
     def thread(number: int) -> None:
-        chosen = np.random.default_rng([1, number]).permutation(len(cases))
-        for place in np.resize(chosen, each):
-            case, started = cases[place], time.perf_counter()
+        chosen = np.resize(np.random.default_rng([1, number]).permutation(len(cases)), each)
+        for turn, place in enumerate(chosen):
+            case = cases[place]
             try:
-                found = load.ask(service, case, f"owner {number}")
+                if turn == number * each // threads:
+                    name = names[number % len(names)]
+                    models[name] = load_classifier(load.folders[name])
+                started = time.perf_counter()
+                result.maps.append((case, load.ask(service, models[case[0]], case, f"owner {number}")))
+                result.seconds.append(time.perf_counter() - started)
             except Exception as error:
                 result.errors.append(f"{case}: {error}")
-                continue
-            result.seconds.append(time.perf_counter() - started)
-            off = float(np.abs(found - twins[case]).max()) / (float(np.abs(twins[case]).max()) or 1.0)
-            if off > TOLERANCE:
-                result.wrong[" ".join(map(str, case))] = off
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(thread, range(threads)))
+    service.close()
     return result
+
+
+def differences(load: Load, storms: list[Storm]) -> dict[str, float]:
+    """The cases with a map that is wrong, and by how much of the largest value at worst."""
+    models, wrong = load.models(), {}
+    for case in sorted({case for one in storms for case, _ in one.maps}):
+        wanted = load.serial(models[case[0]], case)
+        scale = float(np.abs(wanted).max()) or 1.0
+        distinct = {id(found): found for one in storms for asked, found in one.maps if asked == case}
+        off = max(float(np.abs(found - wanted).max()) / scale for found in distinct.values())
+        if not off <= TOLERANCE:
+            wrong[" ".join(map(str, case))] = off
+    return wrong
 
 
 def resident_mb() -> int:
@@ -118,26 +137,23 @@ def resident_mb() -> int:
 
 
 def measure(load: Load, threads: int, each: int, rounds: int) -> dict[str, Any]:
-    """All rounds, each with a service of its own, against the serial twins."""
-    say(f"{len(load.cases)} maps one after the other")
-    twins = {case: load.serial(case) for case in load.cases}
+    """All rounds from cold, then the maps computed one after the other."""
     memory, storms = [resident_mb()], []
     for number in range(rounds):
         say(f"round {number + 1}: {threads} threads ask for {each} maps each")
-        service = ExplanationService()
-        storms.append(storm(load, service, twins, threads, each))
-        service.close()
-        del service
+        storms.append(storm(load, threads, each))
         memory.append(resident_mb())
+    say(f"{len(load.cases)} maps one after the other")
+    wrong = differences(load, storms)
     seconds = [value for one in storms for value in one.seconds]
-    wrong = {case: off for one in storms for case, off in one.wrong.items()}
     errors = [error for one in storms for error in one.errors]
     return {
-        "models": list(load.classifiers),
+        "models": list(load.folders),
         "methods": list(METHODS),
         "threads": threads,
+        "loaded_again": threads * rounds,
         "maps": len(seconds),
-        "different": len(twins),
+        "different": len(load.cases),
         "budget": load.budget,
         "wrong": len(wrong),
         "worst": max(wrong.items(), key=lambda item: item[1], default=None),
@@ -163,7 +179,7 @@ def load(
     """Ask for many maps from many threads at once; print wrong maps, errors, latency and memory."""
     root = checkpoints or default_root()
     names = model or available(root)
-    classifiers = {name: load_classifier(find(name, root)) for name in names}
+    folders = {name: find(name, root) for name in names}
     images = tuple(cell.cell().image for cell in gallery()[::2][:pictures])
-    figures = measure(Load(classifiers, images, budget), threads, each, rounds)
+    figures = measure(Load(folders, images, budget), threads, each, rounds)
     emit(figures, [f"{name:12} {value}" for name, value in figures.items()], as_json)
