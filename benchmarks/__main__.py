@@ -12,7 +12,7 @@ from benchmarks.models import models
 from benchmarks.novelty import main as novelty
 from benchmarks.precision import precision
 from benchmarks.preprocessing import main as preprocessing
-from benchmarks.preset_bounds import main as preset_bounds
+from benchmarks.preprocessing import measure_preset_bounds as preset_bounds
 from benchmarks.reproduction import reproduction
 
 app = typer.Typer(

@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from core.checkpoints import available, default_root, load_classifier
-from core.classifier import Classifier
-from core.cli.output import emit
+from core.cli.common import emit
 from core.explanation.engine import explain
-from core.explanation.methods import METHODS
+from core.explanation.methods.registry import METHODS
+from core.models.checkpoints import available, default_root, load_classifier
+from core.models.classifier import Classifier
 from core.models.staged import computes_bfloat16
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery

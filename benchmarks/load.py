@@ -24,13 +24,13 @@ import psutil
 import typer
 from numpy.typing import NDArray
 
-from core.checkpoints import available, default_root, find, load_classifier
-from core.classifier import Classifier
-from core.cli.output import emit, reports_bad_input, say
-from core.explanation.controls import Value, budget_of
+from core.cli.common import emit, reports_bad_input, say
 from core.explanation.engine import explain
-from core.explanation.methods import METHODS
-from core.explanation.service import ExplanationService
+from core.explanation.method import Value, budget_of
+from core.explanation.methods.registry import METHODS
+from core.explanation.service.service import ExplanationService
+from core.models.checkpoints import available, default_root, find, load_classifier
+from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
@@ -83,8 +83,8 @@ class Load:
     def ask(self, service: ExplanationService, classifier: Classifier, case: Case, owner: str) -> NDArray[np.float32]:
         """The map through the service; RuntimeError where it fails."""
         _, picture, method = case
-        scene = service.scene(self.view(classifier, picture), owner=owner, private=False)
-        job = service.request(classifier, scene, method, self.settings(method), 0, "float32", owner)
+        context = service.context(self.view(classifier, picture), owner=owner, private=False)
+        job = service.request(classifier, context, method, self.settings(method), 0, "float32", owner)
         job.wait(LONGEST)
         found = job.explanation()
         if job.state != "done" or found is None:

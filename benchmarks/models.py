@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from benchmarks.generated import RESULTS, write_made_part
-from core.card import ModelCard, Score, read_card
-from core.checkpoints import available, default_root
-from core.cli.output import emit, reports_bad_input
+from core.cli.common import emit, reports_bad_input
 from core.errors import InputError
-from core.evaluation.estimate import share
-from core.reproduction.markdown import minutes
+from core.evaluation.intervals import share
+from core.models.card import CardScore, ModelCard, read_card
+from core.models.checkpoints import available, default_root
+from core.reproduction.table import minutes
 
 PAGE = RESULTS / "models.md"
 NONE = "–"
@@ -65,16 +65,16 @@ def markdown(cards: Sequence[ModelCard]) -> str:
     )
 
 
-def _by_set(cards: Iterable[ModelCard]) -> dict[str, list[tuple[str, Score]]]:
+def _by_set(cards: Iterable[ModelCard]) -> dict[str, list[tuple[str, CardScore]]]:
     """Scores by the name of their set, each with the title of its model."""
-    found: dict[str, list[tuple[str, Score]]] = {}
+    found: dict[str, list[tuple[str, CardScore]]] = {}
     for card in cards:
         for score in (*([card.test] if card.test else []), *card.unseen):
             found.setdefault(score.data, []).append((card.title, score))
     return found
 
 
-def _score_table(data: str, scores: Sequence[tuple[str, Score]]) -> str:
+def _score_table(data: str, scores: Sequence[tuple[str, CardScore]]) -> str:
     counts = scores[0][1].counts
     if any(score.counts != counts for _, score in scores):
         raise InputError(f"The cards count the images of “{data}” differently: measure the models on one copy of it.")
@@ -82,7 +82,7 @@ def _score_table(data: str, scores: Sequence[tuple[str, Score]]) -> str:
     return _table(heads, [_score_row(title, score) for title, score in scores])
 
 
-def _score_row(title: str, score: Score) -> tuple[str, ...]:
+def _score_row(title: str, score: CardScore) -> tuple[str, ...]:
     found = share(round(score.accuracy * score.images), score.images)
     interval = f"{100 * (found.low or 0):.1f} to {100 * (found.high or 0):.1f}" if found.defined else NONE
     recalls = (_percent(score.recall.get(name)) for name in score.counts)

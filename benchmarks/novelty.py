@@ -14,11 +14,11 @@ import typer
 from numpy.typing import NDArray
 from skimage import color, data
 
-from core.agreement import unfamiliar_sentence
-from core.checkpoints import available, default_root, load_classifier
-from core.cli.output import emit, say
+from core.cli.common import emit, say
 from core.data.datasets import read_data
 from core.decoding import find_images, read_image
+from core.models.checkpoints import available, default_root, load_classifier
+from core.models.consensus import unfamiliar_sentence
 from core.preprocessing.framing import frame_image
 from core.simulation import draw_field
 

@@ -22,16 +22,16 @@ import typer
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.explain.sides import Sides
-from core.card import ModelCard, read_card
-from core.checkpoints import available, default_root, find, load_classifier
-from core.classifier import Classifier
-from core.cli.output import emit, reports_bad_input
-from core.explanation.estimator import Estimator
-from core.explanation.methods import METHODS
-from core.explanation.precision import FAITHFUL
-from core.explanation.scene import Scene
-from core.plain_files import write_whole
+from benchmarks.explain.upstream import BothSides
+from core.cli.common import emit, reports_bad_input
+from core.explanation.context import ImageContext
+from core.explanation.engine import FAITHFUL
+from core.explanation.method import Estimator
+from core.explanation.methods.registry import METHODS
+from core.files import write_whole
+from core.models.card import ModelCard, read_card
+from core.models.checkpoints import available, default_root, find, load_classifier
+from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
@@ -41,7 +41,7 @@ QUIET = 1e-3
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PrecisionCorrelations:
     """Spearman correlations of one model's maps of one family, loud ones, by (cell, method, class)."""
 
     model: str
@@ -68,7 +68,7 @@ class Agreement:
         }
 
 
-def agreement(classifier: Classifier, family: str, cells: Sequence[str] = CELLS) -> Agreement:
+def correlations(classifier: Classifier, family: str, cells: Sequence[str] = CELLS) -> PrecisionCorrelations:
     """Measure one family on one model."""
     found: dict[tuple[str, str, str], float] = {}
     quiet = 0
@@ -82,7 +82,7 @@ def agreement(classifier: Classifier, family: str, cells: Sequence[str] = CELLS)
                     quiet += 1
                 else:
                     found[cell, name, label] = float(spearmanr(exact, fast).statistic)
-    return Agreement(classifier.name, family, found, quiet)
+    return PrecisionCorrelations(classifier.name, family, found, quiet)
 
 
 def _view(classifier: Classifier, key: str) -> NDArray[np.uint8]:
@@ -94,7 +94,9 @@ def _values(
     classifier: Classifier, view: NDArray[np.uint8], name: str, samples: int, precision: str
 ) -> NDArray[np.float32]:
     """A row a class: superpixels' weights, or pixels' values."""
-    estimator: Estimator = Sides(classifier).run(name, {"samples": samples}, precision=precision, scene=Scene(view))
+    estimator: Estimator = BothSides(classifier).run(
+        name, {"samples": samples}, precision=precision, context=ImageContext(view)
+    )
     maps = estimator.maps()
     values = maps.native if maps.regions is None else maps.regions.weights
     return values.reshape(len(values), -1)
@@ -131,7 +133,7 @@ def precision(
     for name in model or available(root):
         folder = find(name, root)
         classifier = load_classifier(folder)
-        found = [agreement(classifier, each, CELLS[:cells]) for each in family or FAMILIES]
+        found = [correlations(classifier, each, CELLS[:cells]) for each in family or FAMILIES]
         rows += found
         if save:
             write(folder, {each.family: each.lowest for each in found})

@@ -3,6 +3,11 @@
 `python -m benchmarks.preprocessing --data DIR [--json]`; DIR (or LEUKOLENS_DATA) is the folder of the real cells.
 The presets and the automatic mode were chosen on the development halves; `--half report` reads the other half, once.
 """
+# FOLDED """Fit the bounds of the presets to pooled pixels: `python -m benchmarks.preprocessing --data DIR [--json]`.
+#
+# PBC's training split and LISC's development half against the nuclei that optical density shows, JTSC's development half
+# against its masks of the whole cell. The report halves are not read.
+# """
 
 from __future__ import annotations
 
@@ -17,20 +22,23 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.cells import Corners, empty_crops, halves, jtsc_mask, pbc_training, photographs
-from core.cli.output import emit, reports_bad_input
+from core.cli.common import emit, reports_bad_input
 from core.decoding import read_image
 from core.errors import InputError
-from core.preprocessing.automatic import suggest_parameters
-from core.preprocessing.nucleus import find_nucleus
-from core.preprocessing.parameters import CellParameters
+from core.preprocessing.automatic import Bounds, fit_bounds, suggest_parameters
+from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
-from core.preprocessing.presets import PRESETS
+from core.preprocessing.segmentation import find_nucleus
 
 CROPS = 1000
+
 PBC_SAMPLE = 500
+
 SEED = 20_240
 
+
 Crop = Callable[[NDArray[np.uint8]], CellCrop]
+
 Figures = dict[str, Any]
 
 
@@ -161,5 +169,57 @@ def _readable(value: Figures | str) -> str:
     return ", ".join(f"{name} {number:.3g}" for name, number in value.items())
 
 
+BOUNDS_SAMPLE = 250
+
+BOUNDS_SEED = 20_240
+
+EVERY = 7  # of an image's pixels, one in so many is pooled
+
+Target = Callable[[Path, NDArray[np.uint8]], NDArray[np.bool_] | None]
+
+
+def nucleus(_: Path, rgb: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+    """The nucleus found by optical density, or None."""
+    found = find_nucleus(rgb)
+    return None if found is None else found.mask
+
+
+def whole_cell(path: Path, _: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The whole cell by the mask beside a JTSC image."""
+    return jtsc_mask(path) > 0
+
+
+def fitted(paths: Sequence[Path], target: Target) -> Bounds:
+    """The box of colours whose pixels overlap the targets of all images most, every pixel counted alike."""
+    colours, inside = [], []
+    for path in paths:
+        rgb = read_image(path).rgb
+        mask = target(path, rgb)
+        if mask is not None:
+            colours.append(rgb.reshape(-1, 3)[::EVERY])
+            inside.append(mask.ravel()[::EVERY])
+    pooled = np.concatenate(colours)[:, None]  # (n, 1, 3)
+    cell = np.concatenate(inside)[:, None]  # (n, 1)
+    return fit_bounds(pooled, cell, np.ones_like(cell), sample=cell.size)
+
+
+@reports_bad_input
+def measure_preset_bounds(
+    data: Annotated[Path, typer.Option(help="Folder of the real cells.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print (lower, upper) for each stain."""
+    bounds = {
+        "pbc": fitted(pbc_training(data, BOUNDS_SAMPLE, BOUNDS_SEED), nucleus),
+        "lisc": fitted(halves(data, "lisc", "development"), nucleus),
+        "jtsc": fitted(halves(data, "jtsc", "development"), whole_cell),
+    }
+    emit(bounds, [f"{name}: {lower} to {upper}" for name, (lower, upper) in bounds.items()], as_json)
+
+
 if __name__ == "__main__":
     typer.run(main)
+
+
+if __name__ == "__main__":
+    typer.run(measure_preset_bounds)

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.generated import RESULTS, write_made_part
-from core.cli.output import emit, reports_bad_input
-from core.reproduction.markdown import interval, markdown, percent
+from core.cli.common import emit, reports_bad_input
 from core.reproduction.record import row_of_run
-from core.reproduction.table import FIGURES, read_table, write_table
+from core.reproduction.table import FIGURES, interval, markdown, percent, read_table, write_table
 
 PAGE = RESULTS / "reproduction.md"
 

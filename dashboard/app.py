@@ -38,7 +38,7 @@ def main() -> None:
     try:
         with st.spinner("Starting the engine; this takes a few seconds, once"):
             from dashboard import state
-            from dashboard.shell import shared_controls
+            from dashboard.sidebar import shared_controls
         state.begin(page.url_path)
         shared_controls(picture=page.url_path not in WITHOUT_PICTURE, models=page.url_path not in WITHOUT_MODELS)
         page.run()

@@ -1,4 +1,5 @@
 """The shared choices of one session, kept in step with the address and bound to widgets."""
+# FOLDED """What a session has entered on the Train page, kept when it looks at other pages."""
 
 from __future__ import annotations
 
@@ -9,11 +10,14 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import InputError
-from dashboard import address
+from dashboard import url
 
 VALUES, PROBLEMS, PAGE = "choices", "choice-problems", "page-shown"
+
 WRITTEN, EMPTY, RETURNED = "address-written", "address-empty", "address-returned"
+
 FORMER, MOST_FORMER = "addresses-before", 20
+
 _NOTHING = object()
 
 
@@ -32,9 +36,9 @@ def begin(page: str) -> None:
     if new:
         session[EMPTY], session[WRITTEN] = {}, query
     if new or (query and query != session[WRITTEN]):
-        session[VALUES], session[PROBLEMS] = address.read(query)
+        session[VALUES], session[PROBLEMS] = url.read(query)
     elif not query and session[WRITTEN] and not switched:
-        session[VALUES] = session[EMPTY].get(page, address.read({})[0])
+        session[VALUES] = session[EMPTY].get(page, url.read({})[0])
     if not query and (new or switched):
         session[EMPTY][page] = session[VALUES]
     session[RETURNED] = not (query or new or switched)
@@ -62,7 +66,7 @@ def write_address() -> None:
         session[WRITTEN] = {}
         return
     kept = {name: st.query_params[name] for name in session[PROBLEMS] if name in st.query_params}
-    wanted = {**address.written(session[VALUES]), **kept}
+    wanted = {**url.written(session[VALUES]), **kept}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
     if session[WRITTEN] != wanted:
@@ -83,7 +87,7 @@ def put(name: str, value: Any) -> None:
 
 def reset(name: str) -> None:
     """Go back to the default of the choice `name`."""
-    put(name, address.BY_NAME[name].default)
+    put(name, url.BY_NAME[name].default)
 
 
 def problem(name: str) -> str | None:
@@ -125,3 +129,48 @@ def _take(name: str, key: str, from_widget: Callable[[Any], Any]) -> None:
         return
     if value is not None:
         put(name, value)
+
+
+MEMORY = "training-memory"
+
+
+def recall(name: str, default: Any = None) -> Any:
+    """What was entered under `name`, or `default`."""
+    return st.session_state.get(MEMORY, {}).get(name, default)
+
+
+def remember(name: str, value: Any) -> None:
+    """Keep `value` under `name`."""
+    st.session_state[MEMORY] = {**st.session_state.get(MEMORY, {}), name: value}
+
+
+def enter(name: str, value: Any) -> None:
+    """Put `value` into the widget of that name, from a callback or before the widget is there."""
+    remember(name, value)
+    st.session_state[f"training-{name}"] = value
+
+
+def forget(name: str) -> None:
+    """Let the widget of that name begin with its default again; to be called as `enter`."""
+    st.session_state[MEMORY] = {k: v for k, v in st.session_state.get(MEMORY, {}).items() if k != name}
+    st.session_state.pop(f"training-{name}", None)
+
+
+def kept(name: str, default: Any) -> dict[str, Any]:
+    """Arguments that make a widget begin with what was entered before, and remember what is entered."""
+    key = f"training-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = recall(name, default)
+    return {"key": key, "on_change": _take_memory, "args": (name, key)}
+
+
+def kept_option(name: str, options: list[Any], default: Any) -> dict[str, Any]:
+    """As `kept`, for a choice among `options`: one that is gone gives way to `default`."""
+    key = f"training-{name}"
+    value = st.session_state.get(key, recall(name, default))
+    st.session_state[key] = value if value in options else default
+    return {"key": key, "on_change": _take_memory, "args": (name, key)}
+
+
+def _take_memory(name: str, key: str) -> None:
+    remember(name, st.session_state[key])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.agreement_line import show_agreement
 from dashboard.answers import Answer, ask
-from dashboard.cards import show_answer, show_subject
-from dashboard.chosen import chosen_image
-from dashboard.model_cards import show_model_cards
-from dashboard.results import show_results
-from dashboard.slots import chosen_names, slot, title
+from dashboard.compare.batch import show_results
+from dashboard.compare.cards import show_answer, show_model_cards, show_subject
+from dashboard.compare.consensus import show_agreement
+from dashboard.images import chosen_image
+from dashboard.models import chosen_names, entry, title
 
 chosen = chosen_image()
 subject, truth = chosen.subject, state.get("truth")
@@ -28,7 +27,7 @@ answers: list[Answer] = []
 for name in names:
     with grid.cell():
         with st.spinner(f"Asking {title(name)}"):
-            answers.append(ask(slot(name), subject, state.get("view"), state.get("cell")))
+            answers.append(ask(entry(name), subject, state.get("view"), state.get("cell")))
         show_answer(answers[-1], subject.label if truth else None)
 if not names:
     grid.info(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.evaluation_page import show_evaluation
+from dashboard.evaluate.page import show_evaluation
 
 with st.container(key="evaluation"):
     show_evaluation()

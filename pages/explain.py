@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.chosen import chosen_image
-from dashboard.map_controls import map_form
-from dashboard.setting_controls import setting_form
-from dashboard.slots import chosen_names, known_classes, slot
-from dashboard.workbench import asked_for, show_work
+from dashboard.explain.controls import map_form, setting_form
+from dashboard.explain.page import asked_for, show_work
+from dashboard.images import chosen_image
+from dashboard.models import chosen_names, entry, known_classes
 
 chosen = chosen_image()
 subject, names = chosen.subject, chosen_names()
@@ -20,9 +19,9 @@ if chosen.message:
 @st.fragment
 def workbench() -> None:
     """Controls above the maps; a changed control redraws this part alone."""
-    slots = [slot(name) for name in names]
-    map_form(known_classes(slots))
-    with setting_form(state.get("methods"), slots):
+    entries = [entry(name) for name in names]
+    map_form(known_classes(entries))
+    with setting_form(state.get("methods"), entries):
         asked = asked_for(subject)
     if asked.methods:
         show_work(names, asked)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import cache, state
-from dashboard.before_after import show_before_and_after
-from dashboard.chosen import chosen_image
-from dashboard.parameter_controls import parameter_form
-from dashboard.parameter_file import save_and_load
-from dashboard.slots import chosen_names
-from dashboard.stages import show_stages
+from dashboard import answers, state
+from dashboard.images import chosen_image
+from dashboard.models import chosen_names
+from dashboard.preprocess.controls import parameter_form, save_and_load
+from dashboard.preprocess.stages import show_before_and_after, show_stages
 
 chosen = chosen_image()
 subject = chosen.subject
@@ -24,9 +22,9 @@ def workbench() -> None:
     controls, pictures = st.columns([1, 2.3], gap="medium")
     with controls:
         parameter_form(subject)
-    parameters = cache.parameters_for(subject, state.get("cell"))
+    parameters = answers.parameters_for(subject, state.get("cell"))
     with pictures:
-        show_stages(cache.crop(subject, parameters), subject)
+        show_stages(answers.crop(subject, parameters), subject)
     show_before_and_after(chosen_names(), subject, parameters)
     save_and_load(parameters)
     state.write_address()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.training_gate import is_open, show_closed
-from dashboard.training_page import choose_view
-from dashboard.training_runs import show_runs
+from dashboard.train.page import choose_view, is_open, show_closed, show_runs
 
 with st.container(key="training"):
     if not is_open():
@@ -14,6 +12,6 @@ with st.container(key="training"):
     elif choose_view() == "runs":
         show_runs()
     else:
-        from dashboard.training_form import show_form  # reads recipes and images: no work for those who only watch
+        from dashboard.train.form import show_form
 
         show_form()

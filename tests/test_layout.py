@@ -28,7 +28,7 @@ SHARED = """
     torch.backends threadpool_limits warnings.filterwarnings warnings.simplefilter warnings.catch_warnings np.seterr
     os.chdir os.putenv os.umask locale.setlocale MAX_IMAGE_PIXELS LOAD_TRUNCATED_IMAGES signal.signal
 """
-OWN_PROCESS = ("core/training/", "core/cli/", "core/runs/trial.py")  # run as commands, never inside the dashboard
+OWN_PROCESS = ("core/training/", "core/cli/", "core/training/timing.py")  # run as commands, never inside the dashboard
 
 
 def imported(source: str) -> set[str]:
@@ -117,7 +117,7 @@ def test_an_explanation_patches_no_module(tmp_path: Path) -> None:
         "import sys, threading\n"
         "from pathlib import Path\n"
         "from torch import nn\n"
-        "from core.checkpoints import load_classifier\n"
+        "from core.models.checkpoints import load_classifier\n"
         "from core.explanation.engine import explain\n"
         "from core.simulation import draw_cell\n"
         "from tests.dashboard.tiny import make_model\n"

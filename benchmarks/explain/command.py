@@ -9,21 +9,22 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.explain.cam_grid import cam_grid
-from benchmarks.explain.first_estimate import first_estimate
-from benchmarks.explain.lime_same_fidelity import lime_same_fidelity
-from benchmarks.explain.lime_same_masks import lime_same_masks
-from benchmarks.explain.row import Row, total
-from benchmarks.explain.shap_gradients import shap_gradients_same_fidelity
-from benchmarks.explain.shap_partition import shap_partition
-from benchmarks.explain.sides import Sides
-from core.checkpoints import available, default_root, find, load_classifier
-from core.classifier import Classifier
-from core.cli.output import emit, reports_bad_input, say
+from benchmarks.explain.cases import (
+    cam_grid,
+    first_estimate,
+    lime_same_fidelity,
+    lime_same_masks,
+    shap_gradients_same_fidelity,
+    shap_partition,
+)
+from benchmarks.explain.upstream import BenchmarkRow, BothSides, total
+from core.cli.common import emit, reports_bad_input, say
 from core.errors import InputError
+from core.models.checkpoints import available, default_root, find, load_classifier
+from core.models.classifier import Classifier
 from core.models.staged import processor_has
 
-CASES: dict[str, Callable[[Sides], Row | list[Row]]] = {
+CASES: dict[str, Callable[[BothSides], BenchmarkRow | list[BenchmarkRow]]] = {
     "cam-grid": cam_grid,
     "lime-same-masks": lime_same_masks,
     "lime-same-fidelity": lime_same_fidelity,
@@ -33,17 +34,17 @@ CASES: dict[str, Callable[[Sides], Row | list[Row]]] = {
 }
 
 
-def measure(case: str, classifiers: list[Classifier]) -> list[Row]:
+def measure(case: str, classifiers: list[Classifier]) -> list[BenchmarkRow]:
     """One case on each model, and the total."""
-    rows: list[Row] = []
+    rows: list[BenchmarkRow] = []
     for classifier in classifiers:
-        found = CASES[case](Sides(classifier))
-        rows += [found] if isinstance(found, Row) else found
-        for row in rows[-1:] if isinstance(found, Row) else found:
+        found = CASES[case](BothSides(classifier))
+        rows += [found] if isinstance(found, BenchmarkRow) else found
+        for row in rows[-1:] if isinstance(found, BenchmarkRow) else found:
             say(row.line())
     if case == "first-estimate":
         slowest = max(rows, key=lambda row: row.ours_s)
-        return [*rows, Row(case, "all", slowest.ours_s, note=f"the slowest: {slowest.note}, {slowest.model}")]
+        return [*rows, BenchmarkRow(case, "all", slowest.ours_s, note=f"the slowest: {slowest.note}, {slowest.model}")]
     return [*rows, total(rows)]
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from core.cli.data import datasets
+from core.cli.common import models
+from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
-from core.cli.explain import explain
-from core.cli.leaks import leaks
-from core.cli.method_options import settings_help
-from core.cli.models import models
+from core.cli.explain import explain, settings_help
 from core.cli.predict import predict
 from core.cli.preprocess import preprocess
 from core.cli.runs import runs
-from core.cli.samples import samples
 from core.cli.train import train
 
 app = typer.Typer(

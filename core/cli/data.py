@@ -1,19 +1,21 @@
 """`datasets`: the sets we know, where they come from, and whether what is here is what was published."""
+# FOLDED """`leaks`: find images that come from one photograph, and say which splits share them."""
+# FOLDED """`samples`: simulated cells with their masks, as files."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from core.cli.models import AsJson
-from core.cli.output import emit, reports_bad_input
-from core.data.datasets import KINDS
-from core.data.inventory import Inventory, inventory
-from core.data.known import KNOWN, KnownSet
-from core.data.reading import is_folder
+from core.cli.common import AsJson, emit, progress, reports_bad_input, say
+from core.data.datasets import KINDS, Inventory, inventory
+from core.data.known_sets import KNOWN, KnownSet
+from core.data.readers import is_folder
 from core.errors import InputError
+from core.simulation.gallery import Sample, check_folder, plan_samples, write_labels, write_sample
 
 Data = Annotated[
     Path | None,
@@ -23,6 +25,7 @@ Data = Annotated[
         help="Folder of known sets, one set's own folder, a folder of class folders, or a CSV of path,label.",
     ),
 ]
+
 DatasetName = Annotated[
     str, typer.Option("--dataset", help=f"What --data is: {', '.join(KINDS)}. auto tells by what lies there.")
 ]
@@ -82,3 +85,86 @@ def _here(here: Inventory | None) -> list[str]:
     counts = [f"{name} {count:,}" for name, count in here.images.items()]
     verdict = "as published" if here.complete else "not as published: " + ", ".join(here.differences)
     return [f"  here {sum(here.images.values()):,}: {', '.join(counts)}", f"  {verdict}"]
+
+
+@reports_bad_input
+def leaks(
+    dirs: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders of images.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write groups.csv: path (relative to its DIR), group, dir.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find images of one photograph: copied, flipped, rotated, cropped, scaled, recoloured, re-compressed.
+
+    Images are compared inside and across the folders and grouped; an image without a copy is its own group. Splits are
+    the published ones of a known set, folders named TRAIN, test, val and the like, and the DIRs themselves.
+    """
+    from core.leaks.grouping import find_groups
+    from core.leaks.groups_file import check_out, write_groups
+    from core.leaks.report import Report, find_places, shown
+
+    started = time.monotonic()
+    if out is not None:
+        check_out(out)
+    places, notes = find_places(dirs)
+    for note in notes:
+        say(note)
+    groups, unread = find_groups([place.file for place in places], say)
+    for index, reason in unread.items():
+        say(f"skipped {shown(str(places[index].file))}: {reason}")
+    if len(unread) == len(places):
+        raise InputError(f"None of the {len(places):,} images can be read.")
+    kept = [index for index in range(len(places)) if index not in unread]
+    numbers = _renumbered([int(groups[index]) for index in kept])
+    report = Report(
+        [places[index] for index in kept],
+        numbers,
+        [(places[index].dir, places[index].path, reason) for index, reason in unread.items()],
+        notes,
+        time.monotonic() - started,
+    )
+    if out is not None:
+        write_groups(
+            out, [(place.path, group, place.dir) for place, group in zip(report.places, report.groups, strict=True)]
+        )
+    emit(report.document() if as_json else None, report.lines(), as_json)
+
+
+def _renumbered(groups: list[int]) -> list[int]:
+    """0, 1, 2, ... as groups first appear."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(group, len(numbers)) for group in groups]
+
+
+@reports_bad_input
+def samples(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if it is missing.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same cells.")] = 0,
+    count: Annotated[int, typer.Option("--count", help="Cells a class.")] = 10,
+    size: Annotated[int, typer.Option("--size", help="Side of the images in pixels.")] = 224,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list of cells as JSON.")] = False,
+) -> None:
+    """Draw simulated white blood cells of the five classes.
+
+    OUT/cells/<class>/ gets the images, OUT/masks/<class>/ the exact masks of nucleus and cytoplasm (255 inside),
+    OUT/labels.csv the list.
+    """
+    planned = plan_samples(out, seed, count)
+    check_folder(out, planned)
+    for sample in progress(planned, "cells drawn"):
+        write_sample(sample, size)
+    table = write_labels(out, planned)
+    document = [_sample_entry(sample, size) for sample in planned]
+    emit(document, [f"{len(planned)} simulated cells in {out / 'cells'}, listed in {table}"], as_json)
+
+
+def _sample_entry(sample: Sample, size: int) -> dict[str, str | int]:
+    return {
+        "image": str(sample.image),
+        "label": sample.label,
+        "seed": sample.seed,
+        "size": size,
+        "nucleus": str(sample.nucleus),
+        "cytoplasm": str(sample.cytoplasm),
+    }

@@ -1,4 +1,5 @@
 """`evaluate`: figures of trained models on labelled images."""
+# FOLDED """The figures of `evaluate` as lines to read."""
 
 from __future__ import annotations
 
@@ -13,22 +14,86 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from core.classifier import Classifier
+from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say, writable, write_files
 from core.cli.data import Data
-from core.cli.evaluate_words import lines_of
-from core.cli.files import writable, write_files
-from core.cli.models import AsJson, Checkpoints
-from core.cli.output import emit, reports_bad_input, say
 from core.cli.predict import Framing, Models, load_all
 from core.data.datasets import KINDS, Dataset, found_sets, read_data
 from core.errors import InputError
-from core.evaluation.answers import Asked, ask_all, score_of
-from core.evaluation.figures import figures_of
-from core.evaluation.leaks import photographs_of, shared_with
-from core.evaluation.stored import answers_of, foreign_note
+from core.evaluation.metrics import figures_of
+from core.evaluation.predict_set import SetPredictions, ask_all, score_of
+from core.evaluation.predictions import answers_of, foreign_note
+from core.leaks.grouping import photographs_of, shared_with
+from core.models.classifier import Classifier
 from core.preprocessing.framing import FRAMINGS
 
+INTERVAL_KINDS = ("precision", "sensitivity", "f1", "specificity")
+
+MOST_LISTED = 10
+
+COLUMN = 27  # letters: those of 100.00% (100.0% to 100.0%), and a gap
+
+
+def lines_of(entry: dict[str, Any]) -> list[str]:
+    """One model's figures: a line over all, a line a class, what was left out."""
+    lines = [_headline(entry["model"], entry), *_table(entry["figures"])]
+    leaks = entry["without_leaks"]
+    if leaks is not None and leaks["figures"] is None:
+        lines.append(f"  All {leaks['left_out']:,} images share a photograph with another split: nothing is left.")
+    elif leaks is not None:
+        lines.append(f"  {leaks['left_out']:,} images share a photograph with another split. Without them:")
+        lines.append(f"  {_headline(entry['model'], leaks)}")
+    lines += [f"  {note}" for note in (*entry["notes"], *entry["figures"]["notes"])]
+    unreadable = entry["unreadable"]
+    lines += [f"  not read: {one['image']}: {one['reason']}" for one in unreadable[:MOST_LISTED]]
+    if len(unreadable) > MOST_LISTED:
+        lines.append(f"  … and {len(unreadable) - MOST_LISTED:,} more; --json lists all.")
+    return lines
+
+
+def _headline(model: str, entry: dict[str, Any]) -> str:
+    figures = entry["figures"]
+    recall = "not said (too few images a class)" if entry["mean_recall"] is None else f"{entry['mean_recall']:.2%}"
+    accuracy = figures["accuracy"]
+    return (
+        f"{model}: accuracy {entry['accuracy']:.2%} ({accuracy['low']:.2%} to {accuracy['high']:.2%}), "
+        f"mean recall {recall}, mean F1 {_plain(figures['macro']['f1'])}, mean AUC {_auc(figures['macro_auc'])}, "
+        f"ECE {figures['calibration']['ece']:.3f}, {entry['images']} images of {entry['data']}"
+    )
+
+
+def _table(figures: dict[str, Any]) -> list[str]:
+    names = max(len(row["name"]) for row in figures["per_class"])
+    head = (
+        f"  {'':{names}}{'images':>8}" + "".join(f"{kind:>{COLUMN}}" for kind in INTERVAL_KINDS) + f"{'AUC':>{COLUMN}}"
+    )
+    rows = [
+        f"  {row['name']:{names}}{row['images']:>8,}"
+        + "".join(f"{_interval(row[kind]):>{COLUMN}}" for kind in INTERVAL_KINDS)
+        + f"{_auc(curve['auc'], True):>{COLUMN}}"
+        for row, curve in zip(figures["per_class"], figures["roc"], strict=True)
+    ]
+    return [head, *rows, "  In brackets: 95 % confidence intervals."]
+
+
+def _interval(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None:
+        return "-"
+    return f"{estimate['value']:.2%} ({estimate['low']:.1%} to {estimate['high']:.1%})"
+
+
+def _plain(estimate: dict[str, Any]) -> str:
+    return "not said" if estimate["value"] is None else f"{estimate['value']:.2%}"
+
+
+def _auc(estimate: dict[str, Any], interval: bool = False) -> str:
+    if estimate["value"] is None:
+        return "-" if interval else "not said"
+    text = f"{estimate['value']:.4f}"
+    return f"{text} ({estimate['low']:.4f}-{estimate['high']:.4f})" if interval else text
+
+
 PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
+
 Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
 
 
@@ -79,7 +144,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class Part:
+class EvaluatedPart:
     """The split that is measured: its name, its rows, and how the figures call it."""
 
     name: str
@@ -101,10 +166,10 @@ class Leaks:
         return f"without photographs that {' and '.join(self.others) if self.others else 'other splits'} hold too"
 
 
-def _part(data: Dataset, split: str | None) -> Part:
+def _part(data: Dataset, split: str | None) -> EvaluatedPart:
     there = set(data.table["split"])
     name = split or next((name for name in PARTS if name in there), min(there))
-    return Part(name, data.split(name).reset_index(drop=True), f"{data.title}: {name}", data.notes)
+    return EvaluatedPart(name, data.split(name).reset_index(drop=True), f"{data.title}: {name}", data.notes)
 
 
 def _shared(data: Dataset, part: str, others: tuple[str, ...], groups: Path | None, cache: Path) -> NDArray[np.bool_]:
@@ -114,7 +179,7 @@ def _shared(data: Dataset, part: str, others: tuple[str, ...], groups: Path | No
 
 
 def _measured(
-    classifier: Classifier, part: Part, framing: str | None, leaks: Leaks | None, out: Path | None
+    classifier: Classifier, part: EvaluatedPart, framing: str | None, leaks: Leaks | None, out: Path | None
 ) -> dict[str, Any]:
     """One model's entry: the card's figures at the top, all others under `figures`."""
     classes, table = classifier.card.classes, part.table.assign(row=range(len(part.table)))
@@ -152,7 +217,7 @@ def _scored(classifier: Classifier, table: pd.DataFrame, title: str) -> dict[str
     }
 
 
-def _without_leaks(classifier: Classifier, asked: Asked, part: Part, leaks: Leaks) -> dict[str, Any]:
+def _without_leaks(classifier: Classifier, asked: SetPredictions, part: EvaluatedPart, leaks: Leaks) -> dict[str, Any]:
     shared = leaks.shared[asked.table["row"].to_numpy()]
     left_out = {"left_out": int(shared.sum())}
     if shared.all():

@@ -1,9 +1,12 @@
 """`explain`: maps of an image, as raw values, pictures, scores and a manifest."""
+# FOLDED """The explanation methods that `explain` is asked for, and their settings, as they are typed."""
+# FOLDED """The work behind `explain`: planned and checked for every model first, then done step by step."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,50 +14,315 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from core.cli.explain_work import Asked, Faults, agreements_of, plans, work
-from core.cli.files import is_zip, writable, write_bundle
-from core.cli.meter import stoppable
-from core.cli.method_options import ALL, chosen_methods, parse_settings
-from core.cli.models import AsJson, Checkpoints
-from core.cli.output import emit, reports_bad_input, say
+from core.cli.common import (
+    AsJson,
+    Checkpoints,
+    Stop,
+    emit,
+    is_zip,
+    reports_bad_input,
+    run,
+    say,
+    stoppable,
+    writable,
+    write_bundle,
+)
 from core.cli.predict import Framing, Models, load_all
 from core.decoding import DecodedImage, read_image
 from core.errors import InputError
-from core.explanation.evidence import MANIFEST, evidence
-from core.explanation.explanation import Explanation
-from core.explanation.methods import METHODS
-from core.explanation.precision import PRECISIONS
+from core.explanation.context import ImageContext
+from core.explanation.engine import (
+    PRECISIONS,
+    Explanation,
+    begin,
+    checked_request,
+    checked_settings,
+    explanation_of,
+    known_classes,
+)
+from core.explanation.evidence import MANIFEST, Documented, Findings, evidence
+from core.explanation.method import Control, Request
+from core.explanation.methods.registry import METHODS, method
+from core.explanation.quality.randomisation import RandomisationTask
+from core.explanation.quality.scoring import ScoringTask
+from core.explanation.quality.similarity import MapSimilarities, all_map_similarities
 from core.explanation.render import DIVERGING, PALETTES, picture
-from core.preprocessing.given_mask import mask_of
+from core.models.classifier import Classifier, Prediction
+from core.preprocessing.framing import FRAMINGS, View, frame_image, framed_mask, mask_of
+
+ALL = "all"
+
+_FORM = "Write --set method.name=value, as in --set lime.samples=500; for one model alone, method.name@model=value."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One `--set`: a method's control, its value as typed, and the model that it is for ("" for all)."""
+
+    method: str
+    name: str
+    model: str
+    value: str
+
+
+def chosen_methods(names: Sequence[str]) -> tuple[str, ...]:
+    """The methods named, each once; "all" stands for all. InputError for one that there is not."""
+    if ALL in names:
+        return tuple(METHODS)
+    return tuple(dict.fromkeys(method(name).name for name in names))
+
+
+def parse_settings(texts: Sequence[str], methods: Sequence[str], models: Sequence[str]) -> list[Setting]:
+    """Read what `--set` was given; InputError where it has another form, or is about what was not asked for."""
+    settings = [_parsed(text) for text in texts]
+    for text, setting in zip(texts, settings, strict=True):
+        if method(setting.method).name not in methods:
+            asked = ", ".join(methods)
+            raise InputError(f"--set {text}: {setting.method} is not among the methods asked for ({asked}).")
+        if setting.model and setting.model not in models:
+            raise InputError(f"--set {text}: there is no model {setting.model!r} here. There are: {', '.join(models)}.")
+    return settings
+
+
+def settings_for(settings: Sequence[Setting], name: str, model: str) -> Mapping[str, str]:
+    """A method's settings for one model; those for it alone go before those for all, the later before the earlier."""
+    own = [setting for setting in settings if setting.method == name and setting.model in ("", model)]
+    return {setting.name: setting.value for setting in sorted(own, key=lambda setting: bool(setting.model))}
+
+
+def settings_help() -> str:
+    """Every method's settings with their ranges and defaults, methods that have the same ones together."""
+    paragraphs: dict[str, list[str]] = {}
+    for kind in METHODS.values():
+        if kind.controls:
+            paragraphs.setdefault("; ".join(_control_help(control) for control in kind.controls), []).append(kind.name)
+    return "Settings:\n\n" + "\n\n".join(f"{', '.join(names)}: {text}" for text, names in paragraphs.items())
+
+
+def _control_help(control: Control) -> str:
+    if control.kind == "choice":
+        return f"{control.name} = {' | '.join(control.choices)} ({control.default})"
+    if control.kind == "layer":
+        return f"{control.name} = a stage of the network (the last convolution)"
+    default = f"{control.default:g}" if isinstance(control.default, int | float) else control.default
+    return f"{control.name} = {control.low:g} to {control.high:g} ({default})"
+
+
+def _parsed(text: str) -> Setting:
+    key, equals, value = text.partition("=")
+    name, dot, control = key.strip().partition(".")
+    control, _, model = control.partition("@")
+    if not equals or not dot or not name or not control:
+        raise InputError(f"--set {text[:60]!r} cannot be read. {_FORM}")
+    return Setting(name, control, model, value.strip())
+
+
+SCORES, CHECK = "scores of {}, {}", "randomisation check of {}, {}"
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """What the user wants to know of each model; `classes` are those named, if any."""
+
+    methods: Sequence[str]
+    settings: Sequence[Setting] = ()
+    classes: Sequence[str] = ()
+    framing: str | None = None
+    seed: int = 0
+    precision: str = "auto"
+    scores: bool = False
+    randomisation: bool = False
+    lenient: bool = False  # leave out methods that do not fit a model, as "all" does
+
+
+@dataclass(frozen=True)
+class ExplainPlan:
+    """One model's work, checked: the picture that it sees, and a request a method."""
+
+    classifier: Classifier
+    view: View
+    context: ImageContext
+    requests: Mapping[str, Request]
+    classes: tuple[str, ...]
+
+
+Judge = Callable[[ExplainPlan, Explanation, str, ExplainOptions, Stop], Documented | None]
+
+
+@dataclass
+class Faults:
+    """What could not be done, told when it happens and kept for the manifest."""
+
+    entries: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, model: str, what: str, error: InputError) -> None:
+        """Tell one and keep it."""
+        say(f"error: {model}: {what}: {error}")
+        self.entries.append({"model": model, "what": what, "message": str(error)})
+
+    def stopped(self) -> None:
+        """Keep that the user ended the work before it was all done."""
+        self.entries.append({"model": "", "what": "the rest", "message": "Stopped before all was done."})
+
+
+def plans(
+    classifiers: Sequence[Classifier], rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None, asked: ExplainOptions
+) -> list[ExplainPlan]:
+    """Frame the image `rgb` and its `mask` for every model, and check all that was asked for; InputError says what not.
+
+    Models that see the same picture share its scene, and with it superpixels, baselines and masks.
+    """
+    views: dict[str, View] = {}
+    contexts: dict[str, ImageContext] = {}
+    found = []
+    for classifier in classifiers:
+        framing = asked.framing or classifier.card.framing
+        if framing not in views:
+            views[framing] = frame_image(rgb, framing)
+            framed = None if mask is None else framed_mask(mask, rgb, views[framing])
+            contexts[framing] = ImageContext(views[framing].rgb, framed)
+            for warning in views[framing].warnings:
+                say(f"{FRAMINGS[framing]}: {warning}")
+        classes = known_classes(classifier, asked.classes)
+        requests = _requests(classifier, contexts[framing], asked)
+        found.append(ExplainPlan(classifier, views[framing], contexts[framing], requests, classes))
+    return found
+
+
+def work(planned: Sequence[ExplainPlan], asked: ExplainOptions, stop: Stop, faults: Faults) -> list[Findings]:
+    """Do the plans in order, until the end or a stop; what goes wrong with one model leaves the others alone."""
+    found = []
+    for plan in planned:
+        if stop.asked:
+            break
+        try:
+            prediction = plan.classifier.predict([plan.context.rgb])[0]
+        except InputError as error:
+            faults.add(plan.classifier.name, "answer", error)
+            continue
+        findings = _findings(plan, prediction, asked, stop, faults)
+        if findings.explanations:
+            found.append(findings)
+    if stop.asked:
+        faults.stopped()
+    return found
+
+
+def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[MapSimilarities]:
+    """How alike the maps of all methods and models are, for each class that was named or answered."""
+    answers = [each.prediction.predicted for each in findings if each.prediction is not None]
+    maps = [item for each in findings for item in each.explanations.values()]
+    return all_map_similarities(maps, asked.classes or answers)
+
+
+def _requests(classifier: Classifier, context: ImageContext, asked: ExplainOptions) -> dict[str, Request]:
+    requests = {}
+    for name in asked.methods:
+        values = settings_for(asked.settings, name, classifier.name)
+        checked_settings(method(name), classifier, values)
+        try:
+            requests[name] = checked_request(name, classifier, context, values, asked.seed, asked.precision)
+        except InputError as error:
+            if not asked.lenient:
+                raise
+            say(f"left out: {error}")
+    return requests
+
+
+def _findings(plan: ExplainPlan, prediction: Prediction, asked: ExplainOptions, stop: Stop, faults: Faults) -> Findings:
+    model = plan.classifier.name
+    explanations = {}
+    for name, request in plan.requests.items():
+        try:
+            item = _explanation(name, request, plan.classes, stop)
+        except InputError as error:
+            faults.add(model, name, error)
+            continue
+        if item is not None:
+            explanations[name] = item
+    labels = plan.classes if asked.classes else (prediction.predicted,)
+
+    def judged(what: str, judge: Judge) -> list[Documented]:
+        found: list[Documented] = []
+        for item in explanations.values():
+            for label in labels:
+                try:
+                    result = judge(plan, item, label, asked, stop)
+                except InputError as error:
+                    faults.add(model, what.format(item.method, label), error)
+                else:
+                    found += [] if result is None else [result]
+        return found
+
+    scorings = judged(SCORES, _scoring) if asked.scores else []
+    checks = judged(CHECK, _randomisation) if asked.randomisation else []
+    return Findings(plan.classifier, plan.view, plan.context, explanations, prediction, scorings, checks)
+
+
+def _explanation(name: str, request: Request, classes: Sequence[str], stop: Stop) -> Explanation | None:
+    """A method's maps, of as much of the budget as was spent; None before its first step."""
+    if stop.asked:
+        return None
+    estimator = begin(name, request)
+    run(estimator, f"{request.classifier.name}: {name}", stop)
+    return explanation_of(name, estimator, classes) if estimator.evaluations else None
+
+
+def _scoring(plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOptions, stop: Stop) -> Documented | None:
+    task = ScoringTask(plan.classifier, plan.context, item, label, seed=asked.seed, precision=asked.precision)
+    run(task, f"{item.model}: {SCORES.format(item.method, label)}", stop)
+    return task.scoring() if task.scoring().rows else None
+
+
+def _randomisation(
+    plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOptions, stop: Stop
+) -> Documented | None:
+    settings = dict(item.settings)
+    task = RandomisationTask(plan.classifier, plan.context, item.method, settings, asked.seed, asked.precision, label)
+    ended = run(task, f"{item.model}: {CHECK.format(item.method, label)}", stop)
+    return task.result() if ended else None
+
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+
 
 Methods = Annotated[
     list[str] | None,
     typer.Option("--method", help=f"{', '.join(METHODS)}, or all; repeat for several. Default: gradcam."),
 ]
+
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Class to explain; repeat. Default: all.")]
+
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A method's setting, listed below; repeat for several."),
 ]
+
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Of all that is drawn at random.")]
+
 Precision = Annotated[str, typer.Option("--precision", help=f"Number format: {', '.join(PRECISIONS)}.")]
+
 MaskFile = Annotated[
     Path | None,
     typer.Option("--mask", help="Picture of the image's size, white on the cell. Default: the cell is estimated."),
 ]
+
 Scores = Annotated[
     bool,
     typer.Option("--scores", help="Score each map beside controls: for the classes named, or each model's answer."),
 ]
+
 Randomisation = Annotated[
     bool,
     typer.Option("--randomisation", help="Check that maps change as weights are made random; classes as in --scores."),
 ]
+
 Opacity = Annotated[float, typer.Option("--opacity", min=0, max=1, help="Of the map over the picture.")]
+
 Palette = Annotated[str, typer.Option("--palette", help=f"Of unsigned maps: {', '.join(PALETTES)}.")]
+
 Diverging = Annotated[str, typer.Option("--diverging", help=f"Of signed maps: {', '.join(DIVERGING)}.")]
+
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to, or one file that ends in .zip.")]
 
 
@@ -88,7 +356,7 @@ def explain(
     decoded = _read(image)
     given = None if mask is None else mask_of(_read(mask).rgb, decoded.rgb.shape)
     classifiers = load_all(model, checkpoints)
-    asked = Asked(
+    asked = ExplainOptions(
         methods=chosen,
         settings=parse_settings(settings or [], chosen, [classifier.name for classifier in classifiers]),
         classes=tuple(dict.fromkeys(classes or ())),

@@ -8,13 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from core.checkpoints import available, default_root, find, load_classifier
-from core.classifier import Classifier
-from core.cli.models import AsJson, Checkpoints
-from core.cli.output import emit, progress, reports_bad_input, say
+from core.cli.common import AsJson, Checkpoints, emit, progress, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.errors import InputError
-from core.prediction import Prediction
+from core.models.checkpoints import available, default_root, find, load_classifier
+from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import FRAMINGS, View, frame_image
 
 BATCH = 32

@@ -10,13 +10,12 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.cli.output import emit, progress, reports_bad_input, say
+from core.cli.common import emit, progress, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.errors import InputError
 from core.preprocessing.automatic import suggest_parameters
-from core.preprocessing.parameters import CellParameters
+from core.preprocessing.parameters import PRESETS, CellParameters, preset_parameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
-from core.preprocessing.presets import PRESETS, preset_parameters
 
 Paths = Annotated[list[Path], typer.Argument(help="Image files or folders of them.")]
 PresetName = Annotated[str | None, typer.Option("--preset", help=f"{', '.join(PRESETS)}. Default: bccd.")]

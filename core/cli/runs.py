@@ -9,13 +9,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from core.cli.models import AsJson
-from core.cli.output import emit, reports_bad_input
+from core.cli.common import AsJson, emit, reports_bad_input
 from core.errors import InputError
-from core.runs.directory import RunDirectory
-from core.runs.launch import cancel, resume
+from core.runs.directory import RunDirectory, default_runs, existing_run
 from core.runs.listing import RunEntry, entry_of, list_runs
-from core.runs.place import default_runs, existing_run
+from core.training.launch import cancel, resume_run
 
 Action = Literal["list", "cancel", "resume"]
 
@@ -37,7 +35,7 @@ def runs(
     if name is None:
         raise InputError(f"Which run? Name it: python -m core runs {action} NAME.")
     run = RunDirectory(existing_run(place, name))
-    (cancel if action == "cancel" else resume)(run)
+    (cancel if action == "cancel" else resume_run)(run)
     told = "was cancelled" if action == "cancel" else "goes on in the background"
     emit(_facts(entry_of(place, name)), [f"{name} {told}."], as_json)
 

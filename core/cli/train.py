@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from core.cli.models import AsJson
-from core.cli.output import emit, reports_bad_input, say
-from core.cli.train_work import Order, train_all
+from core.cli.common import AsJson, emit, reports_bad_input, say
 from core.data.datasets import KINDS, found_sets
 from core.errors import InputError
-from core.runs.place import default_runs
-from core.training.recipe_file import parsed_settings, read_recipe
+from core.runs.directory import default_runs
+from core.training.recipe import parsed_settings, read_recipe
+from core.training.session import TrainOptions, train_all
 
 Data = Annotated[Path | None, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder or .csv of the images.")]
 Recipes = Annotated[str, typer.Argument(help="Name of a shipped recipe, or the path of a .toml file.")]
@@ -90,7 +89,7 @@ def train(
     if data is None:
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")
     folder = run or default_runs() / f"{chosen.name}-{chosen.architecture}"
-    order = Order(
+    order = TrainOptions(
         recipe=chosen,
         place=data,
         dataset=dataset or ("pbc" if "pbc" in found_sets(data) else "auto"),

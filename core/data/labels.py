@@ -18,7 +18,7 @@ _SPELLINGS = {
     "test": "test",
     "testing": "test",
 }
-_CLASS_NAME = re.compile(r"\w[\w +-]{0,40}")  # as core.card.ClassName
+_CLASS_NAME = re.compile(r"\w[\w +-]{0,40}")  # as core.models.card.ClassName
 
 
 def split_name(text: str) -> str | None:

@@ -1,9 +1,8 @@
 """From untrusted bytes to RGB pixels: what is accepted, what is refused, and what the reader is told about it."""
 
-from core.decoding.decoder import DecodedImage, decode
+from core.decoding.decode import DecodedImage, decode
 from core.decoding.files import find_images, read_image
-from core.decoding.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
-from core.decoding.signatures import SUFFIXES
+from core.decoding.formats import MAX_BYTES, MAX_PIXELS, MIN_SIDE, SUFFIXES
 
 __all__ = [
     "MAX_BYTES",

@@ -7,9 +7,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.decoding.decoder import DecodedImage, decode
-from core.decoding.limits import MAX_BYTES, check_bytes
-from core.decoding.signatures import SUFFIXES, expected_format
+from core.decoding.decode import DecodedImage, decode
+from core.decoding.formats import MAX_BYTES, SUFFIXES, check_bytes, expected_format
 from core.errors import InputError
 
 

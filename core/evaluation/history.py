@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import InputError
-from core.evaluation.estimate import Frozen
+from core.evaluation.intervals import Frozen
 
 LARGEST = 2_000_000  # bytes
 MOST_EPOCHS = 10_000

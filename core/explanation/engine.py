@@ -1,30 +1,110 @@
 """From a model, a picture and a method's name to its maps."""
+# FOLDED """One method's maps of one model for one picture."""
+# FOLDED """Which number format an explanation is computed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.controls import Settings, Value, resolve
-from core.explanation.estimator import Estimator, Request
-from core.explanation.explanation import Explanation
-from core.explanation.method import Method
-from core.explanation.methods import method
-from core.explanation.precision import chosen_precision
-from core.explanation.scene import Scene
+from core.explanation.context import ImageContext, nbytes_of
+from core.explanation.method import Estimator, Family, Method, Regions, Request, Settings, Value, resolve
+from core.explanation.methods.registry import method
+from core.models.classifier import Classifier
+from core.models.registry import ARCHITECTURES
+from core.models.staged import DTYPES, processor_has
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Unscaled maps: `values` `(K, S, S) float32` in the order of `classes`, over `view` `(S, S, 3) uint8`.
+
+    `native` `(K, h, w) float32` are the same maps on the grid that they were computed on; `values` interpolates them.
+    `signed` tells whether negative values mean evidence against. `explains` names the output that is explained.
+    `error` is the standard error of `native`, `gap` the relative completeness gap `(K,)`, `regions` the superpixels and
+    their weights: None where the method has no such thing. `evaluations` are the model evaluations it rests on, of
+    `budget`; the rest says how it was made.
+    """
+
+    model: str
+    method: str
+    classes: tuple[str, ...]
+    values: NDArray[np.float32]
+    native: NDArray[np.float32]
+    view: NDArray[np.uint8]
+    signed: bool
+    explains: str
+    error: NDArray[np.float32] | None = None
+    gap: NDArray[np.float32] | None = None
+    regions: Regions | None = None
+    note: str = ""
+    settings: Settings = field(default_factory=dict)
+    seed: int | None = None
+    precision: str = "float32"
+    threads: int = 0
+    evaluations: int = 1
+    budget: int = 1
+
+    def map_of(self, name: str) -> NDArray[np.float32]:
+        """The map `(S, S)` of the class `name`."""
+        return np.asarray(self.values[self.classes.index(name)])
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arrays; the view is the scene's."""
+        return nbytes_of(self.values, self.native, self.error, self.gap, self.regions)
+
+    @property
+    def maxima(self) -> dict[str, float]:
+        """The raw maximum of each class's map, on its native grid."""
+        return {name: float(values.max()) for name, values in zip(self.classes, self.native, strict=True)}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole budget was spent, or more of it would have told nothing new."""
+        return self.evaluations >= self.budget
+
+
+def has_evidence(values: NDArray[np.float32]) -> bool:
+    """Whether a map says anything at all: some value is not zero."""
+    return bool(np.any(values != 0))
+
+
+PRECISIONS: tuple[str, ...] = ("auto", *DTYPES)
+
+FAITHFUL = 0.99  # rank correlation with float32's maps that a faster format must reach
+
+
+def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto") -> str:
+    """Return the format for methods of `family` ("masks" or "gradients") on this model and machine.
+
+    "auto" is bfloat16 where the processor has it, the architecture is faster in it, and the model's card says that its
+    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") are float32.
+    """
+    if wanted not in PRECISIONS:
+        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
+    if wanted == "float32" or family == "cam":
+        return "float32"
+    if wanted != "auto":
+        return wanted
+    kind = ARCHITECTURES.get(classifier.card.architecture)
+    gains = kind is not None and family not in kind.slow_in_bfloat16
+    faithful = classifier.card.bfloat16.get(family, 0.0) >= FAITHFUL
+    return "bfloat16" if gains and faithful and processor_has("bfloat16", classifier.device) else "float32"
+
 
 Watcher = Callable[[str, Estimator], None]
 
 
 def explain(
     classifier: Classifier,
-    picture: NDArray[np.uint8] | Scene,
+    picture: NDArray[np.uint8] | ImageContext,
     methods: Sequence[str],
     classes: Sequence[str] | None = None,
     settings: Mapping[str, Settings] | None = None,
@@ -37,11 +117,11 @@ def explain(
     `settings` holds, by method, the controls that differ from their defaults. `classes` are those shown, all by
     default. `watch` is called with the method's name and its estimator after every step.
     """
-    scene = picture if isinstance(picture, Scene) else Scene(picture)
+    context = picture if isinstance(picture, ImageContext) else ImageContext(picture)
     chosen = known_classes(classifier, classes)
     answers = {}
     for name in dict.fromkeys(methods):
-        estimator = start(name, classifier, scene, (settings or {}).get(name), seed, precision)
+        estimator = start(name, classifier, context, (settings or {}).get(name), seed, precision)
         while not estimator.done:
             estimator.advance()
             watch(name, estimator)
@@ -52,13 +132,13 @@ def explain(
 def start(
     name: str,
     classifier: Classifier,
-    scene: Scene,
+    context: ImageContext,
     settings: Settings | None = None,
     seed: int = 0,
     precision: str = "auto",
 ) -> Estimator:
     """Start the method `name` on a scene; InputError where a setting is wrong or the method does not fit."""
-    return begin(name, checked_request(name, classifier, scene, settings, seed, precision))
+    return begin(name, checked_request(name, classifier, context, settings, seed, precision))
 
 
 def begin(name: str, request: Request) -> Estimator:
@@ -70,7 +150,7 @@ def begin(name: str, request: Request) -> Estimator:
 def checked_request(
     name: str,
     classifier: Classifier,
-    scene: Scene,
+    context: ImageContext,
     settings: Settings | None = None,
     seed: int = 0,
     precision: str = "auto",
@@ -78,7 +158,7 @@ def checked_request(
     """The request that `begin` serves; InputError where a setting is wrong or the method does not fit."""
     kind = method(name)
     values = checked_settings(kind, classifier, settings)
-    request = Request(classifier, scene, values, seed, chosen_precision(classifier, kind.family, precision))
+    request = Request(classifier, context, values, seed, chosen_precision(classifier, kind.family, precision))
     misfit = kind.misfit(request)
     if misfit:
         raise InputError(f"{kind.title} cannot explain this with {classifier.card.title}: {misfit}")
@@ -118,7 +198,7 @@ def explanation_of(name: str, estimator: Estimator, classes: Sequence[str] | Non
         classes=chosen,
         values=np.stack([interpolate(values, side) for values in native]),
         native=native,
-        view=request.scene.picture(side),
+        view=request.context.picture(side),
         signed=kind.signed,
         explains=kind.explains,
         error=None if maps.error is None else maps.error[order],

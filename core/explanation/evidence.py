@@ -1,36 +1,160 @@
 """The evidence bundle: all files that stand for a set of explanations, the same from the page and the command line."""
+# FOLDED """Explanations as files: raw values, pictures, and what a manifest says of each."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import platform
+import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 import core
-from core.classifier import Classifier
-from core.explanation.backgrounds import BACKGROUNDS, background
-from core.explanation.cell_mask import CellMasks, cell_masks
-from core.explanation.explanation import Explanation
-from core.explanation.export import explanation_entry, finite, picture_png, safe_names, values_npz, versions
+from core.explanation.baselines import BACKGROUNDS, background
+from core.explanation.context import CellMasks, ImageContext, cell_masks
+from core.explanation.engine import Explanation
+from core.explanation.methods.registry import METHODS
+from core.explanation.quality.similarity import MapSimilarities
 from core.explanation.render import picture, region_overlay
-from core.explanation.scene import Scene
-from core.explanation.worth.agreement import Agreement
-from core.prediction import Prediction
+from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import View
 
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "grad-cam",
+    "lime",
+    "scikit-image",
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "pillow",
+)
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+
+
+def values_npz(explanation: Explanation, cell: NDArray[np.bool_] | None = None) -> bytes:
+    """An .npz of everything that was computed, unscaled, in the order of its `classes`; same values, same bytes.
+
+    Always `values` (K, S, S) and `native` (K, h, w) float32. Where the method has them: `error` (K, h, w), `gap` (K,),
+    `regions` (S, S) int32 with `weights` and `weight_errors` (K, s). `cell` (224, 224) bool is the mask of the cell.
+    """
+    arrays: dict[str, Any] = {
+        "values": explanation.values,
+        "native": explanation.native,
+        "classes": np.array(explanation.classes),
+        "error": explanation.error,
+        "gap": explanation.gap,
+        "cell": cell,
+    }
+    if explanation.regions is not None:
+        arrays["regions"] = explanation.regions.labels
+        arrays["weights"] = explanation.regions.weights
+        arrays["weight_errors"] = explanation.regions.errors
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
+    return buffer.getvalue()
+
+
+def picture_png(rgb: NDArray[np.uint8]) -> bytes:
+    """An RGB picture as PNG, without any metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """A name for each that every file system takes, with those kept that are such already.
+
+    Characters outside letters, digits and " _.+-" become "_", and what Windows reserves gets one in front. Names that
+    were changed, or that differ from an earlier one by case alone, carry eight digits of their own hash.
+    """
+    chosen: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in dict.fromkeys(names):
+        safe = re.sub(r"[^\w .+-]", "_", name).strip(" .")[:80]
+        safe = f"_{safe}" if not safe or safe.partition(".")[0].casefold() in _RESERVED else safe
+        if safe != name or safe.casefold() in taken:
+            safe = f"{safe}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+        taken.add(safe.casefold())
+        chosen[name] = safe
+    return chosen
+
+
+def explanation_entry(explanation: Explanation, cut: str) -> dict[str, Any]:
+    """What a manifest says of an explanation; `cut` is the layer of gradient CAMs that chose none."""
+    kind = METHODS.get(explanation.method)
+    settings = dict(explanation.settings)
+    return {
+        "method": explanation.method,
+        "title": kind.title if kind else explanation.method,
+        "paper": kind.paper if kind else "",
+        "explains": explanation.explains,
+        "signed": explanation.signed,
+        "settings": settings,
+        "layer": (settings["layer"] or cut) if "layer" in settings else None,
+        "seed": explanation.seed,
+        "precision": explanation.precision,
+        "threads": explanation.threads,
+        "evaluations": explanation.evaluations,
+        "budget": explanation.budget,
+        "complete": explanation.complete,
+        "grid": list(explanation.native.shape[1:]),
+        "maxima": explanation.maxima,
+        "no_positive_evidence": [c for c in explanation.classes if not np.any(explanation.map_of(c) > 0)],
+        "mean_standard_error": _by_class(explanation, explanation.error),
+        "gap": _by_class(explanation, explanation.gap),
+        "superpixels": None if explanation.regions is None else explanation.regions.weights.shape[1],
+        "note": explanation.note,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide the values."""
+    return {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+
+
+def finite(document: Any) -> Any:
+    """A copy of a JSON document with None in the place of numbers that are not finite, and plain Python numbers."""
+    if isinstance(document, Mapping):
+        return {str(key): finite(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [finite(value) for value in document]
+    if isinstance(document, np.ndarray | np.generic):
+        return finite(document.tolist())
+    if isinstance(document, float):
+        return document if np.isfinite(document) else None
+    return document
+
+
+def _by_class(explanation: Explanation, numbers: NDArray[np.float32] | None) -> dict[str, float] | None:
+    """The mean of each class's numbers `(K, …)`."""
+    if numbers is None:
+        return None
+    means = numbers.reshape(len(numbers), -1).mean(axis=1)
+    return {name: float(mean) for name, mean in zip(explanation.classes, means, strict=True)}
+
+
 MANIFEST = "manifest.json"
+
 SCORES = "scores.json"
+
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time in a zip, so that the same evidence has the same bytes
 
+
 Picture = NDArray[np.uint8]
+
 Painter = Callable[[Explanation, str], Picture]
 
 
@@ -54,10 +178,10 @@ class Findings:
 
     classifier: Classifier
     view: View
-    scene: Scene
+    context: ImageContext
     explanations: Mapping[str, Explanation]
     prediction: Prediction | None = None
-    worths: Sequence[Documented] = ()
+    scorings: Sequence[Documented] = ()
     randomisations: Sequence[Documented] = ()
 
 
@@ -68,7 +192,7 @@ def evidence(
     parameters: Mapping[str, Any],
     paint: Painter = picture,
     faults: Sequence[Mapping[str, str]] = (),
-    agreements: Sequence[Agreement] = (),
+    agreements: Sequence[MapSimilarities] = (),
 ) -> dict[str, bytes]:
     """The files of a bundle by their path, the manifest last.
 
@@ -83,7 +207,7 @@ def evidence(
     for each in findings:
         files |= _files_of(each, folders[each.classifier.name], paint)
     alike = [each.document() for each in agreements]
-    scores = [_scores(each) for each in findings if each.worths or each.randomisations]
+    scores = [_scores(each) for each in findings if each.scorings or each.randomisations]
     if scores or alike:
         files[SCORES] = _json({"models": scores, "agreement": alike})
     document = {
@@ -115,7 +239,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def _files_of(findings: Findings, folder: str, paint: Painter) -> dict[str, bytes]:
-    cell = cell_masks(findings.scene).cell
+    cell = cell_masks(findings.context).cell
     files: dict[str, bytes] = {}
     for method, item in findings.explanations.items():
         stem, names = f"{folder}/{method}", safe_names(item.classes)
@@ -132,7 +256,7 @@ def _files_of(findings: Findings, folder: str, paint: Painter) -> dict[str, byte
 def _scores(findings: Findings) -> dict[str, Any]:
     return {
         "model": findings.classifier.name,
-        "scores": [worth.document() for worth in findings.worths],
+        "scores": [scoring.document() for scoring in findings.scorings],
         "randomisation": [check.document() for check in findings.randomisations],
     }
 
@@ -150,8 +274,8 @@ def _model_entry(findings: Findings, folder: str) -> dict[str, Any]:
         "box": list(view.box),
         "cell_found": view.found,
         "preprocessing": view.parameters.model_dump(mode="json") if view.parameters else None,
-        "scene_sha256": findings.scene.digest,
-        "cell_mask": _mask_entry(cell_masks(findings.scene)),
+        "scene_sha256": findings.context.digest,
+        "cell_mask": _mask_entry(cell_masks(findings.context)),
         "layer": classifier.network.cut,
         "prediction": _prediction_entry(findings.prediction),
         "explanations": [
@@ -166,7 +290,7 @@ def _background_entry(explanation: Explanation, findings: Findings) -> dict[str,
     name = explanation.settings.get("background", explanation.settings.get("baseline"))
     if name not in BACKGROUNDS:
         return None if name is None else {"name": name, "pictures": None, "sha256": None}
-    shown = background(findings.scene, str(name), findings.classifier.card.framing)
+    shown = background(findings.context, str(name), findings.classifier.card.framing)
     return {"name": name, "pictures": shown.count, "sha256": shown.digest}
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.estimator import Regions
-from core.explanation.explanation import Explanation
+from core.explanation.engine import Explanation
+from core.explanation.method import Regions
 
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float32]

@@ -1,22 +1,66 @@
 """What is kept of an image to tell copies of it: local descriptors, a small picture, a hash of its pixels."""
+# FOLDED """The corners that rotation leaves without a picture, filled with one colour: they say nothing of the photograph."""
+# FOLDED """SIFT descriptors as unit vectors, and as the mirror image of a picture has them."""
+# FOLDED """Fingerprints of many files at once."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.leaks.filled import filled_corners
-from core.preprocessing.reduction import reduced
+from core.decoding import read_image
+from core.errors import InputError
+from core.preprocessing.pipeline import reduced
+
+BLACK, WHITE = 12, 243  # levels that JPEG leaves of 0 and 255
+
+SAME, STILL = 3, 0.7  # levels: how far another colour may vary, and with what standard deviation
+
+LEAST = 30  # px: one pixel alone is always constant
+
+
+def filled_corners(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where one colour reaches in from a corner of `(H, W, 3) uint8`: `(H, W) bool`."""
+    height, width = rgb.shape[:2]
+    filled = np.zeros((height, width), bool)
+    for x, y in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
+        if not filled[y, x]:
+            filled |= _one_colour(rgb, x, y)
+    return filled
+
+
+def _one_colour(rgb: NDArray[np.uint8], x: int, y: int) -> NDArray[np.bool_]:
+    """The region of the colour at (x, y) where that is black, white or more constant than a camera's."""
+    colour = rgb[y, x]
+    extreme = bool(colour.max() <= BLACK or colour.min() >= WHITE)
+    tolerance = (BLACK if extreme else SAME,) * 3
+    seen = np.zeros((rgb.shape[0] + 2, rgb.shape[1] + 2), np.uint8)
+    flags = 4 | (1 << 8) | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
+    cv2.floodFill(rgb.copy(), seen, (x, y), (0, 0, 0), tolerance, tolerance, flags)
+    region = seen[1:-1, 1:-1].astype(bool)
+    if not extreme and (region.sum() < LEAST or rgb[region].std(axis=0).max() > STILL):
+        region[:] = False
+    return region
+
 
 LONGEST_SIDE = 640
+
 FEWEST, MOST = 110, 256  # key points kept of a small and of a large image
+
 THUMB_SIDE = 160
+
 TILES = 5  # along the longest side: key points are taken from all of them in turn
+
 CONTRAST, EDGE = 0.015, 15.0  # SIFT's thresholds, laxer than Lowe's 0.04 and 10: cells are smooth
 
 
@@ -95,3 +139,63 @@ def _spread(found: Sequence[cv2.KeyPoint], longest: int) -> list[cv2.KeyPoint]:
     rank = np.empty(len(found), int)
     rank[by_tile] = np.arange(len(found)) - first
     return [found[i] for i in np.sort(np.lexsort((-strength, rank))[:count])]
+
+
+# Where each of 4 x 4 x 8 values (row, column, orientation) comes from: across the point's own direction rows swap ends
+# and orientations change sign.
+_FROM = np.array(
+    [(3 - row) * 32 + column * 8 + (8 - turn) % 8 for row in range(4) for column in range(4) for turn in range(8)]
+)
+
+
+def as_mirrored(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`(K, 128)` descriptors of the mirrored picture: the same values in another order."""
+    return descriptors[:, _FROM]
+
+
+def rooted(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """`(K, 128)` unit vectors whose products are Hellinger affinities, 0 to 1 (Arandjelovic and Zisserman 2012)."""
+    share = descriptors.astype(np.float32)
+    share /= share.sum(axis=1, keepdims=True) + 1e-6
+    return np.asarray(np.sqrt(share), dtype=np.float32)
+
+
+TOLD_EVERY = 5.0  # seconds
+
+WAVE = 256  # files in hand at once
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prints:
+    """`prints` of the files that could be read, at these places of the list; reasons for the places that could not."""
+
+    prints: list[Fingerprint]
+    places: list[int]
+    skipped: dict[int, str]
+
+
+def read_prints(paths: Sequence[Path], tell: Tell) -> Prints:
+    """Read and describe every file, on as many threads as there are processors."""
+    found = Prints([], [], {})
+    told, rest = time.monotonic(), enumerate(paths)
+    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+        while wave := list(islice(rest, WAVE)):
+            for (place, _), result in zip(wave, pool.map(_print_or_reason, (path for _, path in wave)), strict=True):
+                if isinstance(result, str):
+                    found.skipped[place] = result
+                else:
+                    found.prints.append(result)
+                    found.places.append(place)
+            if time.monotonic() - told > TOLD_EVERY:
+                told = time.monotonic()
+                tell(f"read {wave[-1][0] + 1}/{len(paths)} images")
+    return found
+
+
+def _print_or_reason(path: Path) -> Fingerprint | str:
+    try:
+        return fingerprint(read_image(path).rgb)
+    except InputError as error:
+        return str(error)

@@ -1,22 +1,37 @@
 """Groups of images of one photograph: likely pairs compared, those that match joined, again with what is left."""
+# FOLDED """The photograph of each of many images, kept on disk once found."""
+# FOLDED """The images of a split that share a photograph with another split of their set."""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
-from core.leaks.candidates import Candidates, find_candidates
-from core.leaks.fingerprint import Fingerprint
-from core.leaks.verification import compare
+from core.errors import InputError
+from core.leaks.fingerprint import Fingerprint, read_prints
+from core.leaks.matching import compare
+from core.leaks.retrieval import Candidates, find_candidates
 
 EACH = 10  # partners tried for an image
+
 SPEAKERS = 5  # images that stand for a group once it is found
+
 MOST_ROUNDS = 6
+
 WORTH_IT = 0.005  # share of images joined in a round for another to be tried
+
 MANY = 8  # images: groups of so many are not joined by several weak matches either
+
 Tell = Callable[[str], None]
 
 
@@ -87,3 +102,109 @@ def _speakers(groups: DisjointSet, images: NDArray[np.int64]) -> NDArray[np.int6
         places = np.linspace(0, len(members) - 1, min(len(members), SPEAKERS)).round().astype(int)
         chosen.append(members[places])
     return np.sort(np.concatenate(chosen))
+
+
+GROUPING_FORMAT = 1
+
+"""Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
+
+
+def photographs(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArray[np.int64]:
+    """A group number for each image, equal for images of one photograph: 0, 1, 2, ... as groups first appear.
+
+    What cannot be read as an image is a group of its own. With `cache`, a folder, the numbers are kept there under
+    a digest of all files' contents, and found again in seconds.
+    """
+    if cache is None:
+        return find_groups(paths, tell)[0]
+    kept = cache / f"photographs-{_digest(paths)}.npz"
+    groups = _load(kept, len(paths))
+    if groups is None:
+        groups, skipped = find_groups(paths, tell)
+        if skipped:
+            tell(f"{len(skipped)} of {len(paths)} files cannot be read and are taken for photographs of their own")
+        _save(kept, groups, tell)
+    return groups
+
+
+def find_groups(paths: Sequence[Path], tell: Tell) -> tuple[NDArray[np.int64], dict[int, str]]:
+    """A group number for each file, and why files (by their place in the list) could not be read."""
+    read = read_prints(paths, tell)
+    of_read = group_prints(read.prints, tell)
+    raw = np.full(len(paths), -1, np.int64)
+    raw[read.places] = of_read
+    unread = sorted(read.skipped)
+    raw[unread] = len(paths) + np.arange(len(unread))
+    _, first, where = np.unique(raw, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[where], read.skipped
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    """Of the contents of all files in their order, the format's number and the libraries that do the work."""
+    whole = hashlib.sha256(f"grouping {GROUPING_FORMAT} {cv2.__version__} {np.__version__}\n".encode())
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        except (OSError, ValueError):
+            whole.update(b"unread")
+    return whole.hexdigest()[:32]
+
+
+def _load(kept: Path, count: int) -> NDArray[np.int64] | None:
+    """The groups kept there; None where there are none, or where the file is damaged."""
+    try:
+        with np.load(kept, allow_pickle=False) as stored:
+            groups = stored["groups"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    fits = groups.dtype == np.int64 and groups.shape == (count,) and bool((groups >= 0).all())
+    return np.asarray(groups) if fits else None
+
+
+def _save(kept: Path, groups: NDArray[np.int64], tell: Tell) -> None:
+    """Keep the groups, whole or not at all; a disk that refuses costs only the next search."""
+    partial: Path | None = None
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".partial", delete=False) as file:
+            partial = Path(file.name)
+            np.savez(file, groups=groups)
+        partial.replace(kept)
+    except OSError as error:
+        tell(f"the groups could not be kept in {kept.parent}: {error.strerror or error}")
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink()
+
+
+def photographs_of(
+    table: pd.DataFrame, groups: Path | None, cache: Path | None, tell: Callable[[str], None]
+) -> NDArray[np.int64]:
+    """A photograph's number for each row of `table` (column path): from a `groups.csv`, else found now (and cached)."""
+    paths = [Path(path) for path in table["path"]]
+    if groups is not None:
+        from core.leaks.groups_file import read_groups
+
+        return np.asarray(read_groups(groups, paths), dtype=np.int64)
+
+    return np.asarray(photographs(paths, cache, tell), dtype=np.int64)
+
+
+def shared_with(
+    splits: Sequence[str], photographs: NDArray[np.int64], part: str, others: Sequence[str] = ()
+) -> NDArray[np.bool_]:
+    """For each row of split `part`, in order, whether its photograph stands in one of `others` too (default: in any
+    other split). InputError where `others` names a split that there is not, or `part` is the only one.
+    """
+    names = np.asarray(splits, dtype=object)
+    known = sorted(set(splits))
+    unknown = [name for name in others if name not in known or name == part]
+    if unknown:
+        raise InputError(f"No other split {unknown[0]!r} to compare with. The set has: {', '.join(known)}.")
+    if known == [part]:
+        raise InputError(f"All images are in split {part!r}: there is no other split to share photographs with.")
+    elsewhere = np.isin(names, list(others)) if others else names != part
+    return np.isin(photographs[names == part], photographs[elsewhere])

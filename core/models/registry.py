@@ -6,10 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.models.islam_baselines import build_densenet201, build_inception_v3, build_mobilenet_v2
-from core.models.islam_cnn import build_islam_cnn
+from core.models.networks import (
+    build_densenet201,
+    build_inception_v3,
+    build_islam_cnn,
+    build_mobilenet_v2,
+    build_mobilenet_v3_small,
+    build_resnet50,
+    build_vgg19,
+)
 from core.models.staged import StagedNetwork
-from core.models.torchvision_networks import build_mobilenet_v3_small, build_resnet50, build_vgg19
 
 
 @dataclass(frozen=True)

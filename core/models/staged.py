@@ -16,6 +16,7 @@ from torchvision.models.inception import BasicConv2d
 from torchvision.models.resnet import Bottleneck
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 NORMALISED: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {  # convolution, and what alone takes its output
     Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
     BasicConv2d: (("conv", "bn"),),

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.preprocessing.nucleus import find_nucleus
-from core.preprocessing.outline import outline_cell
 from core.preprocessing.parameters import CellParameters
-from core.preprocessing.pipeline import WORKING_SIDE, crop_cell
-from core.preprocessing.reduction import reduced
+from core.preprocessing.pipeline import WORKING_SIDE, crop_cell, reduced
+from core.preprocessing.segmentation import find_nucleus, outline_cell
 
 SEARCH_SIDE = 240  # px of the longer side at which bounds are sought
 SAMPLE = 6_000  # pixels that the bounds are fitted to, up to twice as many

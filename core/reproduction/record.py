@@ -9,22 +9,21 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from core.card import ModelCard, read_card
 from core.errors import InputError
-from core.evaluation.figures import figures_of
 from core.evaluation.history import read_history
-from core.evaluation.stored import PREDICTIONS, read_answers
-from core.papers import PAPERS, published
-from core.reproduction.table import Row, invalid
-from core.training.recipe import Recipe
-from core.training.recipe_file import checked_recipe, read_recipe, shipped_recipes
+from core.evaluation.metrics import figures_of
+from core.evaluation.predictions import PREDICTIONS, read_answers
+from core.models.card import ModelCard, read_card
+from core.reproduction.papers import PAPERS, published
+from core.reproduction.table import ReproductionRow, invalid
+from core.training.recipe import Recipe, checked_recipe, read_recipe, shipped_recipes
 
 LARGEST = 1_000_000  # bytes
 SIDES = ("train", "val", "test")
 Paper = Literal["katar-2022", "islam-2024", "leukolens"]
 
 
-def row_of_run(run: Path, note: str = "") -> Row:
+def row_of_run(run: Path, note: str = "") -> ReproductionRow:
     """The row of a finished run; InputError says which of its files is missing or cannot be used."""
     folder = run / "model"
     if not folder.is_dir():
@@ -38,7 +37,7 @@ def row_of_run(run: Path, note: str = "") -> Row:
     known = published(paper, card.architecture)
     facts = card.training
     try:
-        return Row(
+        return ReproductionRow(
             run=_name(run.resolve()),
             paper=paper,
             architecture=card.architecture,

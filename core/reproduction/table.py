@@ -1,4 +1,5 @@
 """The reproduction table: rows made from finished runs, kept in `figures.json`."""
+# FOLDED """The reproduction table as the README shows it."""
 
 from __future__ import annotations
 
@@ -8,14 +9,16 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from core.errors import InputError
-from core.evaluation.estimate import Estimate, Frozen
-from core.plain_files import write_whole
+from core.evaluation.intervals import Estimate, Frozen
+from core.files import write_whole
+from core.reproduction.papers import PAPERS
 
 FIGURES = Path(__file__).with_name("figures.json")
+
 LARGEST = 2_000_000  # bytes
 
 
-class Row(Frozen):
+class ReproductionRow(Frozen):
     """One run: what was trained on which images and how they were split, and what it reached on its test side.
 
     `run` is the run directory's name and tells rows apart. `published` is the paper's test accuracy, 0-1, None where
@@ -51,13 +54,13 @@ class Table(Frozen):
     """All rows, in the order in which they are shown."""
 
     format: Literal[1] = 1
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ReproductionRow, ...] = ()
 
-    def of(self, paper: str) -> tuple[Row, ...]:
+    def of(self, paper: str) -> tuple[ReproductionRow, ...]:
         """Rows that do a paper's experiment again."""
         return tuple(row for row in self.rows if row.paper == paper)
 
-    def with_row(self, row: Row) -> Table:
+    def with_row(self, row: ReproductionRow) -> Table:
         """The table with `row` in the place of the one of the same run, else at the end."""
         runs = [other.run for other in self.rows]
         if row.run not in runs:
@@ -90,3 +93,58 @@ def write_table(table: Table, path: Path) -> None:
         write_whole(path, (table.model_dump_json(indent=2) + "\n").encode())
     except OSError as error:
         raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+HEAD = (
+    "| model | split of the images | test n | accuracy (95 % interval) | published | precision / sensitivity / F1 "
+    "| AUC | input, epochs | time |\n|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def markdown(table: Table) -> str:
+    """One table a paper, and below them the commands that made the rows; a sentence where there are none."""
+    parts = []
+    for name in (*PAPERS, "leukolens"):
+        rows = table.of(name)
+        if rows:
+            title = PAPERS[name].authors if name in PAPERS else "Our own recipe"
+            data = sorted({row.data for row in rows})
+            parts.append("\n".join([f"**{title}**, on {'; '.join(data)}", "", HEAD, *(_line(row) for row in rows)]))
+    if not parts:
+        return "No run has been entered yet: `python -m benchmarks reproduction RUN_DIR…`."
+    commands = [f"{row.command}  # {row.run}" for row in table.rows]
+    return "\n\n".join([*parts, "\n".join(["```", *commands, "```"])])
+
+
+def _line(row: ReproductionRow) -> str:
+    note = f" ({row.note})" if row.note else ""
+    means = " / ".join(percent(one.value) for one in (row.precision, row.sensitivity, row.f1))
+    cells = (
+        f"{row.title}, weights: {row.weights}{note}",
+        row.protocol,
+        f"{row.images:,}",
+        interval(row.accuracy),
+        percent(row.published),
+        means,
+        "–" if row.auc.value is None else f"{row.auc.value:.4f}",
+        f"{row.input_size} px, {row.epochs}",
+        f"{minutes(row.seconds)}, {row.processor}",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage with two digits behind the point; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def interval(estimate: Estimate) -> str:
+    """A share with its interval."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return "–"
+    return f"{percent(estimate.value)} ({100 * estimate.low:.2f} to {100 * estimate.high:.2f})"
+
+
+def minutes(seconds: float) -> str:
+    """A training's time in minutes or hours."""
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

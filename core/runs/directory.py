@@ -1,4 +1,6 @@
 """The directory of one training run: who trains in it, where the run stands, what it has reached."""
+# FOLDED """Where a training run stands, as its `status.json` tells it."""
+# FOLDED """Where runs are kept, and how one may be called."""
 
 from __future__ import annotations
 
@@ -6,26 +8,77 @@ import fcntl
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from core.errors import InputError
-from core.plain_files import read_bounded, write_whole
-from core.runs.processes import is_held, runs_still
-from core.runs.status import ACTIVE, RunStatus
+from core.files import read_bounded, write_whole
+from core.runs.process import is_held, runs_still
+
+LONGEST_TEXT = 4000
+
+
+State = Literal["waiting", "preparing", "training", "finishing", "done", "failed", "cancelled"]
+
+ACTIVE: tuple[State, ...] = ("waiting", "preparing", "training", "finishing")
+
+
+def _shortened(value: object) -> object:
+    return value[: LONGEST_TEXT - 1] + "…" if isinstance(value, str) and len(value) > LONGEST_TEXT else value
+
+
+Text = Annotated[str, BeforeValidator(_shortened)]
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class RunStatus(BaseModel):
+    """What a run is doing: `epoch` counts finished epochs, `step` the batches of the present one.
+
+    Times are seconds since 1970; `next_step` is a sentence or a command that tells how to go on.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: Literal[1] = 1
+    state: State = "preparing"
+    message: Text = ""
+    pid: Count = 0
+    started: float = Field(default=0.0, ge=0, le=1e11)
+    updated: float = Field(default=0.0, ge=0, le=1e11)
+    epoch: Count = 0
+    epochs: Count = 0
+    step: Count = 0
+    steps: Count = 0
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    error: Text | None = None
+    next_step: Text | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the run said of itself that it goes on."""
+        return self.state in ACTIVE
+
 
 LOG = logging.getLogger(__name__)
 
+
 LOCK, STATUS, HISTORY = "run.lock", "status.json", "history.csv"
+
 LARGEST_STATUS, LARGEST_HISTORY = 100_000, 5_000_000  # bytes
+
 PATIENCE = 1.0  # s: how long `hold` tries, since a look at a lock holds it for an instant
+
 START_UP = 120.0  # s that a process that was just started may take until it holds the lock
+
 COLUMNS = (
     "epoch",
     "size",
@@ -197,3 +250,46 @@ def _tidy(data: bytes) -> pd.DataFrame:
     tidy = tidy.replace([float("inf"), float("-inf")], float("nan"))
     tidy = tidy[tidy["epoch"].between(0, 10**6)]
     return tidy.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
+
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def default_runs() -> Path:
+    """The folder of the runs: LEUKOLENS_RUNS, else the project's `runs/`."""
+    given = os.environ.get("LEUKOLENS_RUNS")
+    return Path(given).resolve() if given else ROOT / "runs"
+
+
+def checked_name(name: str) -> str:
+    """A run's name: 1 to 64 letters, digits and `_ . -`, not starting with a point; InputError else."""
+    if not NAME.fullmatch(name) or name.endswith(".partial"):
+        raise InputError("A run's name has 1 to 64 letters, digits, points, hyphens or underscores, a letter first.")
+    return name
+
+
+def free_name(runs: Path, wanted: str) -> str:
+    """`wanted`, or with the first number from 2 that makes a name no run in `runs` has."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip("-._")[:56] or "run"
+    number, name = 1, stem
+    while os.path.lexists(runs / name):
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def new_run(runs: Path, name: str) -> Path:
+    """The directory of a run that is to be begun, not yet made; InputError where the name is taken or none."""
+    if os.path.lexists(runs / checked_name(name)):
+        raise InputError(f"There is a run “{name}” already. “{free_name(runs, name)}” is free.")
+    return runs / name
+
+
+def existing_run(runs: Path, name: str) -> Path:
+    """The directory of a run that is there; InputError where it is not."""
+    path = runs / checked_name(name)
+    if not path.is_dir() or path.is_symlink():
+        raise InputError(f"There is no run “{name}” in {runs}.")
+    return path

@@ -6,9 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.runs.directory import STATUS, RunDirectory
-from core.runs.place import NAME
-from core.runs.status import RunStatus
+from core.runs.directory import NAME, STATUS, RunDirectory, RunStatus
 
 MOST_RUNS, MOST_ENTRIES = 100, 5000
 MARKS = (STATUS, "recipe.json", "command.json")

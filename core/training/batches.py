@@ -1,4 +1,5 @@
 """Batches for training and validation, drawn and augmented on the device from packed images."""
+# FOLDED """Mixing pairs of training images: mixup and CutMix."""
 
 from __future__ import annotations
 
@@ -9,23 +10,70 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from pytorch_lightning import LightningDataModule, Trainer
-from torch import Tensor
+from torch import Generator, Tensor
 
-from core.data.pack import UNKNOWN, Pack
+from core.data.framed_images import UNKNOWN, FramedImages
 from core.errors import InputError
-from core.training.augment import augment
-from core.training.draws import Draws, seeded
-from core.training.mixing import draw_mixing, mixed
+from core.models.classifier import standardise
+from core.training.augment import Draws, augment, seeded
 from core.training.recipe import Recipe
-from core.transform import standardise
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How one batch is mixed: image i keeps `share` of itself and takes the rest from image `partners[i]`.
+
+    `box` (top, bottom, left, right as shares of the side) is what comes from the partner in CutMix, None in mixup.
+    """
+
+    partners: Tensor
+    share: float
+    box: tuple[float, float, float, float] | None = None
+
+
+def draw_mixing(recipe: Recipe, count: int, random: Generator) -> Mixing | None:
+    """Draw a batch's mixing, None where the recipe asks for none; with both kinds, each batch takes one at random.
+
+    Mixup: Zhang et al. 2018, eq. 1, one Beta(a, a) draw a batch. CutMix: Yun et al. 2019, eq. 1 and 2.
+    """
+    if not recipe.mixup and not recipe.cutmix:
+        return None
+    cuts = not recipe.mixup or (bool(recipe.cutmix) and float(torch.rand(1, generator=random)) < 0.5)
+    strength = torch.full((2,), recipe.cutmix if cuts else recipe.mixup)
+    first, second = torch._standard_gamma(strength, generator=random).clamp_min(1e-12).tolist()
+    share = first / (first + second)
+    partners = torch.randperm(count, generator=random)
+    if not cuts:
+        return Mixing(partners, share)
+    side = (1 - share) ** 0.5
+    row, column = torch.rand(2, generator=random).tolist()
+    edges = [min(1.0, max(0.0, middle + half)) for middle in (row, column) for half in (-side / 2, side / 2)]
+    return Mixing(partners, share, (edges[0], edges[1], edges[2], edges[3]))
+
+
+def mixed(views: Tensor, others: Tensor, targets: Tensor, theirs: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
+    """Mix `views` `(n, 3, S, S)` with their partners' `others`, and class shares `targets` `(n, K)` with `theirs`."""
+    share = mixing.share
+    if mixing.box is None:
+        views = share * views + (1 - share) * others
+    else:
+        size = views.shape[-1]
+        top, bottom, left, right = (round(edge * size) for edge in mixing.box)
+        views = views.clone()
+        views[:, :, top:bottom, left:right] = others[:, :, top:bottom, left:right]
+        share = 1 - (bottom - top) * (right - left) / size**2
+    return views, share * targets + (1 - share) * theirs
+
 
 MARGIN = 1.3  # packed images are kept this much larger than the training size, so that zooming in stays sharp
+
 TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
+
 Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessPlace:
     """Where batches are made: the device, and which of `world` processes this is."""
 
     device: torch.device
@@ -37,7 +85,7 @@ class Place:
         return torch.arange(count).tensor_split(self.world)[self.rank]
 
 
-HERE = Place(torch.device("cpu"))
+HERE = ProcessPlace(torch.device("cpu"))
 
 
 class TrainBatches:
@@ -47,7 +95,9 @@ class TrainBatches:
     resumed run, or one over more processes, sees the same images.
     """
 
-    def __init__(self, pack: Pack, recipe: Recipe, epoch: int, n_classes: int, place: Place = HERE) -> None:
+    def __init__(
+        self, pack: FramedImages, recipe: Recipe, epoch: int, n_classes: int, place: ProcessPlace = HERE
+    ) -> None:
         self.pack, self.recipe, self.epoch, self.n_classes, self.place = pack, recipe, epoch, n_classes, place
         self.stage, self.augment = recipe.stage_at(epoch)[0], recipe.augment_at(epoch)
         labels = pack.labels.cpu()
@@ -101,7 +151,7 @@ def resized(images: Tensor, size: int) -> Tensor:
 class ValidationBatches:
     """Every image once, unchanged, at the stage's size; each process takes its part of every batch, maybe none."""
 
-    def __init__(self, pack: Pack, size: int, batch_size: int = 64, place: Place = HERE) -> None:
+    def __init__(self, pack: FramedImages, size: int, batch_size: int = 64, place: ProcessPlace = HERE) -> None:
         self.pack, self.size, self.batch_size, self.place = pack, size, batch_size, place
 
     def __len__(self) -> int:
@@ -122,7 +172,7 @@ class ValidationBatches:
 class CellData(LightningDataModule):
     """Gives the trainer each epoch's batches at the input size of the recipe's current stage."""
 
-    def __init__(self, train: Pack, validation: Pack, recipe: Recipe, n_classes: int) -> None:
+    def __init__(self, train: FramedImages, validation: FramedImages, recipe: Recipe, n_classes: int) -> None:
         super().__init__()
         self.train, self.validation, self.recipe, self.n_classes = train, validation, recipe, n_classes
         self._kept = (0, train)
@@ -130,10 +180,10 @@ class CellData(LightningDataModule):
     def _epoch(self) -> int:
         return self.trainer.current_epoch if isinstance(self.trainer, Trainer) else 0
 
-    def _place(self) -> Place:
+    def _place(self) -> ProcessPlace:
         if not isinstance(self.trainer, Trainer):
             return HERE
-        return Place(self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
+        return ProcessPlace(self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
 
     def train_dataloader(self) -> TrainBatches:
         """Batches of the current epoch; the packed images are shrunk, and moved to a GPU with room, once a stage."""
@@ -149,8 +199,8 @@ class CellData(LightningDataModule):
         return ValidationBatches(self.validation, self.recipe.stage_at(self._epoch())[0].size, place=self._place())
 
 
-def moved(pack: Pack, device: torch.device) -> Pack:
+def moved(pack: FramedImages, device: torch.device) -> FramedImages:
     """The pack on a GPU where it takes less than half of its free memory; itself otherwise."""
     if device.type != "cuda" or pack.images.nbytes * 4 / 3 > torch.cuda.mem_get_info(device)[0] / 2:
         return pack
-    return Pack(pack.images.to(device), pack.reach.to(device), pack.labels, pack.fingerprint)
+    return FramedImages(pack.images.to(device), pack.reach.to(device), pack.labels, pack.fingerprint)

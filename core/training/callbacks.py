@@ -1,19 +1,98 @@
 """What stands around the training loop: keeping states, stopping early, history, telling how far it is."""
+# FOLDED """Telling how far a training is: status several times a second at most, a row of figures an epoch."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
-from core.runs.directory import RunDirectory
+from core.files import write_whole
+from core.runs.directory import COLUMNS, HISTORY, RunDirectory
 from core.training.module import CellModule
-from core.training.progress import Progress
 from core.training.recipe import Recipe
-from core.training.record import BEST, LAST
-from core.training.state_files import write_state
+from core.training.run_state import BEST, LAST, write_state
+
+EVERY = 0.5  # s between reports
+
+
+class Progress(Callback):
+    """Reports the run's status while it trains, and adds a row to `history.csv` after every epoch.
+
+    `images` is the size of the training set, for epochs that draw as many.
+    """
+
+    def __init__(self, recipe: Recipe, directory: RunDirectory, images: int) -> None:
+        self.recipe, self.directory, self.images = recipe, directory, images
+        self._begun = self._reported = self._epoch_begun = self._trained = time.monotonic()
+        self._work_done = 0.0
+        self._seen = 0
+
+    def _work(self, epoch: int) -> float:
+        """Effort of an epoch: images times pixels."""
+        stage, _ = self.recipe.stage_at(epoch)
+        return float(stage.samples or self.images) * stage.size**2
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._begun = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._epoch_begun, self._seen = time.monotonic(), 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report, now and then, where the epoch stands."""
+        self._seen += batch[2]
+        self._trained = time.monotonic()
+        if not trainer.is_global_zero or self._trained - self._reported < EVERY:
+            return
+        self._report(trainer, batch_idx + 1, (batch_idx + 1) / max(1, int(trainer.num_training_batches)))
+
+    def _report(self, trainer: Trainer, step: int, share: float) -> None:
+        """Write the status, `share` of the present epoch being done."""
+        self._reported = time.monotonic()
+        epoch = trainer.current_epoch
+        work = self._work_done + share * self._work(epoch)
+        rest = sum(self._work(number) for number in range(epoch, self.recipe.epochs)) - share * self._work(epoch)
+        self.directory.report(
+            state="training",
+            message=f"Epoch {epoch + 1} of {self.recipe.epochs}",
+            epoch=epoch,
+            epochs=self.recipe.epochs,
+            step=step,
+            steps=int(trainer.num_training_batches),
+            images_per_second=self._rate(),
+            seconds_left=(self._reported - self._begun) * rest / work if work else None,
+        )
+
+    def _rate(self) -> float:
+        return round(self._seen / max(1e-9, self._trained - self._epoch_begun), 1)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row; rows that a resumed run repeats are replaced."""
+        if not trainer.is_global_zero:
+            return
+        epoch = trainer.current_epoch
+        row: dict[str, float] = {"epoch": epoch, "size": self.recipe.stage_at(epoch)[0].size}
+        row |= {name: round(float(value), 6) for name, value in trainer.callback_metrics.items() if name in COLUMNS}
+        row |= {"seconds": round(time.monotonic() - self._epoch_begun, 1), "images_per_second": self._rate()}
+        earlier = self.directory.history()
+        table = pd.concat([earlier[earlier["epoch"] < epoch], pd.DataFrame([row])], ignore_index=True)
+        table = table[list(COLUMNS)].astype({"epoch": int, "size": int})
+        write_whole(self.directory.path / HISTORY, table.to_csv(index=False).encode())
+        self._work_done += self._work(epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say that an epoch is finished."""
+        if trainer.is_global_zero:
+            self.directory.report(state="training", epoch=trainer.current_epoch + 1, epochs=self.recipe.epochs, step=0)
 
 
 def callbacks(recipe: Recipe, directory: RunDirectory, images: int) -> list[Callback]:

@@ -1,4 +1,5 @@
 """The Lightning module: loss, optimiser, averaged weights, accuracy per epoch."""
+# FOLDED """What a run is ended by before its time."""
 
 from __future__ import annotations
 
@@ -11,15 +12,31 @@ import torch.nn.functional as F
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
+from core.errors import InputError
 from core.models.staged import StagedNetwork
+from core.training.augment import seeded
 from core.training.batches import Batch, TrainBatch
-from core.training.diverged import Diverged
-from core.training.draws import seeded
 from core.training.recipe import Recipe
 
+
+class Diverged(InputError):
+    """The loss became infinite or no number at `step` of `epoch` (both from 0)."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.epoch, self.step = epoch, step
+        super().__init__(
+            f"The loss is no finite number any more in epoch {epoch + 1}, step {step + 1}: training has diverged. The "
+            "state after the last good epoch is kept. Go on from there with --resume and a smaller --learning-rate "
+            "(a tenth, say); if that fails too, look for broken images or a large class weight."
+        )
+
+
 OPTIMISERS: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
+
 WARM_UP = 0.1  # share of a stage's steps in which the learning rate rises
+
 LOOK_EVERY = 20  # steps between looks at the loss on a GPU, which has to be waited for
+
 SUMS = ("train_loss", "train_correct", "train_count", "val_loss")
 
 

@@ -1,13 +1,23 @@
 """A training recipe: everything that decides what a run does. Each key is explained in the shipped recipes."""
+# FOLDED """Recipes in TOML files, with what the command line lays over them."""
+# FOLDED """A recipe written as TOML."""
+# FOLDED """Whether a recipe's architecture takes the input sizes that the recipe asks for."""
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.data.known import KNOWN
+from core.data.known_sets import KNOWN
 from core.data.split import SplitRecipe
+from core.errors import InputError
+from core.models.registry import architecture
 
 
 class _Strict(BaseModel):
@@ -140,3 +150,215 @@ class Recipe(_Strict):
     def in_last_stage(self, epoch: int) -> bool:
         """Whether `epoch` (from 0) falls into the last stage, whose epochs alone are compared for the best."""
         return epoch >= self.epochs - self.stages[-1].epochs
+
+
+RECIPES = Path(__file__).parent / "recipes"
+
+LARGEST_RECIPE = 1_000_000  # bytes
+
+NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with LeukoLens."""
+    return tuple(sorted(file.stem for file in RECIPES.glob("*.toml")))
+
+
+def recipe_architectures(name_or_path: str, text: bytes | None = None) -> tuple[str, ...]:
+    """The architectures that a recipe speaks of: its own first, then those of its tables `[for.NAME]`.
+
+    As for `read_recipe`, `text` is the recipe itself.
+    """
+    _, document = _read(name_or_path, text)
+    special = document.get("for", {})
+    return tuple(dict.fromkeys((str(document.get("architecture")), *(special if isinstance(special, dict) else ()))))
+
+
+def read_recipe(
+    name_or_path: str,
+    architecture: str | None = None,
+    changes: dict[str, Any] | None = None,
+    text: bytes | None = None,
+) -> Recipe:
+    """Read a shipped recipe by name or one of your own by path; InputError says which key is wrong.
+
+    Where the recipe's TOML is at hand as `text` it is read, and the name only stands in messages.
+
+    Tables `[for.NAME]` in the file hold what differs for the architecture NAME; `architecture` overrides the file's.
+    `changes` maps dotted keys ("split.kind", "stages.0.size", "stages.size" for every stage) to values laid over both.
+    """
+    source, document = _read(name_or_path, text)
+    document = _for_architecture(document, architecture)
+    for key, value in (changes or {}).items():
+        _lay(document, key.split("."), value, key)
+    return checked_recipe(document, source)
+
+
+def checked_recipe(document: Any, source: str) -> Recipe:
+    """Validate a recipe's document; InputError names the first keys of `source` that are wrong."""
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_first_problems(error)}") from error
+
+
+def parsed_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Turn `key=value` texts (dotted key, TOML value; a bare word is a string) into a mapping."""
+    changes: dict[str, Any] = {}
+    for text in settings:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f"--set {text!r}: write key=value, such as split.kind=random or augment.zoom=1.2.")
+        changes[key.strip()] = _value(value.strip())
+    return changes
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # numbers of thousands of digits and deep nesting are no TOML errors
+        return text
+
+
+def _read(name_or_path: str, text: bytes | None) -> tuple[str, dict[str, Any]]:
+    """What to call the recipe in messages, and what stands in it."""
+    source, data = _file(name_or_path) if text is None else (name_or_path, text)
+    if len(data) > LARGEST_RECIPE:
+        raise InputError(f"{source} is larger than 1 MB: no recipe of ours.")
+    try:
+        return source, tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits and deep nesting too
+        raise InputError(f"{source} is not valid TOML: {error}.") from error
+
+
+def _file(name_or_path: str) -> tuple[str, bytes]:
+    """The name of a recipe's file and its content, a byte more than may be at most."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+    if not _is_file(path):
+        shipped = ", ".join(shipped_recipes())
+        raise InputError(f"No recipe {name_or_path!r}. Shipped: {shipped}; or give the path of a .toml file.")
+    try:
+        with path.open("rb") as file:
+            return path.name, file.read(LARGEST_RECIPE + 1)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no disk takes, or a folder that must not be looked into
+        return False
+
+
+def _for_architecture(document: dict[str, Any], architecture: str | None) -> dict[str, Any]:
+    """Lay the table `[for.NAME]` over the rest; sub-tables are merged key by key."""
+    special = document.pop("for", {})
+    if architecture is not None:
+        document["architecture"] = architecture
+    tables = special.values() if isinstance(special, dict) else [None]
+    if not all(isinstance(table, dict) for table in tables):
+        raise InputError("[for.NAME] in the recipe must be a table of keys for the architecture NAME.")
+    for key, value in special.get(str(document.get("architecture")), {}).items():
+        shared = document.get(key)
+        document[key] = shared | value if isinstance(value, dict) and isinstance(shared, dict) else value
+    return document
+
+
+def _lay(place: Any, keys: list[str], value: Any, whole: str) -> None:
+    """Set a dotted key; a list takes a number, or the rest of the key for each of its tables."""
+    first, rest = keys[0], keys[1:]
+    if isinstance(place, list) and NUMBER.fullmatch(first) and int(first) < len(place) and rest:
+        _lay(place[int(first)], rest, value, whole)
+    elif isinstance(place, list) and not first.isdigit():
+        for item in place:
+            _lay(item, keys, value, whole)
+    elif isinstance(place, dict) and rest:
+        _lay(place.setdefault(first, {}), rest, value, whole)
+    elif isinstance(place, dict):
+        place[first] = value
+    else:
+        raise InputError(f"{whole!r} is no key of this recipe.")
+
+
+def _first_problems(error: ValidationError) -> str:
+    problems = error.errors()
+    told = [item for item in problems if item["type"] != "too_short" or not item["input"]]  # short of bad entries alone
+    return "; ".join(_problem(".".join(map(str, item["loc"])), item) for item in (told or problems)[:5]) + "."
+
+
+def _problem(key: str, item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return f"{key}: a recipe has no such key"
+    return f"{key or 'recipe'}: {item['msg'].removeprefix('Value error, ').lower()}"
+
+
+def recipe_text(document: Mapping[str, Any]) -> str:
+    """TOML that reads as `document`: texts, numbers, switches, lists of those, tables and lists of tables.
+
+    A key whose value is None is left out.
+    """
+    return "\n".join(_table(document, ())).strip() + "\n"
+
+
+def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    lines, below = [], []
+    for key, value in table.items():
+        inner = (*path, key)
+        if isinstance(value, Mapping):
+            below += ["", f"[{_name(inner)}]", *_table(value, inner)]
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+            for item in value:
+                below += ["", f"[[{_name(inner)}]]", *_table(item, inner)]
+        elif value is not None:
+            lines.append(f"{_key(key)} = {_toml_value(value)}")
+    return lines + below
+
+
+def _name(path: tuple[str, ...]) -> str:
+    return ".".join(_key(key) for key in path)
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else _text(key)
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml_value(item) for item in value)}]"
+    raise TypeError(f"{type(value).__name__} has no place in a recipe")
+
+
+CLASSES = 5
+
+
+def check_sizes(recipe: Recipe) -> None:
+    """InputError that names the stage whose input size the architecture does not take; nothing is computed."""
+    import torch
+
+    entry = architecture(recipe.architecture)
+    with torch.device("meta"):
+        network = entry.build(CLASSES).eval()
+        for number, stage in enumerate(recipe.stages, start=1):
+            try:
+                with torch.no_grad():
+                    network(torch.empty(1, 3, stage.size, stage.size))
+            except RuntimeError as error:
+                raise InputError(
+                    f"{entry.title} does not take images of {stage.size} px (stage {number}). Its own input size is "
+                    f"{entry.input_size} px."
+                ) from error

@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.explain.fidelity import fidelity, first_as_faithful
-from benchmarks.explain.row import Row, total
-from benchmarks.explain.sides import lowest_correlation
-from benchmarks.precision import Agreement, write
-from core.card import read_card
-from core.checkpoints import load_classifier
+from benchmarks.explain.upstream import BenchmarkRow, fidelity, first_as_faithful, lowest_correlation, total
+from benchmarks.precision import PrecisionCorrelations, write
+from core.models.card import read_card
+from core.models.checkpoints import load_classifier
 from tests.dashboard.tiny import make_model
 
 
 def test_a_total_adds_seconds_up_and_keeps_the_lowest_parity() -> None:
-    rows = [Row("case", "a", 1.0, 10.0, 0.99, 0.5), Row("case", "b", 3.0, 6.0, 0.97, 1.5)]
+    rows = [BenchmarkRow("case", "a", 1.0, 10.0, 0.99, 0.5), BenchmarkRow("case", "b", 3.0, 6.0, 0.97, 1.5)]
     assert total(rows).document() == {
         "case": "case",
         "model": "all",
@@ -29,7 +27,7 @@ def test_a_total_adds_seconds_up_and_keeps_the_lowest_parity() -> None:
         "floor_s": 2.0,
         "note": "",
     }
-    assert total([Row("case", "a", 1.0, None), rows[0]]).ratio is None
+    assert total([BenchmarkRow("case", "a", 1.0, None), rows[0]]).ratio is None
 
 
 def test_the_lowest_correlation_leaves_constant_maps_out() -> None:
@@ -83,5 +81,5 @@ def test_figures_go_into_the_card_and_leave_the_rest(tmp_path: Path) -> None:
 
 
 def test_an_agreement_is_its_worst_map() -> None:
-    found = Agreement("m", "masks", {("c", "lime", "x"): 0.999, ("c", "lime", "y"): 0.98}, 3)
+    found = PrecisionCorrelations("m", "masks", {("c", "lime", "x"): 0.999, ("c", "lime", "y"): 0.98}, 3)
     assert found.lowest == 0.98 and found.document()["worst"] == "c lime y" and found.document()["left_out"] == 3

@@ -11,9 +11,9 @@ from PIL import Image
 
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
-from core.runs.launch import cancel
 from core.runs.listing import list_runs
 from core.simulation import draw_cell
+from core.training.launch import cancel
 from tests.browser.conftest import PATIENCE
 
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.agreement import agreement, unfamiliar_sentence
-from core.card import parameter_group
 from core.classes import CLASSES
-from core.prediction import Prediction
+from core.models.card import parameter_group
+from core.models.classifier import Prediction
+from core.models.consensus import consensus, unfamiliar_sentence
 
 
 def says(model: str, label: str, share: float = 0.8, novelty: float | None = 1.0, strange: bool = False) -> Prediction:
@@ -16,13 +16,13 @@ def says(model: str, label: str, share: float = 0.8, novelty: float | None = 1.0
 
 
 def test_all_agree() -> None:
-    answer = agreement([says("a", "monocyte", 0.9), says("b", "monocyte", 0.7), says("c", "monocyte", 0.95)])
+    answer = consensus([says("a", "monocyte", 0.9), says("b", "monocyte", 0.7), says("c", "monocyte", 0.95)])
     assert answer.agree and answer.majority == "monocyte" and answer.dissenters == ()
     assert answer.sentence == "All 3 models name it a monocyte, each with at least 70 %."
 
 
 def test_one_dissents_by_its_readable_name() -> None:
-    answer = agreement(
+    answer = consensus(
         [says("a", "monocyte"), says("b", "monocyte"), says("vgg19", "eosinophil", 0.61)], {"vgg19": "VGG-19"}
     )
     assert not answer.agree and answer.dissenters == ("vgg19",)
@@ -30,21 +30,21 @@ def test_one_dissents_by_its_readable_name() -> None:
 
 
 def test_an_article_before_a_vowel() -> None:
-    assert "an eosinophil" in agreement([says("a", "eosinophil"), says("b", "eosinophil")]).sentence
+    assert "an eosinophil" in consensus([says("a", "eosinophil"), says("b", "eosinophil")]).sentence
 
 
 def test_a_tie_has_no_majority() -> None:
-    answer = agreement([says("a", "monocyte"), says("b", "lymphocyte")])
+    answer = consensus([says("a", "monocyte"), says("b", "lymphocyte")])
     assert answer.majority is None and not answer.agree and "disagree" in answer.sentence
 
 
 def test_one_or_no_model() -> None:
-    assert "alone" in agreement([says("a", "basophil")]).sentence
-    assert not agreement([]).agree
+    assert "alone" in consensus([says("a", "basophil")]).sentence
+    assert not consensus([]).agree
 
 
 def test_confidence_is_never_rounded_up_to_certainty() -> None:
-    assert "100 %" not in agreement([says("a", "basophil", 0.9999), says("b", "basophil", 0.9999)]).sentence
+    assert "100 %" not in consensus([says("a", "basophil", 0.9999), says("b", "basophil", 0.9999)]).sentence
 
 
 def test_half_of_the_models_that_can_tell_must_find_it_strange() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.checkpoints import available, find, load_classifier, save_classifier
 from core.errors import InputError
-from core.novelty import fit_feature_space
+from core.models.checkpoints import available, find, load_classifier, save_classifier
+from core.models.novelty import fit_feature_space
 from tests.dashboard.tiny import NEVER_FAMILIAR, make_model
 
 

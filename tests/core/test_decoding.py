@@ -15,8 +15,7 @@ import tifffile
 from PIL import Image
 
 from core.decoding import DecodedImage, decode
-from core.decoding.decoder import ORIENTATION_NOTE
-from core.decoding.pixels import ALPHA_NOTE, CMYK_NOTE, GREY_NOTE
+from core.decoding.decode import ALPHA_NOTE, CMYK_NOTE, GREY_NOTE, ORIENTATION_NOTE
 from tests.core.handmade import packed, png, saved, scan_lines, tiff, without_segment
 
 WIDTH, HEIGHT = 24, 18

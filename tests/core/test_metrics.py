@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from core.metrics import confusion_matrix as ours
-from core.metrics import score
+from core.evaluation.metrics import confusion_matrix as ours
+from core.evaluation.metrics import score
 
 
 def test_figures_equal_scikit_learns() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from core.novelty import fit_feature_space, read_feature_space
+from core.models.novelty import fit_feature_space, read_feature_space
 
 
 def clusters(count: int = 600, width: int = 40) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
-from core.checkpoints import available, default_root, load_classifier
 from core.classes import CLASSES
-from core.classifier import Classifier
+from core.models.checkpoints import available, default_root, load_classifier
+from core.models.classifier import Classifier
 from core.models.registry import SHIPPED
 from core.preprocessing.framing import frame_image
 from core.simulation import draw_field, gallery

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from core.transform import FLOOR, resize, standardise, to_tensor
+from core.models.classifier import FLOOR, resize, standardise, to_tensor
 
 
 def picture(seed: int = 0) -> np.ndarray:

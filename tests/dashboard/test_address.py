@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from core.errors import InputError
-from core.preprocessing.parameters import CellParameters
-from core.preprocessing.presets import PRESETS
-from dashboard import address
-from dashboard.parameter_text import parameters_from_text, parameters_to_text
+from core.preprocessing.parameters import PRESETS, CellParameters
+from dashboard import url
+from dashboard.url import parameters_from_text, parameters_to_text
 
 
 def test_defaults_leave_the_address_empty() -> None:
-    values, problems = address.read({})
+    values, problems = url.read({})
     assert problems == {}
-    assert address.written(values) == {}
+    assert url.written(values) == {}
 
 
 def test_every_choice_comes_back_from_the_address() -> None:
@@ -41,36 +40,36 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "curves": "loss",
         "roc": "corner",
     }
-    assert set(query) == set(address.BY_NAME)
-    values, problems = address.read(query)
+    assert set(query) == set(url.BY_NAME)
+    values, problems = url.read(query)
     assert problems == {}
-    assert address.written(values) == query
+    assert url.written(values) == query
 
 
-@pytest.mark.parametrize("name", sorted(address.BY_NAME))
+@pytest.mark.parametrize("name", sorted(url.BY_NAME))
 @pytest.mark.parametrize("text", ["", "<b>", "9" * 900, "=1+1", "a,,b", "~~~", "\x00"])
 def test_nonsense_is_told_and_gives_the_default(name: str, text: str) -> None:
-    values, problems = address.read({name: text})
+    values, problems = url.read({name: text})
     if not problems:
         assert (name, text) == ("cell", "")
     else:
-        assert values[name] == address.BY_NAME[name].default
+        assert values[name] == url.BY_NAME[name].default
         assert "<" not in problems[name]
         assert len(problems[name]) < 700
 
 
 def test_a_link_of_before_names_one_method() -> None:
-    assert address.read({"method": "gradcam++"})[0]["methods"] == ("gradcam++",)
-    assert address.read({"method": "gradcam", "methods": "eigencam"})[0]["methods"] == ("eigencam",)
-    assert "methods" in address.read({"method": "guess"})[1]
+    assert url.read({"method": "gradcam++"})[0]["methods"] == ("gradcam++",)
+    assert url.read({"method": "gradcam", "methods": "eigencam"})[0]["methods"] == ("eigencam",)
+    assert "methods" in url.read({"method": "guess"})[1]
 
 
 def test_a_plus_sign_that_became_a_space_is_read() -> None:
-    assert address.read({"methods": "gradcam  ,gradcam"})[0]["methods"] == ("gradcam++", "gradcam")
+    assert url.read({"methods": "gradcam  ,gradcam"})[0]["methods"] == ("gradcam++", "gradcam")
 
 
 def test_one_invalid_value_leaves_the_others() -> None:
-    values, problems = address.read({"view": "sideways", "opacity": "10"})
+    values, problems = url.read({"view": "sideways", "opacity": "10"})
     assert list(problems) == ["view"]
     assert values["opacity"] == 10
 

@@ -13,35 +13,34 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.checkpoints import load_classifier
+from core.explanation.context import ImageContext
 from core.explanation.engine import explain
 from core.explanation.evidence import Findings, evidence
 from core.explanation.render import overlay, signed_overlay
-from core.explanation.scene import Scene
-from core.preprocessing.framing import frame_image
-from core.preprocessing.given_mask import framed_mask
+from core.models.checkpoints import load_classifier
+from core.preprocessing.framing import frame_image, framed_mask
 from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer
-from dashboard.bundle import zip_of
-from dashboard.explained import Row
-from dashboard.gallery import gallery_subjects
-from dashboard.look import Look
-from dashboard.slots import Slot
+from dashboard.explain.bundle import zip_of
+from dashboard.explain.jobs import ModelRow
+from dashboard.explain.rendering import Look
+from dashboard.images import gallery_subjects
+from dashboard.models import ModelEntry
 from tests.dashboard.tiny import make_model
 
 LOOK = Look("magma", "purple-orange", 0.7, True)
 
 
 @pytest.fixture(scope="module")
-def row(tmp_path_factory: pytest.TempPathFactory) -> Row:
+def row(tmp_path_factory: pytest.TempPathFactory) -> ModelRow:
     root = tmp_path_factory.mktemp("models")
     make_model(root, "tiny")
     classifier = load_classifier(root / "tiny")
     view = frame_image(gallery_subjects()["cell-1"].rgb, "cell")
-    answer = Answer(Slot("tiny", "Tiny", classifier), "cell", True, classifier.predict([view.rgb])[0], view)
+    answer = Answer(ModelEntry("tiny", "Tiny", classifier), "cell", True, classifier.predict([view.rgb])[0], view)
     maps = explain(classifier, view.rgb, ("gradcam", "layercam"))
     signed = replace(maps["gradcam"], method="signed", signed=True, values=-maps["gradcam"].values)
-    return Row(answer, {**maps, "signed": signed})
+    return ModelRow(answer, {**maps, "signed": signed})
 
 
 def read(data: bytes) -> dict[str, bytes]:
@@ -54,7 +53,7 @@ def document_of(data: bytes) -> dict[str, Any]:
     return document
 
 
-def test_pictures_are_as_the_page_shows_them(row: Row) -> None:
+def test_pictures_are_as_the_page_shows_them(row: ModelRow) -> None:
     files = read(zip_of([row], gallery_subjects()["cell-1"], CellParameters(), LOOK))
     maps = row.explanations["layercam"]
     drawn = np.asarray(Image.open(io.BytesIO(files["tiny/layercam-monocyte.png"])))
@@ -66,11 +65,11 @@ def test_pictures_are_as_the_page_shows_them(row: Row) -> None:
     assert np.array_equal(drawn, signed_overlay(against.view, against.map_of("monocyte"), 0.7, "purple-orange", scale))
 
 
-def test_the_page_and_the_command_line_give_the_same_files(row: Row) -> None:
-    classifier, view = row.answer.slot.classifier, row.answer.view
+def test_the_page_and_the_command_line_give_the_same_files(row: ModelRow) -> None:
+    classifier, view = row.answer.entry.classifier, row.answer.view
     assert classifier is not None and view is not None
     subject = gallery_subjects()["cell-1"]
-    findings = Findings(classifier, view, Scene(view.rgb), row.explanations, row.answer.prediction)
+    findings = Findings(classifier, view, ImageContext(view.rgb), row.explanations, row.answer.prediction)
     here = read(zip_of([row], subject, CellParameters(), LOOK))
     there = evidence({}, subject.rgb, [findings], {})
     assert list(here) == list(there)
@@ -89,22 +88,24 @@ class Found:
         return {"of": self.model}
 
 
-def test_scores_go_to_the_models_they_are_of(row: Row) -> None:
-    worths, checks = [Found("other"), Found("tiny")], [Found("tiny")]
-    document = document_of(zip_of([row], gallery_subjects()["cell-1"], CellParameters(), LOOK, worths, checks))
+def test_scores_go_to_the_models_they_are_of(row: ModelRow) -> None:
+    scorings, checks = [Found("other"), Found("tiny")], [Found("tiny")]
+    document = document_of(zip_of([row], gallery_subjects()["cell-1"], CellParameters(), LOOK, scorings, checks))
     assert document["models"][0]["scores"] == [{"of": "tiny"}]
     assert document["models"][0]["randomisation"] == [{"of": "tiny"}]
 
 
-def masks(row: Row) -> Iterator[Row]:
+def masks(row: ModelRow) -> Iterator[ModelRow]:
     """The row without a scene of its own, and with one that knows the mask."""
     subject, view = gallery_subjects()["cell-1"], row.answer.view
     assert view is not None
     yield row
-    yield replace(row, scene=Scene(view.rgb, framed_mask(np.asarray(subject.rgb[..., 1] < 150), subject.rgb, view)))
+    yield replace(
+        row, context=ImageContext(view.rgb, framed_mask(np.asarray(subject.rgb[..., 1] < 150), subject.rgb, view))
+    )
 
 
-def test_the_readers_mask_is_used(row: Row) -> None:
+def test_the_readers_mask_is_used(row: ModelRow) -> None:
     subject = gallery_subjects()["cell-1"]
     mask = np.asarray(subject.rgb[..., 1] < 150)
     entries = [
@@ -113,8 +114,8 @@ def test_the_readers_mask_is_used(row: Row) -> None:
     assert entries[0]["cell_mask"]["source"] == "given" and entries[0]["cell_mask"] == entries[1]["cell_mask"]
 
 
-def test_what_failed_is_told(row: Row) -> None:
-    nothing = Row(Answer(Slot("gone", "Gone", None)), fault="No trained weights.")
+def test_what_failed_is_told(row: ModelRow) -> None:
+    nothing = ModelRow(Answer(ModelEntry("gone", "Gone", None)), fault="No trained weights.")
     partly = replace(row, faults={"lime": "It does not fit."})
     document = document_of(zip_of([nothing, partly], gallery_subjects()["cell-1"], CellParameters(), LOOK))
     told = [(fault["model"], fault["what"], fault["message"]) for fault in document["faults"]]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from core.classes import CLASSES
-from dashboard.charts import facts, probability_bars, verdict
+from dashboard.ui.html import facts, probability_bars, verdict
 
 
 def test_bars_share_one_scale() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.evaluation.estimate import Estimate, undefined
-from core.reproduction.table import Row
-from dashboard.evaluation_papers import reproduction_table
-from dashboard.evaluation_words import lasted
+from core.evaluation.intervals import Estimate, undefined
+from core.reproduction.table import ReproductionRow
+from dashboard.evaluate.papers import reproduction_table
+from dashboard.ui.format import lasted
 
 SHARE = Estimate(value=0.875, low=0.5, high=0.98, of=8)
-ROW = Row(
+ROW = ReproductionRow(
     run="tiny",
     paper="islam-2024",
     architecture="islam_cnn",

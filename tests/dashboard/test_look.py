@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.explanation.estimator import Regions
-from core.explanation.explanation import Explanation
+from core.explanation.engine import Explanation
+from core.explanation.method import Regions
 from core.explanation.render import YELLOW, by_pixel, signed_overlay
-from dashboard.look import Look, emphasised, picture_of
-from dashboard.map_words import evidence, settled
+from dashboard.explain.rendering import Look, emphasised, picture_of
+from dashboard.explain.wording import evidence, settled
 
 SIDE = 40
 PLAIN = Look("cividis", "blue-red", 0.5, False)

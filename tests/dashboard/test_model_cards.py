@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.card import ModelCard, TrainingFacts
 from core.classes import CLASSES
-from dashboard.model_cards import training_text
+from core.models.card import ModelCard, TrainingFacts
+from dashboard.compare.cards import training_text
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from core.classes import CLASSES
-from dashboard.palette import CLASS_COLOURS, class_colour
+from dashboard.ui.html import CLASS_COLOURS, class_colour
 
 ROOT = Path(__file__).parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]

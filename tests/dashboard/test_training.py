@@ -5,13 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from core.runs.directory import COLUMNS
-from core.runs.estimate import Estimate
-from core.runs.status import RunStatus
-from core.training.recipe_file import checked_recipe
-from dashboard.training_curves import best_epoch, borders
-from dashboard.training_gate import is_local
-from dashboard.training_words import about, ago, estimate_in_words, progress_in_words, share_done
+from core.runs.directory import COLUMNS, RunStatus
+from core.training.recipe import checked_recipe
+from core.training.timing import DurationEstimate
+from dashboard.train.curves import best_epoch, borders
+from dashboard.train.page import is_local
+from dashboard.train.wording import about, ago, estimate_in_words, progress_in_words, share_done
 
 TWO_STAGES = checked_recipe(
     {
@@ -82,10 +81,10 @@ def test_ago() -> None:
 
 
 def test_an_estimate_says_what_it_rests_on() -> None:
-    told = estimate_in_words(Estimate(2400, True, False, 0, ""))
+    told = estimate_in_words(DurationEstimate(2400, True, False, 0, ""))
     assert "at most about 40 min" in told
     assert "factor of three" in told
-    measured = estimate_in_words(Estimate(2400, False, True, 1.0, "2 threads, no GPU"))
+    measured = estimate_in_words(DurationEstimate(2400, False, True, 1.0, "2 threads, no GPU"))
     assert measured.startswith("Takes about 40 min on this machine (2 threads, no GPU), measured ")
 
 

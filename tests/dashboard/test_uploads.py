@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from PIL.Image import Exif
 
-from dashboard import uploads
-from dashboard.intake import camera_available
-from dashboard.pictures import png_bytes
+from dashboard import images
+from dashboard.sidebar import camera_available
+from dashboard.ui.html import png_bytes
 
 
 @dataclass
@@ -31,80 +31,80 @@ def picture(shade: int, exif: Exif | None = None) -> bytes:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> uploads.Store:
-    store = uploads.Store()
-    monkeypatch.setattr(uploads, "store", lambda: store)
-    monkeypatch.setattr(uploads, "decoded", uploads.decoded.__wrapped__)
+def held(monkeypatch: pytest.MonkeyPatch) -> images.UploadStore:
+    store = images.UploadStore()
+    monkeypatch.setattr(images, "store", lambda: store)
+    monkeypatch.setattr(images, "decoded", images.decoded.__wrapped__)
     return store
 
 
-def test_new_files_come_and_removed_ones_go(held: uploads.Store) -> None:
+def test_new_files_come_and_removed_ones_go(held: images.UploadStore) -> None:
     first, second = File("a.jpg", picture(1), "1"), File("b.jpg", picture(2), "2")
-    assert len(uploads.take("files", [first, second])) == 2
-    assert uploads.take("files", [first, second]) == []
-    uploads.take("files", [second])
+    assert len(images.take("files", [first, second])) == 2
+    assert images.take("files", [first, second]) == []
+    images.take("files", [second])
     assert [upload.name for upload in held.files.values()] == ["b.jpg"]
 
 
-def test_a_widget_that_was_hidden_forgets_nothing(held: uploads.Store) -> None:
-    uploads.take("files", [File("a.jpg", picture(1), "1")])
-    uploads.take("files", [])
-    uploads.take("files", [File("b.jpg", picture(2), "2")])
+def test_a_widget_that_was_hidden_forgets_nothing(held: images.UploadStore) -> None:
+    images.take("files", [File("a.jpg", picture(1), "1")])
+    images.take("files", [])
+    images.take("files", [File("b.jpg", picture(2), "2")])
     assert [upload.name for upload in held.files.values()] == ["a.jpg", "b.jpg"]
 
 
-def test_a_duplicate_is_told_and_keeps_the_image_while_one_of_the_two_is_listed(held: uploads.Store) -> None:
+def test_a_duplicate_is_told_and_keeps_the_image_while_one_of_the_two_is_listed(held: images.UploadStore) -> None:
     first, second = File("a.jpg", picture(1), "1"), File("b.jpg", picture(1), "2")
-    uploads.take("files", [first, second])
-    (told,) = uploads.duplicates("files", [first, second])
+    images.take("files", [first, second])
+    (told,) = images.duplicates("files", [first, second])
     assert "“b.jpg”" in told and "“a.jpg”" in told
-    uploads.take("files", [second])
+    images.take("files", [second])
     assert len(held.files) == 1
-    assert uploads.duplicates("files", [second]) == []
-    uploads.take("folder", [File("set/c.jpg", picture(1), "3"), File("set/d.jpg", picture(2), "4")])
-    uploads.empty("files")
+    assert images.duplicates("files", [second]) == []
+    images.take("folder", [File("set/c.jpg", picture(1), "3"), File("set/d.jpg", picture(2), "4")])
+    images.empty("files")
     assert len(held.files) == 2
-    uploads.empty("folder")
+    images.empty("folder")
     assert held.files == {}
 
 
-def test_forgetting_all_begins_anew(held: uploads.Store) -> None:
+def test_forgetting_all_begins_anew(held: images.UploadStore) -> None:
     mine = File("a.jpg", picture(1), "1")
-    uploads.take("files", [mine])
-    uploads.forget_all()
+    images.take("files", [mine])
+    images.forget_all()
     assert (held.files, held.seen, held.round) == ({}, {}, 1)
-    assert uploads.unseen("files", [mine])
+    assert images.unseen("files", [mine])
 
 
-def test_refusals_are_told_and_go_with_the_file(held: uploads.Store) -> None:
+def test_refusals_are_told_and_go_with_the_file(held: images.UploadStore) -> None:
     bad, good = File("bad.png", b"text", "1"), File("a.jpg", picture(1), "2")
-    assert len(uploads.take("files", [bad, good])) == 1
-    assert "bad.png" in uploads.refusals("files")[0]
-    uploads.take("files", [good])
-    assert uploads.refusals("files") == []
+    assert len(images.take("files", [bad, good])) == 1
+    assert "bad.png" in images.refusals("files")[0]
+    images.take("files", [good])
+    assert images.refusals("files") == []
 
 
-def test_a_session_is_bounded(held: uploads.Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_FILES", 2)
-    uploads.take("files", [File(f"{i}.jpg", picture(10 * i), str(i)) for i in range(4)])
+def test_a_session_is_bounded(held: images.UploadStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MOST_FILES", 2)
+    images.take("files", [File(f"{i}.jpg", picture(10 * i), str(i)) for i in range(4)])
     assert len(held.files) == 2
-    assert len(uploads.refusals("files")) == 2
+    assert len(images.refusals("files")) == 2
 
 
-def test_the_address_holds_a_hash_and_no_name(held: uploads.Store) -> None:
-    (key,) = uploads.take("files", [File("patient-name.jpg", picture(1), "1")])
+def test_the_address_holds_a_hash_and_no_name(held: images.UploadStore) -> None:
+    (key,) = images.take("files", [File("patient-name.jpg", picture(1), "1")])
     assert "patient" not in key
-    subject = uploads.subject_of(key)
+    subject = images.subject_of(key)
     assert subject is not None
     assert subject.title == "patient-name.jpg"
-    assert uploads.subject_of("upload-0000000000000000") is None
+    assert images.subject_of("upload-0000000000000000") is None
 
 
-def test_exported_pictures_carry_no_metadata(held: uploads.Store) -> None:
+def test_exported_pictures_carry_no_metadata(held: images.UploadStore) -> None:
     exif = Exif()
     exif[0x010F] = "secret camera"
-    (key,) = uploads.take("files", [File("a.jpg", picture(1, exif), "1")])
-    subject = uploads.subject_of(key)
+    (key,) = images.take("files", [File("a.jpg", picture(1, exif), "1")])
+    subject = images.subject_of(key)
     assert subject is not None
     assert b"secret camera" not in png_bytes(subject.rgb)
 
@@ -114,7 +114,7 @@ def test_exported_pictures_carry_no_metadata(held: uploads.Store) -> None:
     [("set/neutrophil/1.png", "neutrophil"), ("Monocyte/2.png", "monocyte"), ("3.png", None), ("other/4.png", None)],
 )
 def test_folders_tell_the_class(name: str, label: str | None) -> None:
-    assert uploads.label_of(name) == label
+    assert images.label_of(name) == label
 
 
 @pytest.mark.parametrize(

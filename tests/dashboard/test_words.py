@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.words import NO_BREAK, duration, measured, millions, percent, raw, size
+from dashboard.ui.format import NO_BREAK, duration, measured, millions, percent, raw, size
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from core.card import ModelCard, Novelty, Score
-from core.checkpoints import save_classifier
 from core.classes import CLASSES
+from core.models.card import CardScore, ModelCard, Novelty
+from core.models.checkpoints import save_classifier
 from core.models.registry import ARCHITECTURES, architecture
 
 SHIPPED = ("resnet50", "vgg19", "mobilenet_v3_small", "islam_cnn")
-TESTED = Score(
+TESTED = CardScore(
     data="made-up cells",
     images=1234,
     accuracy=0.912,

@@ -10,10 +10,9 @@ from typer.testing import CliRunner
 from benchmarks import generated, models, reproduction
 from benchmarks.__main__ import app
 from benchmarks.generated import END, made_part, start_of, with_made_part
-from core.checkpoints import default_root
 from core.errors import InputError
-from core.reproduction.markdown import markdown
-from core.reproduction.table import read_table
+from core.models.checkpoints import default_root
+from core.reproduction.table import markdown, read_table
 
 ROOT = Path(__file__).parents[2]
 

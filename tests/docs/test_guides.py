@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from core.data.known import KNOWN
-from core.explanation.methods import METHODS
-from core.explanation.worth.scores import SCORES
+from core.data.known_sets import KNOWN
+from core.explanation.methods.registry import METHODS
+from core.explanation.quality.scores import SCORES
 from core.models.registry import ARCHITECTURES
 from core.preprocessing.framing import FRAMINGS
+from core.preprocessing.parameters import PRESETS
 from core.preprocessing.pipeline import STAGES
-from core.preprocessing.presets import PRESETS
 
 DOCS = Path(__file__).parents[2] / "docs"
 BETTER = {"higher": "higher", "lower": "lower", "": "neither"}

@@ -12,16 +12,14 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from benchmarks.__main__ import app as benchmarks_app
-from core.card import ModelCard
 from core.cli.app import app as core_app
 from core.data.split import SplitRecipe
-from core.explanation.methods import METHODS
+from core.explanation.methods.registry import METHODS
+from core.models.card import ModelCard
 from core.preprocessing.parameters import CellParameters
-from core.runs.directory import COLUMNS
-from core.runs.status import RunStatus
-from core.training.recipe import AugmentRecipe, DataRecipe, Recipe, StageRecipe
-from core.training.recipe_file import shipped_recipes
-from dashboard.address import CHOICES
+from core.runs.directory import COLUMNS, RunStatus
+from core.training.recipe import AugmentRecipe, DataRecipe, Recipe, StageRecipe, shipped_recipes
+from dashboard.url import CHOICES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"

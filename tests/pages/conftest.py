@@ -10,8 +10,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.runs.directory import RunDirectory
-from core.runs.launch import cancel
 from core.runs.listing import list_runs
+from core.training.launch import cancel
 from tests.dashboard.tiny import make_root
 
 ENTRY = Path(__file__).parents[2] / "dashboard" / "app.py"

@@ -10,12 +10,12 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from core.agreement import agreement
-from core.checkpoints import load_classifier
+from core.models.checkpoints import load_classifier
+from core.models.consensus import consensus
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
-from dashboard import cache, uploads
-from dashboard.gallery import gallery_subjects
+from dashboard import answers, images
+from dashboard.images import gallery_subjects
 from tests.dashboard.tiny import SHIPPED, make_model
 from tests.pages.conftest import Start
 from tests.pages.reading import alerts, assert_sound, html, query, sentence, titles, verdicts
@@ -42,7 +42,7 @@ def test_the_answers_are_those_of_the_engine(start: Start, tiny_root: Path) -> N
     view = frame_image(subject.rgb, "cell").rgb
     predictions = [load_classifier(tiny_root / name).predict([view])[0] for name in SHIPPED]
     assert verdicts(app) == [prediction.predicted for prediction in predictions]
-    expected = agreement(predictions, {p.model: t for p, t in zip(predictions, titles(app)[1:], strict=True)})
+    expected = consensus(predictions, {p.model: t for p, t in zip(predictions, titles(app)[1:], strict=True)})
     assert sentence(app) == expected.sentence
 
 
@@ -129,13 +129,13 @@ def test_an_upload_is_shown_and_its_hash_stands_in_the_address(start: Start) -> 
     app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
     assert_sound(app)
     assert titles(app)[0] == "mine.png"
-    assert query(app)["image"] == uploads.key_of(png())
+    assert query(app)["image"] == images.key_of(png())
     app.button[0].click().run()
     assert titles(app)[0] == "Simulated cell 1"
 
 
 def test_a_link_to_an_upload_asks_for_the_file_and_then_shows_it(start: Start) -> None:
-    key = uploads.key_of(png())
+    key = images.key_of(png())
     app = start(image=key)
     assert "upload that file" in alerts(app)
     assert query(app)["image"] == key
@@ -179,14 +179,14 @@ def test_a_corrupt_checkpoint_leaves_the_others_alone(start: Start, tmp_path: Pa
 
 
 def test_a_fault_in_one_model_leaves_the_others_alone(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = cache.predict
+    real = answers.predict
 
     def predict(classifier, *rest):  # type: ignore[no-untyped-def]
         if classifier.name == "vgg19":
             raise RuntimeError("secret detail")
         return real(classifier, *rest)
 
-    monkeypatch.setattr(cache, "predict", predict)
+    monkeypatch.setattr(answers, "predict", predict)
     app = start()
     assert_sound(app)
     assert len(verdicts(app)) == 3
@@ -195,9 +195,9 @@ def test_a_fault_in_one_model_leaves_the_others_alone(start: Start, monkeypatch:
 
 
 def test_an_unfamiliar_image_is_called_so_above_the_answers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = cache.predict
+    real = answers.predict
     monkeypatch.setattr(
-        cache, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
+        answers, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
     )
     assert "This may not be a white blood cell" in start().warning[0].value
 
@@ -206,7 +206,7 @@ def test_a_fault_of_the_page_becomes_a_sentence(start: Start, monkeypatch: pytes
     def broken() -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("dashboard.chosen.chosen_image", broken)
+    monkeypatch.setattr("dashboard.images.chosen_image", broken)
     app = start()
     assert not app.exception
     assert "failed unexpectedly" in alerts(app)
@@ -228,7 +228,7 @@ def test_each_card_says_what_the_model_sees(start: Start) -> None:
 
 def test_a_click_during_the_first_load_does_no_harm(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("dashboard.chosen.chosen_image", st.stop)
+        patched.setattr("dashboard.images.chosen_image", st.stop)
         app = start(image="cell-2")
         assert titles(app) == []
     app.pills(key="choice-image").set_value("cell-4").run()
@@ -250,7 +250,7 @@ def test_taking_the_last_file_off_forgets_it(start: Start) -> None:
     app.file_uploader(key="intake-files-0").set_value([]).run()
     assert_sound(app)
     assert titles(app)[0] == "Simulated cell 1"
-    assert app.session_state[uploads.STORE].files == {}
+    assert app.session_state[images.STORE].files == {}
 
 
 def test_forgetting_empties_the_uploader(start: Start) -> None:
@@ -258,7 +258,7 @@ def test_forgetting_empties_the_uploader(start: Start) -> None:
     app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
     app.button[0].click().run()
     assert_sound(app)
-    assert app.session_state[uploads.STORE].files == {}
+    assert app.session_state[images.STORE].files == {}
     assert [uploader.key for uploader in app.file_uploader] == ["intake-files-1"]
     app.file_uploader(key="intake-files-1").set_value(("mine.png", png(), "image/png")).run()
     assert titles(app)[0] == "mine.png"

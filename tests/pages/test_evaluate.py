@@ -13,9 +13,9 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from core.classes import CLASSES
-from core.classifier import Classifier
-from dashboard import evaluation_costs
-from dashboard.evaluation_models import finished_runs
+from core.models.classifier import Classifier
+from dashboard.evaluate import costs
+from dashboard.evaluate.models import finished_runs
 from tests.core.evaluation.answer_toys import made_up, table_of
 from tests.pages.conftest import Start, go
 from tests.pages.evaluation_toys import make_answered, make_images
@@ -187,14 +187,14 @@ def test_another_class_set_and_few_images(start: Start, tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_asked_spares_the_others(
     start: Start, answered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_load = evaluation_costs.load
+    true_load = costs.load
 
     def load(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
         if folder.endswith("vgg19"):
             raise RuntimeError("no memory")
         return true_load(folder, signature)
 
-    monkeypatch.setattr(evaluation_costs, "load", load)
+    monkeypatch.setattr(costs, "load", load)
     app = start("evaluate", root=answered, models=",".join(PAIR))
     app.button(key="measure-latency").click().run()
     assert_sound(app)

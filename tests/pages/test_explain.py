@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.checkpoints import load_classifier
 from core.classes import CLASSES
 from core.explanation.engine import explain
 from core.explanation.render import overlay
+from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer
-from dashboard.bundle import zip_of
-from dashboard.explained import Row
-from dashboard.gallery import gallery_subjects
-from dashboard.look import Look, picture_of
-from dashboard.slots import Slot
-from dashboard.words import raw
+from dashboard.explain.bundle import zip_of
+from dashboard.explain.jobs import ModelRow
+from dashboard.explain.rendering import Look, picture_of
+from dashboard.images import gallery_subjects
+from dashboard.models import ModelEntry
+from dashboard.ui.format import raw
 from tests.pages.conftest import Start
 from tests.pages.reading import alerts, assert_sound, html, query, titles
 
@@ -71,14 +71,16 @@ def test_a_missing_model_keeps_its_row(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def row(tiny_root: Path) -> Row:
+def row(tiny_root: Path) -> ModelRow:
     classifier = load_classifier(tiny_root / "islam_cnn")
     view = frame_image(gallery_subjects()["cell-1"].rgb, "cell")
-    answer = Answer(Slot("islam_cnn", "Custom CNN", classifier), "cell", True, classifier.predict([view.rgb])[0], view)
-    return Row(answer, explain(classifier, view.rgb, PAIR))
+    answer = Answer(
+        ModelEntry("islam_cnn", "Custom CNN", classifier), "cell", True, classifier.predict([view.rgb])[0], view
+    )
+    return ModelRow(answer, explain(classifier, view.rgb, PAIR))
 
 
-def test_the_shared_scale_is_the_largest_of_the_models_maps(row: Row) -> None:
+def test_the_shared_scale_is_the_largest_of_the_models_maps(row: ModelRow) -> None:
     maps = row.explanations["gradcam"]
     own = picture_of(maps, CLASSES[0], Look("viridis", "blue-red", 0.5, False))
     shared = picture_of(maps, CLASSES[0], Look("viridis", "blue-red", 0.5, True))
@@ -87,7 +89,7 @@ def test_the_shared_scale_is_the_largest_of_the_models_maps(row: Row) -> None:
     assert np.array_equal(shared, overlay(maps.view, maps.map_of(CLASSES[0]), 0.5, "viridis", top))
 
 
-def test_the_zip_holds_raw_values_pictures_and_their_hashes(row: Row) -> None:
+def test_the_zip_holds_raw_values_pictures_and_their_hashes(row: ModelRow) -> None:
     subject = gallery_subjects()["cell-1"]
     data = zip_of([row], subject, CellParameters(), Look("viridis", "blue-red", 0.5, False))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.checkpoints import load_classifier
 from core.classes import CLASSES
 from core.explanation.engine import explain
-from core.explanation.estimators.rise import RiseEstimator
+from core.explanation.methods.rise import RiseEstimator
+from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
-from dashboard import service
-from dashboard.gallery import gallery_subjects
-from dashboard.map_words import evidence
+from dashboard.explain import jobs
+from dashboard.explain.wording import evidence
+from dashboard.images import gallery_subjects
 from tests.dashboard.tiny import make_model
 from tests.pages.conftest import Start
 from tests.pages.reading import alerts, assert_sound, html, query, titles
@@ -31,9 +31,9 @@ LONG = "rise.samples:20000"
 @pytest.fixture(autouse=True)
 def fresh_service() -> Iterator[None]:
     """Each test has a service of its own: what one stopped is not stopped in the next."""
-    service.service.clear()
+    jobs.service.clear()
     yield
-    service.service.clear()
+    jobs.service.clear()
 
 
 def rerun_until(app: AppTest, pattern: str) -> AppTest:
@@ -215,6 +215,6 @@ def test_an_address_that_is_out_of_date_does_not_undo_a_choice(start: Start) -> 
 def test_a_leaving_reader_stops_the_work(start: Start) -> None:
     app = rerun_until(start("explain", models="vgg19", methods="rise", set=LONG, seed="8"), "standard error")
     app.pills(key="choice-models").set_value(["islam_cnn"]).run()
-    engine = service.service()
+    engine = jobs.service()
     works = [entry.work for entry in engine._store.entries.values()]
     assert all(one.lease is not None and np.isfinite(one.deadline) for work in works for one in work.interests.values())

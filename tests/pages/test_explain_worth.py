@@ -16,15 +16,16 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.checkpoints import load_classifier
+from core.explanation.context import ImageContext
 from core.explanation.engine import explain
-from core.explanation.scene import Scene
-from core.explanation.worth.scores import SCORES
-from core.explanation.worth.task import WorthTask
+from core.explanation.quality.scores import SCORES
+from core.explanation.quality.scoring import ScoringTask
+from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
-from dashboard import cache, service, uploads
-from dashboard.gallery import gallery_subjects
-from dashboard.scored import HELD
+from dashboard import answers, images
+from dashboard.explain import jobs
+from dashboard.explain.scoring import HELD
+from dashboard.images import gallery_subjects
 from tests.pages.conftest import Start, go
 from tests.pages.reading import alerts, assert_sound, html
 from tests.pages.test_compare import png
@@ -33,9 +34,9 @@ from tests.pages.test_explain_slow import button, labels, rerun_until
 
 @pytest.fixture(autouse=True)
 def fresh_service() -> Iterator[None]:
-    service.service.clear()
+    jobs.service.clear()
     yield
-    service.service.clear()
+    jobs.service.clear()
 
 
 def mask_png(shape: tuple[int, int], marked: bool = True) -> bytes:
@@ -71,12 +72,12 @@ def test_the_scores_are_the_engines_and_stand_beside_three_controls(start: Start
         load_classifier(tiny_root / "islam_cnn"),
         frame_image(gallery_subjects()["cell-2"].rgb, "cell").rgb,
     )
-    scene = Scene(view)
-    task = WorthTask(classifier, scene, explain(classifier, scene, ["gradcam"])["gradcam"], "monocyte")
+    context = ImageContext(view)
+    task = ScoringTask(classifier, context, explain(classifier, context, ["gradcam"])["gradcam"], "monocyte")
     while not task.done:
         task.advance()
     shown = figures(app)
-    for row in task.worth().rows:
+    for row in task.scoring().rows:
         values = [row.value, *(row.controls.get(name) for name in ("random", "edges", "centre"))]
         expected = ["–" if value is None else f"{value:.2f}".replace("-", "−") for value in values]
         assert shown[SCORES[row.score].title] == expected
@@ -124,9 +125,9 @@ def test_a_mask_of_another_size_is_told_and_a_right_one_is_used(start: Start) ->
 
 @pytest.mark.parametrize("page", ["explain", "preprocess"])
 def test_an_unfamiliar_image_is_called_so(start: Start, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    real = cache.predict
+    real = answers.predict
     monkeypatch.setattr(
-        cache, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
+        answers, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
     )
     assert "This may not be a white blood cell" in alerts(start(page))
 
@@ -136,11 +137,11 @@ def test_forgetting_an_upload_forgets_what_it_led_to(start: Start) -> None:
     app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
     app = go(app, "explain")
     button(app, "Score this map").click().run()
-    assert len(service.service()._store.pictures) >= 1 and app.session_state[HELD]
+    assert len(jobs.service()._store.pictures) >= 1 and app.session_state[HELD]
     button(app, "Forget all uploads").click().run()
     assert_sound(app)
     assert not app.session_state[HELD]
-    owners = {place[0] for place in service.service()._store.pictures}
+    owners = {place[0] for place in jobs.service()._store.pictures}
     assert owners <= {""}
 
 
@@ -150,7 +151,7 @@ def test_a_picture_of_nothing_gives_no_stretched_noise(start: Start) -> None:
     app = go(app, "explain")
     assert_sound(app)
     assert "No cell was found in this picture" in html(app)
-    assert app.session_state[uploads.STORE].files
+    assert app.session_state[images.STORE].files
 
 
 def test_the_bundle_holds_what_was_scored(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,10 @@ import streamlit as st
 from PIL import Image
 
 from core.preprocessing.automatic import suggest_parameters
-from core.preprocessing.parameters import CellParameters
+from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import STAGES, crop_cell
-from core.preprocessing.presets import PRESETS
-from dashboard.gallery import gallery_subjects
-from dashboard.parameter_text import parameters_from_text
+from dashboard.images import gallery_subjects
+from dashboard.url import parameters_from_text
 from tests.pages.conftest import Start, go
 from tests.pages.reading import alerts, assert_sound, html, query, sentence
 

@@ -12,9 +12,9 @@ import pytest
 
 from core.errors import InputError
 from core.runs.directory import RunDirectory
-from core.runs.order import read_order
-from core.training.recipe_file import read_recipe
-from dashboard import training_actions
+from core.training.launch import read_order
+from core.training.recipe import read_recipe
+from dashboard.train import run as training_actions
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 from tests.dashboard.tiny import make_model
 from tests.pages.conftest import Start, go

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from core.classes import CLASSES
 from core.cli.app import app
 from core.errors import InputError
-from core.evaluation.leaks import shared_with
+from core.leaks.grouping import shared_with
 from core.simulation import draw_cell
 from tests.dashboard.tiny import make_model
 

@@ -15,12 +15,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.classes import CLASSES
-from core.cli import explain_work, meter
+from core.cli import common, explain
 from core.cli.app import app
-from core.cli.meter import Stop
-from core.explanation.methods import METHODS
-from core.explanation.worth.control_maps import CONTROLS
-from core.explanation.worth.scores import SCORES
+from core.cli.common import Stop
+from core.explanation.methods.registry import METHODS
+from core.explanation.quality.control_maps import CONTROLS
+from core.explanation.quality.scores import SCORES
 from core.simulation import draw_cell
 
 # Small enough to be quick on a tiny network; every method that spends a budget is here.
@@ -145,7 +145,7 @@ def test_scores_stand_in_the_document_and_in_a_file(root: Path, cell: Path, tmp_
 def test_scores_are_of_the_classes_named(root: Path, cell: Path, tmp_path: Path) -> None:
     options = ["--scores", "--class", "basophil", "--class", "monocyte", "--model", "second", "--checkpoints", root]
     entry = entry_of(json.loads(run(cell, *options, "--out", tmp_path, "--json").stdout))
-    assert [worth["label"] for worth in entry["scores"]] == ["basophil", "monocyte"]
+    assert [scoring["label"] for scoring in entry["scores"]] == ["basophil", "monocyte"]
 
 
 def test_ctrl_c_keeps_what_is_there(root: Path, cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +157,8 @@ def test_ctrl_c_keeps_what_is_there(root: Path, cell: Path, tmp_path: Path, monk
             signal.raise_signal(signal.SIGINT)
         return real(task, label, stop)
 
-    real = explain_work.run
-    monkeypatch.setattr(explain_work, "run", press)
+    real = explain.run
+    monkeypatch.setattr(explain, "run", press)
     before = signal.getsignal(signal.SIGINT)
     result = run(
         cell, "--method", "gradcam", "--method", "layercam", "--out", tmp_path, "--checkpoints", root, "--json"
@@ -180,13 +180,13 @@ def test_a_picture_without_a_cell_is_told(root: Path, tmp_path: Path) -> None:
 
 
 def test_long_work_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(meter, "SELDOM", 0.0)
-    assert meter.run(Counting(), "resnet50: rise", Stop())
+    monkeypatch.setattr(common, "SELDOM", 0.0)
+    assert common.run(Counting(), "resnet50: rise", Stop())
     told = capsys.readouterr()
     assert told.out == "" and told.err.splitlines()[0] == "resnet50: rise: 10/30 evaluations, 0 s"
     stopped, stop = Counting(), Stop()
     stop.asked = True
-    assert not meter.run(stopped, "", stop) and stopped.evaluations == 0
+    assert not common.run(stopped, "", stop) and stopped.evaluations == 0
 
 
 class Counting:

@@ -15,15 +15,15 @@ from PIL import Image
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from core.card import read_card
-from core.checkpoints import load_classifier, save_classifier
-from core.classifier import Classifier
 from core.cli import explain as command
 from core.cli.app import app
-from core.cli.files import writable
+from core.cli.common import writable
 from core.errors import InputError
 from core.explanation.method import Method
-from core.explanation.methods import METHODS
+from core.explanation.methods.registry import METHODS
+from core.models.card import read_card
+from core.models.checkpoints import load_classifier, save_classifier
+from core.models.classifier import Classifier
 from core.simulation import draw_cell
 from tests.dashboard.tiny import make_model
 

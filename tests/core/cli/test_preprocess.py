@@ -11,9 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.cli.preprocess import output_folders, preprocess
-from core.preprocessing.parameters import CellParameters
+from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import STAGES
-from core.preprocessing.presets import PRESETS
 from tests.core.preprocessing.smears import NUCLEUS, field, paint
 
 app = typer.Typer()

@@ -15,11 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import core.data.pack as module
-from core.data.framed import SIDE, framed
-from core.data.pack import DRAWING_FORMAT, FRAMING_FORMAT, pack_simulated, pack_table
-from core.data.reading import as_table
-from core.data.source import read_boxed
+import core.data.framed_images as module
+from core.data.framed_images import DRAWING_FORMAT, FRAMING_FORMAT, pack_simulated, pack_table
+from core.data.loading import SIDE, framed, read_boxed
+from core.data.readers import as_table
 from core.preprocessing.framing import FRAMINGS
 from core.simulation import draw_cell
 from tests.core.data.data_toys import cell

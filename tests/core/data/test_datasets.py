@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.card import ModelCard
 from core.classes import CLASSES
 from core.data.datasets import Dataset, describe, fingerprint, found_sets, read_data
 from core.data.labels import split_name
 from core.errors import InputError
+from core.models.card import ModelCard
 from tests.core.data.data_toys import noise, tree
 
 

@@ -9,10 +9,9 @@ from typer.testing import CliRunner
 
 from core.classes import CLASSES
 from core.cli.data import datasets
-from core.data.annotations import read_boxes
 from core.data.datasets import KINDS, found_sets, read_data
-from core.data.known import KNOWN
-from core.data.known_readers import READERS
+from core.data.known_sets import KNOWN, READERS
+from core.data.readers import read_boxes
 from core.errors import InputError
 from tests.core.data.data_toys import annotation, noise, tree
 

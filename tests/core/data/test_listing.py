@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.data.datasets import read_data
-from core.data.listing import is_box
+from core.data.readers import is_box
 from core.errors import InputError
 from tests.core.data.data_toys import noise
 

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from core.classes import CLASSES
-from core.data.array_file import only_one
 from core.data.datasets import read_data
-from core.data.pack import SIDE, UNKNOWN, pack_simulated, pack_table
-from core.data.reading import as_table
-from core.data.source import MARGIN, read_boxed
+from core.data.framed_images import SIDE, UNKNOWN, pack_simulated, pack_table
+from core.data.image_cache import only_one
+from core.data.loading import MARGIN, read_boxed
+from core.data.readers import as_table
 from core.errors import InputError
 from core.preprocessing.framing import frame_image
 from tests.core.data.data_toys import cell, noise
@@ -202,7 +202,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from core.data.array_file import store_rows
+from core.data.image_cache import store_rows
 from core.errors import InputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
@@ -231,7 +231,7 @@ def test_a_disk_that_fills_up_while_writing_is_told(tmp_path: Path) -> None:
 def test_too_little_room_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = listed([noise(tmp_path / f"{n}.png", n) for n in range(4)], ["a", "b"] * 2)
     usage = type("Usage", (), {"free": 1_000_000})
-    monkeypatch.setattr("core.data.array_file.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("core.data.image_cache.shutil.disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"is full: the framed copies need 5 MB there \(1 MB are free\).*--cache"):
         pack_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"), 512)
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from core.classes import CLASSES
-from core.data.datasets import read_data
-from core.data.inventory import inventory
-from core.data.known import KNOWN
-from core.data.pack import pack_table
+from core.data.datasets import inventory, read_data
+from core.data.framed_images import pack_table
+from core.data.known_sets import KNOWN
 from core.data.split import SplitRecipe, split_dataset
 
 pytestmark = pytest.mark.data

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.classes import CLASSES
-from core.evaluation.stored import Answers
+from core.evaluation.predictions import Answers
 
 
 def made_up(count: int = 300, classes: tuple[str, ...] = CLASSES, skill: float = 1.5, seed: int = 0) -> Answers:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.evaluation.calibration import calibration
+from core.evaluation.metrics import calibration
 
 
 def slow(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:

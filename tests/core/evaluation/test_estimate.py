@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from core.evaluation.estimate import f1_score, share
+from core.evaluation.intervals import f1_score, share
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (1, 1), (81, 263), (2074, 2099), (17_091, 17_092)])

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from core.classes import CLASSES
-from core.evaluation.figures import figures_of
+from core.evaluation.metrics import figures_of
 from tests.core.evaluation.answer_toys import from_logits, made_up
 
 

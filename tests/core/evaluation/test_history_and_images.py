@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InputError
 from core.evaluation.history import read_history
-from core.evaluation.images import image_folders, places_of
+from core.evaluation.predictions import image_folders, places_of
 
 
 def test_old_histories_lack_columns_and_gaps_are_none(tmp_path: Path) -> None:

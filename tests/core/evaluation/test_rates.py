@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from core.evaluation.rates import class_means, class_rates
-from core.metrics import confusion_matrix
+from core.evaluation.metrics import class_means, class_rates, confusion_matrix
 
 NAMES = ("a", "b", "c")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from core.evaluation.roc import corners, delong, newcombe, roc
+from core.evaluation.intervals import corners, delong, newcombe, roc
 
 
 def toy(seed: int, count: int = 200, tied: bool = False) -> tuple[np.ndarray, np.ndarray]:

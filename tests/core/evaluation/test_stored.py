@@ -13,7 +13,7 @@ import pytest
 
 from core.classes import CLASSES
 from core.errors import InputError
-from core.evaluation.stored import answers_of, read_answers
+from core.evaluation.predictions import answers_of, read_answers
 from tests.core.evaluation.answer_toys import made_up, table_of, write_answers
 
 

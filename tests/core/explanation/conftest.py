@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.checkpoints import load_classifier
-from core.classifier import Classifier
-from core.explanation.service import ExplanationService
+from core.explanation.service.service import ExplanationService
+from core.models.checkpoints import load_classifier
+from core.models.classifier import Classifier
 from tests.dashboard.tiny import make_model
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.checkpoints import load_classifier
-from core.classifier import Classifier
-from core.explanation.controls import Value, resolve
-from core.explanation.estimator import Estimator, Request
-from core.explanation.methods import method
-from core.explanation.scene import Scene
+from core.explanation.context import ImageContext
+from core.explanation.method import Estimator, Request, Value, resolve
+from core.explanation.methods.registry import method
+from core.models.checkpoints import load_classifier
+from core.models.classifier import Classifier
 from tests.core.explanation.pixel_toys import finish
 from tests.dashboard.tiny import make_model
 
@@ -27,7 +26,7 @@ def noise(seed: int, side: int = 120) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-def begin(name: str, classifier: Classifier, scene: Scene, seed: int = 0, **settings: Value) -> Estimator:
+def begin(name: str, classifier: Classifier, context: ImageContext, seed: int = 0, **settings: Value) -> Estimator:
     kind = method(name)
     values = resolve(kind.controls, settings)
-    return kind.start(Request(classifier, scene, values, seed), int(values["samples"]))
+    return kind.start(Request(classifier, context, values, seed), int(values["samples"]))

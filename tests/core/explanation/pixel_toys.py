@@ -6,12 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.card import ModelCard
-from core.classifier import Classifier
-from core.explanation.controls import Value, budget_of, resolve
-from core.explanation.estimator import Estimator, Request
-from core.explanation.method import Method
-from core.explanation.scene import Scene
+from core.explanation.context import ImageContext
+from core.explanation.method import Estimator, Method, Request, Value, budget_of, resolve
+from core.models.card import ModelCard
+from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
 
 
@@ -74,12 +72,12 @@ def toy(network: StagedNetwork, side: int, classes: int = 3, parameters: int = 1
     return Classifier(f"toy-{side}-{id(network)}", card, network.eval(), "0" * 64)
 
 
-def begin(method: Method, classifier: Classifier, scene: Scene, seed: int = 0, **settings: Value) -> Estimator:
+def begin(method: Method, classifier: Classifier, context: ImageContext, seed: int = 0, **settings: Value) -> Estimator:
     """Start `method` in float32; `settings` are the controls that differ from their defaults, unchecked."""
     values = {**resolve(method.controls), **settings}
     budget = budget_of(method.controls)
     assert budget is not None
-    return method.start(Request(classifier, scene, values, seed), int(values[budget.name]))
+    return method.start(Request(classifier, context, values, seed), int(values[budget.name]))
 
 
 def finish(estimator: Estimator) -> Estimator:
@@ -91,20 +89,20 @@ def finish(estimator: Estimator) -> Estimator:
     return estimator
 
 
-def noise(side: int = 48, seed: int = 0) -> Scene:
+def noise(side: int = 48, seed: int = 0) -> ImageContext:
     """A scene of random colours in blocks of 4 px."""
     blocks = np.random.default_rng(seed).integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
-    return Scene(np.repeat(np.repeat(blocks, 4, axis=0), 4, axis=1))
+    return ImageContext(np.repeat(np.repeat(blocks, 4, axis=0), 4, axis=1))
 
 
-def two_tone(side: int = 48) -> Scene:
+def two_tone(side: int = 48) -> ImageContext:
     """Light above, dark below in the first quadrant; noise elsewhere."""
     picture = noise(side, 5).rgb.copy()
     picture[: side // 2, : side // 2] = 60
     picture[: side // 4, : side // 2] = 200
-    return Scene(picture)
+    return ImageContext(picture)
 
 
-def even(side: int = 48) -> Scene:
+def even(side: int = 48) -> ImageContext:
     """A picture of one colour."""
-    return Scene(np.full((side, side, 3), 120, dtype=np.uint8))
+    return ImageContext(np.full((side, side, 3), 120, dtype=np.uint8))

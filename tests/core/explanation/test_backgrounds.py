@@ -9,12 +9,19 @@ import pytest
 
 from core.classes import CLASSES
 from core.errors import InputError
-from core.explanation.backgrounds import BACKGROUNDS, FIRST_BACKGROUND_SEED, SETS, background, contact_sheet
-from core.explanation.baselines import BASELINES, baseline
+from core.explanation.baselines import (
+    BACKGROUNDS,
+    BASELINES,
+    FIRST_BACKGROUND_SEED,
+    SETS,
+    background,
+    baseline,
+    contact_sheet,
+)
+from core.models.classifier import resize
 from core.preprocessing.framing import frame_image
 from core.simulation import FIRST_TRAINING_SEED, draw_cell
 from core.simulation.gallery import GALLERY_SEEDS
-from core.transform import resize
 from tests.core.explanation.pixel_toys import noise
 
 
@@ -47,10 +54,10 @@ def test_the_digest_is_that_of_every_picture() -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_is_a_background_of_one_picture(name: str) -> None:
-    scene = noise()
+    context = noise()
     assert name in BACKGROUNDS
-    one = background(scene, name)
-    assert one.count == 1 and np.array_equal(one.picture(0, 48), baseline(scene, name, 48))
+    one = background(context, name)
+    assert one.count == 1 and np.array_equal(one.picture(0, 48), baseline(context, name, 48))
     assert contact_sheet(one, 40).shape == (40, 40, 3)
 
 

@@ -11,8 +11,8 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, Layer
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-from core.explanation.estimators.cam import class_maps
 from core.explanation.gradients import class_gradients
+from core.explanation.methods.cam import class_maps
 from core.models.registry import ARCHITECTURES
 
 UPSTREAM = (GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, EigenCAM)

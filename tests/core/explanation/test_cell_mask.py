@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.explanation.cell_mask import cell_masks, scaled_mask
-from core.explanation.scene import SIDE, Scene
+from core.explanation.context import SIDE, ImageContext, cell_masks, scaled_mask
 from core.preprocessing.framing import frame_image
 from core.simulation.cell import draw_cell
 
@@ -13,7 +12,7 @@ def test_a_simulated_cell_is_found() -> None:
     overlaps = []
     for seed in range(4):
         cell = draw_cell("lymphocyte", seed)
-        masks = cell_masks(Scene(cell.image))
+        masks = cell_masks(ImageContext(cell.image))
         truth = cell.nucleus | cell.cytoplasm
         assert masks.found and masks.estimated and masks.nucleus is not None
         assert masks.cell.shape == (SIDE, SIDE) and not (masks.nucleus & ~masks.cell).any()
@@ -25,7 +24,7 @@ def test_a_given_mask_is_taken_and_the_nucleus_kept_inside() -> None:
     rgb = frame_image(draw_cell("monocyte", 1).image, "cell").rgb
     given = np.zeros(rgb.shape[:2], bool)
     given[: rgb.shape[0] // 2] = True
-    masks = cell_masks(Scene(rgb, given))
+    masks = cell_masks(ImageContext(rgb, given))
     assert masks.found and not masks.estimated and np.array_equal(masks.cell, scaled_mask(given, SIDE))
     assert masks.nucleus is not None and masks.nucleus.any() and not (masks.nucleus & ~masks.cell).any()
 
@@ -33,14 +32,14 @@ def test_a_given_mask_is_taken_and_the_nucleus_kept_inside() -> None:
 @pytest.mark.parametrize("given", [None, False])
 def test_without_a_cell_nothing_is_found(given: bool | None) -> None:
     rgb = np.full((32, 32, 3), 200, np.uint8)
-    masks = cell_masks(Scene(rgb, None if given is None else np.zeros((32, 32), bool)))
+    masks = cell_masks(ImageContext(rgb, None if given is None else np.zeros((32, 32), bool)))
     assert not masks.found and not masks.cell.any() and masks.nucleus is not None and not masks.nucleus.any()
     assert masks.estimated == (given is None)
 
 
 def test_it_is_made_once() -> None:
-    scene = Scene(draw_cell("basophil", 0).image)
-    assert cell_masks(scene) is cell_masks(scene)
+    context = ImageContext(draw_cell("basophil", 0).image)
+    assert cell_masks(context) is cell_masks(context)
 
 
 def test_scaling_keeps_the_area() -> None:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from core.explanation.designs import DESIGNS, orthogonal
+from core.explanation.methods.lime import DESIGNS, orthogonal
 
 
 @pytest.mark.parametrize("name", DESIGNS)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints import load_classifier
 from core.classes import CLASSES
-from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.controls import Value, budget_of
 from core.explanation.engine import explain, interpolate
-from core.explanation.methods import METHODS
+from core.explanation.method import Value, budget_of
+from core.explanation.methods.registry import METHODS
+from core.models.checkpoints import load_classifier
+from core.models.classifier import Classifier
 from tests.dashboard.tiny import make_model
 
 

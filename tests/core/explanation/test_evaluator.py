@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints import load_classifier
-from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.composer import Composer
-from core.explanation.evaluator import Evaluator, evaluator
-from core.explanation.scene import Scene
-from core.transform import standardise
+from core.explanation.context import ImageContext
+from core.explanation.perturbation import Evaluator, MaskCompositor, evaluator
+from core.models.checkpoints import load_classifier
+from core.models.classifier import Classifier, standardise
 from tests.dashboard.tiny import make_model
 
 SIDE = 48
@@ -53,33 +51,33 @@ PICTURES = [
 
 @pytest.mark.parametrize("pair", PICTURES)
 def test_composed_pictures_are_the_standardised_ones(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    composer, rng = Composer(*pair, torch.float32), np.random.default_rng(3)
+    compositor, rng = MaskCompositor(*pair, torch.float32), np.random.default_rng(3)
     shares = rng.random((5, SIDE, SIDE), dtype=np.float32)
     shares[0], shares[1] = 1, 0
-    assert (composer.soft(shares) - slowly(*pair, shares)).abs().max() < 1e-4
-    assert (composer.hard(shares > 0.5) - slowly(*pair, shares > 0.5)).abs().max() < 1e-4
+    assert (compositor.soft(shares) - slowly(*pair, shares)).abs().max() < 1e-4
+    assert (compositor.hard(shares > 0.5) - slowly(*pair, shares > 0.5)).abs().max() < 1e-4
     keep, labels = rng.random((5, 16)) < 0.5, grid(SIDE).astype(np.uint8)
-    made = composer.of_regions(keep, labels, composer.sums(labels))
+    made = compositor.of_regions(keep, labels, compositor.sums(labels))
     assert (made - slowly(*pair, keep[:, labels])).abs().max() < 1e-4
     assert made.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_bfloat16_pictures_are_the_rounded_ones() -> None:
     keep = noise(5)[..., 0][None] > 128
-    exact = Composer(*PICTURES[0], torch.float32).hard(keep)
-    assert torch.equal(Composer(*PICTURES[0], torch.bfloat16).hard(keep), exact.bfloat16())
+    exact = MaskCompositor(*PICTURES[0], torch.float32).hard(keep)
+    assert torch.equal(MaskCompositor(*PICTURES[0], torch.bfloat16).hard(keep), exact.bfloat16())
 
 
 def test_logits_are_the_networks_own(classifier: Classifier) -> None:
-    scene, labels = Scene(noise(2, 120)), grid(120)
+    context, labels = ImageContext(noise(2, 120)), grid(120)
     keep = np.random.default_rng(0).random((40, 16)) < 0.5
-    found = evaluator(classifier, scene, "blur", "float32").of_regions(keep, labels)
-    pictures = slowly(scene.picture(120), baseline(scene, "blur", 120), keep[:, labels])
+    found = evaluator(classifier, context, "blur", "float32").of_regions(keep, labels)
+    pictures = slowly(context.picture(120), baseline(context, "blur", 120), keep[:, labels])
     np.testing.assert_allclose(found, classifier.run(pictures)[0].numpy(), atol=1e-4)
 
 
 def test_region_pixel_and_share_masks_agree(classifier: Classifier) -> None:
-    one, labels = Evaluator(classifier, Scene(noise(2, 120)), "mean", "float32"), grid(120)
+    one, labels = Evaluator(classifier, ImageContext(noise(2, 120)), "mean", "float32"), grid(120)
     keep = np.random.default_rng(0).random((10, 16)) < 0.5
     by_region = one.of_regions(keep, labels)
     np.testing.assert_allclose(one.of_masks(keep[:, labels]), by_region, atol=1e-4)
@@ -91,7 +89,7 @@ def test_region_pixel_and_share_masks_agree(classifier: Classifier) -> None:
 
 
 def test_a_mask_is_evaluated_once(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, labels = Evaluator(classifier, Scene(noise(2, 120)), "mean", "float32"), grid(120)
+    one, labels = Evaluator(classifier, ImageContext(noise(2, 120)), "mean", "float32"), grid(120)
     run, seen = one._run, []
     monkeypatch.setattr(one, "_run", lambda pictures: (seen.append(len(pictures)), run(pictures))[1])
     keep = np.random.default_rng(0).random((6, 16)) < 0.5
@@ -104,10 +102,10 @@ def test_a_mask_is_evaluated_once(classifier: Classifier, monkeypatch: pytest.Mo
 
 
 def test_many_threads_get_what_one_gets(classifier: Classifier) -> None:
-    scene, labels = Scene(noise(2, 120)), grid(120)
+    context, labels = ImageContext(noise(2, 120)), grid(120)
     keep = np.random.default_rng(0).random((64, 16)) < 0.5
-    alone = Evaluator(classifier, scene, "blur", "float32").of_regions(keep, labels)
-    shared = Evaluator(classifier, scene, "blur", "float32")
+    alone = Evaluator(classifier, context, "blur", "float32").of_regions(keep, labels)
+    shared = Evaluator(classifier, context, "blur", "float32")
     with ThreadPoolExecutor(8) as pool:
         parts = list(pool.map(lambda at: shared.of_regions(keep[at % 64 :][:8], labels), range(0, 256, 8)))
     np.testing.assert_allclose(np.concatenate(parts[:8]), alone, atol=1e-5)
@@ -115,7 +113,7 @@ def test_many_threads_get_what_one_gets(classifier: Classifier) -> None:
 
 
 def test_a_broken_checkpoints_nan_is_refused(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Evaluator(classifier, Scene(noise(2, 120)), "mean", "float32")
+    one = Evaluator(classifier, ImageContext(noise(2, 120)), "mean", "float32")
     monkeypatch.setattr(one, "_network", lambda pictures: torch.full((len(pictures), 5), float("nan")))
     with pytest.raises(InputError, match="not finite"):
         one.of_regions(np.ones((1, 16), bool), grid(120))

@@ -8,14 +8,13 @@ import shap
 import torch
 from torch import Tensor, nn
 
-from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.backgrounds import background
-from core.explanation.draws import SpreadMean, spread_draws
-from core.explanation.estimator import Estimator
-from core.explanation.estimators.expected_gradients import EXPECTED_GRADIENTS, completeness_gap, expected_gradients
-from core.explanation.scene import Scene
-from core.transform import standardise
+from core.explanation.baselines import background
+from core.explanation.context import ImageContext
+from core.explanation.method import Estimator
+from core.explanation.methods.expected_gradients import EXPECTED_GRADIENTS, completeness_gap, expected_gradients
+from core.explanation.sampling import SpreadMean, spread_draws
+from core.models.classifier import Classifier, standardise
 from tests.core.explanation.pixel_toys import (
     begin,
     even,
@@ -39,8 +38,8 @@ class Seen(nn.Module):
         return self.network(standardise(pictures))  # type: ignore[no-any-return]
 
 
-def run(classifier: Classifier, scene: Scene, seed: int = 0, **settings: int | str) -> Estimator:
-    return finish(begin(EXPECTED_GRADIENTS, classifier, scene, seed, **settings))
+def run(classifier: Classifier, context: ImageContext, seed: int = 0, **settings: int | str) -> Estimator:
+    return finish(begin(EXPECTED_GRADIENTS, classifier, context, seed, **settings))
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -91,9 +90,9 @@ def test_draws_are_balanced_and_evenly_spread() -> None:
 
 
 def test_stopping_and_going_on_gives_the_map_of_going_through() -> None:
-    classifier, scene = toy(random_network(), 48), noise()
-    through = run(classifier, scene, samples=120)
-    stopped = begin(EXPECTED_GRADIENTS, classifier, scene, samples=7)
+    classifier, context = toy(random_network(), 48), noise()
+    through = run(classifier, context, samples=120)
+    stopped = begin(EXPECTED_GRADIENTS, classifier, context, samples=7)
     with pytest.raises(InputError, match="do a step"):
         stopped.maps()
     for budget in (7, 20, 120):
@@ -102,18 +101,18 @@ def test_stopping_and_going_on_gives_the_map_of_going_through() -> None:
         assert stopped.evaluations == budget
     scale = np.abs(through.maps().native).max()
     assert np.abs(stopped.maps().native - through.maps().native).max() < 1e-5 * scale
-    assert np.array_equal(run(classifier, scene, samples=120).maps().native, through.maps().native)
-    assert not np.array_equal(run(classifier, scene, 1, samples=120).maps().native, through.maps().native)
+    assert np.array_equal(run(classifier, context, samples=120).maps().native, through.maps().native)
+    assert not np.array_equal(run(classifier, context, 1, samples=120).maps().native, through.maps().native)
 
 
 def test_values_add_up_and_the_gap_says_how_nearly() -> None:
-    classifier, scene = toy(random_network(), 48), noise()
-    maps = run(classifier, scene, samples=800).maps()
+    classifier, context = toy(random_network(), 48), noise()
+    maps = run(classifier, context, samples=800).maps()
     assert maps.gap is not None and np.abs(maps.gap).max() < 0.03
     assert "25 simulated cells" in maps.note
     seen = Seen(classifier.network)
-    one = run(classifier, scene, samples=300, background="mean").maps()
-    rgb = scene.picture(48)
+    one = run(classifier, context, samples=300, background="mean").maps()
+    rgb = context.picture(48)
     flat = np.full_like(rgb, np.rint(rgb.mean(axis=(0, 1))))
     with torch.no_grad():
         pictures = torch.from_numpy(np.stack([rgb, flat])).permute(0, 3, 1, 2).float() / 255
@@ -131,8 +130,8 @@ def test_a_gap_is_relative_and_zero_where_nothing_is_to_explain() -> None:
 
 @pytest.mark.parametrize(("samples", "against"), [(25, "cells"), (100, "cells"), (130, "cells"), (64, "blur")])
 def test_the_standard_error_is_the_spread_over_seeds(samples: int, against: str) -> None:
-    classifier, scene = toy(random_network(), 48), noise()
-    found = [run(classifier, scene, seed, samples=samples, background=against).maps() for seed in range(24)]
+    classifier, context = toy(random_network(), 48), noise()
+    found = [run(classifier, context, seed, samples=samples, background=against).maps() for seed in range(24)]
     spread = np.stack([maps.native for maps in found]).std(axis=0, ddof=1)
     claimed = np.mean([maps.error for maps in found if maps.error is not None], axis=0)
     ratio = np.sqrt(np.square(claimed).mean(axis=(1, 2)) / np.square(spread).mean(axis=(1, 2)))
@@ -150,17 +149,17 @@ def test_independent_looking_draws_are_charged_in_full() -> None:
 
 def test_spread_draws_need_a_third_of_the_samples_or_fewer() -> None:
     """The error of 75 of our draws against that of 225 independent ones, shap's way."""
-    classifier, scene = toy(random_network(), 48), noise()
-    truth = run(classifier, scene, 99, samples=3200).maps().native
-    ours = [run(classifier, scene, seed, samples=75).maps().native for seed in range(6)]
-    plain = [independent(classifier, scene, seed, 225) for seed in range(6)]
+    classifier, context = toy(random_network(), 48), noise()
+    truth = run(classifier, context, 99, samples=3200).maps().native
+    ours = [run(classifier, context, seed, samples=75).maps().native for seed in range(6)]
+    plain = [independent(classifier, context, seed, 225) for seed in range(6)]
     assert np.square(np.stack(ours) - truth).mean() < np.square(np.stack(plain) - truth).mean()
 
 
-def independent(classifier: Classifier, scene: Scene, seed: int, count: int) -> np.ndarray:
+def independent(classifier: Classifier, context: ImageContext, seed: int, count: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    cells = background(scene, "cells").pictures(rng.integers(0, 25, count), 48)
-    pictures = torch.from_numpy(np.concatenate([cells, scene.picture(48)[None]])).permute(0, 3, 1, 2).float() / 255
+    cells = background(context, "cells").pictures(rng.integers(0, 25, count), 48)
+    pictures = torch.from_numpy(np.concatenate([cells, context.picture(48)[None]])).permute(0, 3, 1, 2).float() / 255
     alphas = torch.from_numpy(rng.random(count))
     values = expected_gradients(Seen(classifier.network), pictures[-1], pictures[:-1], alphas)
     return values.sum(dim=2).mean(dim=1).numpy()

@@ -15,15 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.checkpoints import load_classifier
 from core.classes import CLASSES
-from core.explanation.engine import explain
-from core.explanation.estimator import Regions
-from core.explanation.evidence import Findings, evidence, zipped
-from core.explanation.explanation import Explanation
-from core.explanation.export import explanation_entry, finite, safe_names, values_npz
+from core.explanation.context import ImageContext
+from core.explanation.engine import Explanation, explain
+from core.explanation.evidence import Findings, evidence, explanation_entry, finite, safe_names, values_npz, zipped
+from core.explanation.method import Regions
 from core.explanation.render import overlay
-from core.explanation.scene import Scene
+from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from core.simulation import draw_cell
 from tests.dashboard.tiny import make_model
@@ -137,9 +135,9 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     make_model(root, "tiny")
     classifier = load_classifier(root / "tiny")
     view = frame_image(draw_cell("neutrophil", 3, size=120).image, "cell")
-    scene = Scene(view.rgb)
-    maps = explain(classifier, scene, ["gradcam", "layercam"])
-    return Findings(classifier, view, scene, maps, classifier.predict([view.rgb])[0])
+    context = ImageContext(view.rgb)
+    maps = explain(classifier, context, ["gradcam", "layercam"])
+    return Findings(classifier, view, context, maps, classifier.predict([view.rgb])[0])
 
 
 def files_of(findings: Findings, **more: Any) -> dict[str, bytes]:
@@ -160,7 +158,7 @@ def test_the_manifest_comes_last_and_knows_every_file(findings: Findings) -> Non
 def test_the_manifest_says_what_the_maps_rest_on(findings: Findings) -> None:
     entry = json.loads(files_of(findings)["manifest.json"])["models"][0]
     assert entry["weights_sha256"] == findings.classifier.weights_sha256
-    assert entry["scene_sha256"] == Scene(findings.view.rgb).digest
+    assert entry["scene_sha256"] == ImageContext(findings.view.rgb).digest
     assert entry["prediction"]["probabilities"] == pytest.approx(findings.prediction.probabilities.tolist())
     cell = loaded(files_of(findings)["tiny/gradcam.npz"])["cell"]
     assert entry["cell_mask"] == {
@@ -179,7 +177,7 @@ def test_the_manifest_knows_the_pictures_of_comparison(findings: Findings) -> No
     }
     document = json.loads(files_of(replace(findings, explanations=maps))["manifest.json"])
     found = [entry["background"] for entry in document["models"][0]["explanations"]]
-    picture = findings.scene.picture()
+    picture = findings.context.picture()
     hidden = np.full_like(picture, np.rint(picture.mean(axis=(0, 1))))
     digest = hashlib.sha256(repr(hidden.shape).encode() + hidden.tobytes()).hexdigest()
     assert (found[0]["pictures"], len(found[0]["sha256"])) == (25, 64)
@@ -211,7 +209,7 @@ def test_superpixels_get_a_picture_of_their_borders(findings: Findings) -> None:
 
 def test_scores_and_faults_are_in_it(findings: Findings) -> None:
     fault = {"model": "other", "message": "broken"}
-    files = files_of(replace(findings, worths=[Note()]), faults=[fault])
+    files = files_of(replace(findings, scorings=[Note()]), faults=[fault])
     document = json.loads(files["manifest.json"])
     told = [{"method": "gradcam", "value": None}]
     assert document["models"][0]["scores"] == told and document["faults"] == [fault] and not document["complete"]

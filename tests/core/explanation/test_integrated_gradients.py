@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.estimators.integrated_gradients import INTEGRATED_GRADIENTS, path_points
-from core.explanation.pixel_gradients import pixel_gradients
-from core.explanation.scene import Scene
+from core.explanation.context import ImageContext
+from core.explanation.gradients import pixel_gradients
+from core.explanation.methods.integrated_gradients import INTEGRATED_GRADIENTS, path_points
+from core.models.classifier import FLOOR, standardise
 from core.models.staged import StagedNetwork
-from core.transform import FLOOR, standardise
 from tests.core.explanation.pixel_toys import (
     Plain,
     begin,
@@ -28,11 +28,11 @@ from tests.core.explanation.pixel_toys import (
 )
 
 
-def ends(scene: Scene, filling: str, side: int) -> tuple[Tensor, Tensor]:
+def ends(context: ImageContext, filling: str, side: int) -> tuple[Tensor, Tensor]:
     """The baseline and the picture, `(1, 3, S, S)` in [0, 1]."""
     before, after = (
         torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-        for rgb in (baseline(scene, filling, side), scene.picture(side))
+        for rgb in (baseline(context, filling, side), context.picture(side))
     )
     return before, after
 
@@ -53,10 +53,10 @@ def test_points_are_those_of_the_trapezoid_rule(count: int) -> None:
 
 @pytest.mark.parametrize(("steps", "filling"), [(4, "blur"), (64, "mean"), (128, "smear")])
 def test_maps_equal_captums_at_the_same_points(steps: int, filling: str) -> None:
-    classifier, scene = toy(random_network(), 48), noise()
-    ours = finish(begin(INTEGRATED_GRADIENTS, classifier, scene, steps=steps, baseline=filling))
+    classifier, context = toy(random_network(), 48), noise()
+    ours = finish(begin(INTEGRATED_GRADIENTS, classifier, context, steps=steps, baseline=filling))
     assert ours.evaluations == steps + 1
-    before, after = ends(scene, filling, 48)
+    before, after = ends(context, filling, 48)
     captum = IntegratedGradients(lambda pictures: classifier.network(standardise(pictures)))
     for index in range(3):
         theirs = captum.attribute(after, before, index, n_steps=steps + 1, method="riemann_trapezoid")
@@ -104,11 +104,11 @@ def test_a_linear_network_has_its_closed_form() -> None:
 
 
 def test_the_gap_shrinks_with_steps_and_is_the_difference_left() -> None:
-    classifier, scene = toy(random_network(), 48), noise()
+    classifier, context = toy(random_network(), 48), noise()
     gaps = {}
     for steps in (8, 512):
-        maps = finish(begin(INTEGRATED_GRADIENTS, classifier, scene, steps=steps)).maps()
-        before, after = ends(scene, "blur", 48)
+        maps = finish(begin(INTEGRATED_GRADIENTS, classifier, context, steps=steps)).maps()
+        before, after = ends(context, "blur", 48)
         with torch.no_grad():
             wanted = (classifier.network(standardise(after)) - classifier.network(standardise(before)))[0].numpy()
         assert maps.gap is not None
@@ -118,9 +118,9 @@ def test_the_gap_shrinks_with_steps_and_is_the_difference_left() -> None:
 
 
 def test_going_on_reuses_every_point() -> None:
-    classifier, scene = toy(random_network(), 48), noise()
-    through = finish(begin(INTEGRATED_GRADIENTS, classifier, scene, steps=128))
-    stopped = begin(INTEGRATED_GRADIENTS, classifier, scene, steps=4)
+    classifier, context = toy(random_network(), 48), noise()
+    through = finish(begin(INTEGRATED_GRADIENTS, classifier, context, steps=128))
+    stopped = begin(INTEGRATED_GRADIENTS, classifier, context, steps=4)
     with pytest.raises(InputError, match="do a step"):
         stopped.maps()
     for budget, intervals in ((4, 4), (11, 8), (100, 64), (128, 128)):
@@ -128,17 +128,17 @@ def test_going_on_reuses_every_point() -> None:
         finish(stopped)
         assert stopped.evaluations == intervals + 1 and stopped.maps().note.endswith(f" {intervals} intervals.")
     np.testing.assert_allclose(stopped.maps().native, through.maps().native, atol=1e-5)
-    again = finish(begin(INTEGRATED_GRADIENTS, classifier, scene, steps=128))
+    again = finish(begin(INTEGRATED_GRADIENTS, classifier, context, steps=128))
     assert np.array_equal(again.maps().native, through.maps().native)
 
 
 def test_what_is_shown_on_the_way_is_the_last_complete_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.explanation.estimators.integrated_gradients.one_step", lambda block, more: block())
-    classifier, scene = toy(random_network(), 48), noise()
+    monkeypatch.setattr("core.explanation.methods.integrated_gradients.one_step", lambda block, more: block())
+    classifier, context = toy(random_network(), 48), noise()
     levels = {
-        steps: finish(begin(INTEGRATED_GRADIENTS, classifier, scene, steps=steps)).maps().native for steps in (8, 16)
+        steps: finish(begin(INTEGRATED_GRADIENTS, classifier, context, steps=steps)).maps().native for steps in (8, 16)
     }
-    estimator = begin(INTEGRATED_GRADIENTS, classifier, scene, steps=32)
+    estimator = begin(INTEGRATED_GRADIENTS, classifier, context, steps=32)
     while estimator.evaluations < 16:
         estimator.advance()
     assert estimator.evaluations < 17 or np.array_equal(estimator.maps().native, levels[16])

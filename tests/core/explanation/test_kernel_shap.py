@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import shap
 
-from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.coalitions import Coalitions
+from core.explanation.context import ImageContext
 from core.explanation.engine import explain
-from core.explanation.estimators.kernel_shap import shapley_values, standard_errors
-from core.explanation.scene import Scene
+from core.explanation.methods.kernel_shap import Coalitions, shapley_values, standard_errors
+from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny
-from tests.core.explanation.worth.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
+from tests.core.explanation.quality.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
 
 GRID = {"superpixels": "grid", "regions": 16, "baseline": "mean"}
 Game = Callable[[np.ndarray], np.ndarray]
@@ -159,14 +158,14 @@ def test_few_superpixels_are_done_when_every_coalition_was_asked() -> None:
 
 
 def test_an_even_picture_has_no_evidence_at_all(classifier: Classifier) -> None:
-    even = Scene(np.full((32, 32, 3), 90, np.uint8))
+    even = ImageContext(np.full((32, 32, 3), 90, np.uint8))
     maps = finish(begin("shap-kernel", classifier, even, samples=300, superpixels="grid")).maps()
     assert not maps.native.any() and maps.gap is not None and not maps.gap.any()
     assert np.isfinite(maps.native).all() and maps.error is not None and not maps.error.any()
 
 
 def test_the_smallest_budget_gives_a_map(classifier: Classifier) -> None:
-    estimator = begin("shap-kernel", classifier, Scene(noise(1)), samples=10)
+    estimator = begin("shap-kernel", classifier, ImageContext(noise(1)), samples=10)
     with pytest.raises(InputError, match="do a step"):
         estimator.maps()
     maps = finish(estimator).maps()
@@ -174,12 +173,12 @@ def test_the_smallest_budget_gives_a_map(classifier: Classifier) -> None:
 
 
 def test_lime_and_kernel_shap_share_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
-    classifier, scene, seen = conv_classifier(), quadrant_scene(), []
+    classifier, context, seen = conv_classifier(), quadrant_scene(), []
     settings = {"lime": {**GRID, "samples": 80}, "shap-kernel": {**GRID, "samples": 80}}
-    explain(classifier, scene, ["lime", "shap-kernel"], settings=settings)
-    from core.explanation.evaluator import evaluator
+    explain(classifier, context, ["lime", "shap-kernel"], settings=settings)
+    from core.explanation.perturbation import evaluator
 
-    shared = evaluator(classifier, scene, "mean", "float32")
+    shared = evaluator(classifier, context, "mean", "float32")
     monkeypatch.setattr(shared, "_run", seen.append)
-    again = explain(classifier, scene, ["lime", "shap-kernel"], settings=settings)
+    again = explain(classifier, context, ["lime", "shap-kernel"], settings=settings)
     assert not seen and again["lime"].evaluations == again["shap-kernel"].evaluations == 80

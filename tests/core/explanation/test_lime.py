@@ -9,13 +9,12 @@ import pytest
 from lime.lime_image import LimeImageExplainer
 from scipy.stats import spearmanr
 
-from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.designs import bernoulli, orthogonal
-from core.explanation.estimators.lime import lime_coefficients, standard_errors
-from core.explanation.scene import Scene
+from core.explanation.context import ImageContext
+from core.explanation.methods.lime import bernoulli, lime_coefficients, orthogonal, standard_errors
+from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny
-from tests.core.explanation.worth.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
+from tests.core.explanation.quality.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +37,15 @@ class Recorded:
 
 @pytest.mark.parametrize("design", ["orthogonal", "bernoulli"])
 def test_the_same_masks_give_upstreams_coefficients(design: str) -> None:
-    classifier, scene = conv_classifier(), quadrant_scene()
+    classifier, context = conv_classifier(), quadrant_scene()
     chosen = {"samples": 100, "superpixels": "grid", "regions": 16, "baseline": "region-mean", "masks": design}
-    ours = finish(begin("lime", classifier, scene, **chosen)).maps().regions
+    ours = finish(begin("lime", classifier, context, **chosen)).maps().regions
     assert ours is not None
     keep = {"orthogonal": orthogonal, "bernoulli": bernoulli}[design](100, 16, 0)
     explainer = LimeImageExplainer(random_state=0)
     explainer.random_state = Recorded(keep)
     theirs = explainer.explain_instance(
-        scene.picture(SIDE),
+        context.picture(SIDE),
         lambda views: np.stack([answer.probabilities for answer in classifier.predict(list(views))]),
         top_labels=3,
         num_samples=100,
@@ -86,12 +85,12 @@ def test_stopping_and_raising_the_budget_gives_what_going_through_gives() -> Non
 
 @pytest.mark.parametrize("cut", ["slic", "grid"])
 def test_an_even_picture_has_no_evidence_at_all(classifier: Classifier, cut: str) -> None:
-    maps = finish(begin("lime", classifier, Scene(np.full((32, 32, 3), 90, np.uint8)), superpixels=cut)).maps()
+    maps = finish(begin("lime", classifier, ImageContext(np.full((32, 32, 3), 90, np.uint8)), superpixels=cut)).maps()
     assert not maps.native.any() and maps.error is not None and not maps.error.any()
 
 
 def test_nothing_to_show_before_the_first_step(classifier: Classifier) -> None:
-    estimator = begin("lime", classifier, Scene(noise(2)), samples=20)
+    estimator = begin("lime", classifier, ImageContext(noise(2)), samples=20)
     with pytest.raises(InputError, match="do a step"):
         estimator.maps()
     estimator.advance()

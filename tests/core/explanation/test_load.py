@@ -16,14 +16,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.checkpoints import load_classifier
-from core.classifier import Classifier
-from core.explanation.controls import Value, budget_of
 from core.explanation.engine import explain
-from core.explanation.estimator import Estimator, Maps
-from core.explanation.method import Method
-from core.explanation.methods import METHODS
-from core.explanation.service import ExplanationService
+from core.explanation.method import Estimator, Maps, Method, Value, budget_of
+from core.explanation.methods.registry import METHODS
+from core.explanation.service.service import ExplanationService
+from core.models.checkpoints import load_classifier
+from core.models.classifier import Classifier
 from core.simulation import gallery
 from tests.dashboard.tiny import make_model
 
@@ -89,7 +87,7 @@ def serial(models: list[Classifier], pictures: list[NDArray[np.uint8]]) -> dict[
 
 @pytest.fixture
 def service() -> Iterator[ExplanationService]:
-    service = ExplanationService(most_entries=MOST, most_scenes=PICTURES)
+    service = ExplanationService(most_entries=MOST, most_contexts=PICTURES)
     yield service
     service.close()
 
@@ -107,8 +105,8 @@ def ask(
     service: ExplanationService, models: list[Classifier], pictures: list[NDArray[np.uint8]], case: Case, owner: str
 ) -> NDArray[np.float32]:
     model, picture, name, seed = case
-    scene = service.scene(pictures[picture], owner=owner, private=False)
-    job = service.request(models[model], scene, name, little(name), seed, "float32", owner)
+    context = service.context(pictures[picture], owner=owner, private=False)
+    job = service.request(models[model], context, name, little(name), seed, "float32", owner)
     assert job.wait(LONG) and job.state == "done", (case, job.state, job.fault)
     found = job.explanation()
     assert found is not None
@@ -188,14 +186,14 @@ def test_what_is_cancelled_or_crashes_leaves_nothing_locked(
 
     def thread(number: int) -> None:
         owner = f"owner {number}"
-        scene = service.scene(pictures[number % PICTURES], owner=owner, private=False)
+        context = service.context(pictures[number % PICTURES], owner=owner, private=False)
         for turn in range(6):
             if (number + turn) % 3 == 0:
-                crashed = service.request(models[0], scene, "crashing", seed=turn, owner=owner)
+                crashed = service.request(models[0], context, "crashing", seed=turn, owner=owner)
                 assert crashed.wait(LONG) and crashed.state == "failed"
             elif (number + turn) % 3 == 1:
                 name = slow[(number + turn) % len(slow)]
-                cut = service.request(models[turn % 2], scene, name, seed=turn, owner=owner, precision="float32")
+                cut = service.request(models[turn % 2], context, name, seed=turn, owner=owner, precision="float32")
                 cut.wait(0.005)
                 cut.stop()
                 assert cut.state in ("stopped", "done")
@@ -208,6 +206,6 @@ def test_what_is_cancelled_or_crashes_leaves_nothing_locked(
     works = [entry.work for entry in service._store.entries.values()]
     for work in works:
         assert work.readers == 0 and not any(one.waiting for one in work.interests.values())
-    after = service.request(models[0], service.scene(pictures[0]), "gradcam", owner="somebody else")
+    after = service.request(models[0], service.context(pictures[0]), "gradcam", owner="somebody else")
     assert after.wait(LONG) and after.state == "done"
     assert all(work.holder is None and work.at_rest() for work in works)

@@ -9,8 +9,8 @@ from captum.attr import Occlusion
 
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.estimators.occlusion import OCCLUSION, Lattice
-from core.transform import standardise
+from core.explanation.methods.occlusion import OCCLUSION, Lattice
+from core.models.classifier import standardise
 from tests.core.explanation.pixel_toys import (
     begin,
     even,
@@ -27,8 +27,8 @@ from tests.core.explanation.pixel_toys import (
     ("side", "window", "stride"), [(48, "48", 0.5), (56, "64", 1.0), (50, "32", 0.4), (48, "24", 1)]
 )
 def test_maps_equal_captums(side: int, window: str, stride: float) -> None:
-    classifier, scene = toy(random_network(), side), noise(60)
-    ours = finish(begin(OCCLUSION, classifier, scene, window=window, stride=stride))
+    classifier, context = toy(random_network(), side), noise(60)
+    ours = finish(begin(OCCLUSION, classifier, context, window=window, stride=stride))
     lattice = Lattice.of(side, int(window), stride)
     assert ours.evaluations == lattice.count**2 + 1
 
@@ -37,7 +37,7 @@ def test_maps_equal_captums(side: int, window: str, stride: float) -> None:
 
     picture, hidden = (
         torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-        for rgb in (scene.picture(side), baseline(scene, "blur", side))
+        for rgb in (context.picture(side), baseline(context, "blur", side))
     )
     for index in range(3):
         square, step = (3, lattice.window, lattice.window), (3, lattice.stride, lattice.stride)

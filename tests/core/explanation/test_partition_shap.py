@@ -9,13 +9,11 @@ import pytest
 import shap
 import torch
 
-from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.estimators.partition_shap import BATCH, PARTITION_SHAP
-from core.explanation.rectangles import Rectangle, area, halves
-from core.explanation.scene import Scene
-from core.transform import standardise
+from core.explanation.context import ImageContext
+from core.explanation.methods.partition_shap import BATCH, PARTITION_SHAP, Rectangle, area, halves
+from core.models.classifier import Classifier, standardise
 from tests.core.explanation.pixel_toys import (
     begin,
     even,
@@ -36,19 +34,19 @@ def outputs(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def upstream() -> tuple[Classifier, Scene, shap.PartitionExplainer]:
-    classifier, scene = toy(random_network(), 16), noise(16)
-    masker = shap.maskers.Image(baseline(scene, "blur", 16).astype(np.float64))
-    return classifier, scene, shap.PartitionExplainer(lambda x: outputs(classifier, x), masker)
+def upstream() -> tuple[Classifier, ImageContext, shap.PartitionExplainer]:
+    classifier, context = toy(random_network(), 16), noise(16)
+    masker = shap.maskers.Image(baseline(context, "blur", 16).astype(np.float64))
+    return classifier, context, shap.PartitionExplainer(lambda x: outputs(classifier, x), masker)
 
 
 @pytest.mark.parametrize("budget", [2, 10, 64, 301, 500])
 def test_values_are_those_of_shap_after_the_same_evaluations(
-    upstream: tuple[Classifier, Scene, shap.PartitionExplainer], budget: int
+    upstream: tuple[Classifier, ImageContext, shap.PartitionExplainer], budget: int
 ) -> None:
-    classifier, scene, explainer = upstream
-    ours = finish(begin(PARTITION_SHAP, classifier, scene, evaluations=budget))
-    picture = scene.picture(16).astype(np.float64)[None]
+    classifier, context, explainer = upstream
+    ours = finish(begin(PARTITION_SHAP, classifier, context, evaluations=budget))
+    picture = context.picture(16).astype(np.float64)[None]
     theirs = explainer(picture, max_evals=budget, batch_size=BATCH, silent=True).values
     expected = theirs[0].sum(axis=2).transpose(2, 0, 1)  # channels added up, (K, S, S)
     assert ours.evaluations == budget + budget % 2
@@ -57,8 +55,8 @@ def test_values_are_those_of_shap_after_the_same_evaluations(
 
 
 def test_the_limit_is_the_mean_over_all_orders_in_which_halves_can_come() -> None:
-    classifier, scene = toy(random_network(), 3), noise(12, 1)
-    picture, hidden = scene.picture(3), baseline(scene, "blur", 3)
+    classifier, context = toy(random_network(), 3), noise(12, 1)
+    picture, hidden = context.picture(3), baseline(context, "blur", 3)
     shown = np.array(list(product([False, True], repeat=9))).reshape(-1, 3, 3, 1)
     game = outputs(classifier, np.where(shown, picture, hidden))
     wanted, orders = np.zeros((9, 3)), arrangements((0, 3, 0, 3))
@@ -69,7 +67,7 @@ def test_the_limit_is_the_mean_over_all_orders_in_which_halves_can_come() -> Non
             joined = coalition | 1 << 8 - pixel
             wanted[pixel] += (game[joined] - game[coalition]) / len(orders)
             coalition = joined
-    estimator = finish(begin(PARTITION_SHAP, classifier, scene, evaluations=10_000))
+    estimator = finish(begin(PARTITION_SHAP, classifier, context, evaluations=10_000))
     assert estimator.evaluations < 200  # nothing was left to divide
     np.testing.assert_allclose(estimator.maps().native.reshape(3, 9), wanted.T, atol=1e-6)
     assert "9 regions" in estimator.maps().note
@@ -83,8 +81,8 @@ def arrangements(rectangle: Rectangle) -> list[tuple[int, ...]]:
 
 
 def test_a_stopped_run_goes_on_where_it_was() -> None:
-    classifier, scene = toy(random_network(), 48), noise()
-    through = finish(begin(PARTITION_SHAP, classifier, scene, evaluations=120))
+    classifier, context = toy(random_network(), 48), noise()
+    through = finish(begin(PARTITION_SHAP, classifier, context, evaluations=120))
     stopped = begin(PARTITION_SHAP, toy(random_network(), 48, parameters=20_000_000), noise(), evaluations=7)
     for budget in (7, 30, 31, 90, 120):
         stopped.budget = budget
@@ -97,8 +95,8 @@ def test_a_stopped_run_goes_on_where_it_was() -> None:
 
 
 def test_values_add_up_and_only_the_quadrant_that_counts_has_any() -> None:
-    scene = two_tone()
-    estimator = begin(PARTITION_SHAP, toy(quadrant_network(), 48), scene, evaluations=400, baseline="mean")
+    context = two_tone()
+    estimator = begin(PARTITION_SHAP, toy(quadrant_network(), 48), context, evaluations=400, baseline="mean")
     with pytest.raises(InputError, match="do a step"):
         estimator.maps()
     maps = finish(estimator).maps()

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import InputError
-from core.explanation.fairness import FairShare
-from core.explanation.job import Job
-from core.explanation.queue import CRASHED, WorkQueue
+from core.explanation.service.scheduler import CRASHED, FairShare, SharedJob, WorkQueue
 from tests.core.explanation.fakes import Clock, Fake, Gate
 
 LONG = 20.0
@@ -27,7 +25,7 @@ def queue(clock: Clock) -> Iterator[WorkQueue]:
     queue.close()
 
 
-def held(queue: WorkQueue) -> tuple[Gate, Job]:
+def held(queue: WorkQueue) -> tuple[Gate, SharedJob]:
     """Keep the worker busy, so that what is submitted now is seen by it all at once."""
     gate = Gate()
     job = queue.submit(Fake("gate", 1, before=gate, cost=0), "gatekeeper")
@@ -35,7 +33,7 @@ def held(queue: WorkQueue) -> tuple[Gate, Job]:
     return gate, job
 
 
-def ended(*jobs: Job) -> list[str]:
+def ended(*jobs: SharedJob) -> list[str]:
     for job in jobs:
         assert job.wait(LONG), f"{job.owner}: {job.state}"
     return [job.state for job in jobs]

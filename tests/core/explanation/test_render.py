@@ -9,8 +9,8 @@ from lime.lime_image import ImageExplanation
 from skimage.segmentation import mark_boundaries
 
 from core.errors import InputError
-from core.explanation.estimator import Regions
-from core.explanation.explanation import Explanation, has_evidence
+from core.explanation.engine import Explanation, has_evidence
+from core.explanation.method import Regions
 from core.explanation.render import (
     DIVERGING,
     PALETTES,

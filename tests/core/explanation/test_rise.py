@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.classifier import Classifier
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.estimators.rise import RISE, RiseEstimator, rise_mask
-from core.explanation.scene import SIDE, Scene
-from core.transform import standardise
+from core.explanation.context import SIDE, ImageContext
+from core.explanation.methods.rise import RISE, RiseEstimator, rise_mask
+from core.models.classifier import Classifier, standardise
 from tests.core.explanation.pixel_toys import (
     begin,
     even,
@@ -24,15 +23,17 @@ from tests.core.explanation.pixel_toys import (
 )
 
 
-def rise(classifier: Classifier, scene: Scene, samples: int, seed: int = 0, keep: float = 0.5) -> RiseEstimator:
-    estimator = finish(begin(RISE, classifier, scene, seed, samples=samples, keep=keep))
+def rise(
+    classifier: Classifier, context: ImageContext, samples: int, seed: int = 0, keep: float = 0.5
+) -> RiseEstimator:
+    estimator = finish(begin(RISE, classifier, context, seed, samples=samples, keep=keep))
     assert isinstance(estimator, RiseEstimator)
     return estimator
 
 
-def probabilities(classifier: Classifier, scene: Scene, mask: np.ndarray) -> np.ndarray:
+def probabilities(classifier: Classifier, context: ImageContext, mask: np.ndarray) -> np.ndarray:
     side = classifier.card.input_size
-    picture, hidden = scene.picture(side) / 255, baseline(scene, "blur", side) / 255
+    picture, hidden = context.picture(side) / 255, baseline(context, "blur", side) / 255
     mixed = mask[..., None] * picture + (1 - mask[..., None]) * hidden
     with torch.no_grad():
         logits = classifier.network(standardise(torch.from_numpy(mixed).float().permute(2, 0, 1)[None]))
@@ -41,12 +42,12 @@ def probabilities(classifier: Classifier, scene: Scene, mask: np.ndarray) -> np.
 
 @pytest.mark.parametrize("keep", [0.5, 0.3])
 def test_the_expected_probability_is_the_papers_equation_6(keep: float) -> None:
-    classifier, scene = toy(random_network(), 32), noise()
+    classifier, context = toy(random_network(), 32), noise()
     draws = [rise_mask(4, number, 7, keep, 32) for number in range(20)]
     masks = [mask for draw in draws for mask in ((draw, 1 - draw) if keep == 0.5 else (draw,))]
-    answers = [probabilities(classifier, scene, mask) for mask in masks]
+    answers = [probabilities(classifier, context, mask) for mask in masks]
     total = sum(answer[:, None, None] * mask for answer, mask in zip(answers, masks, strict=True))
-    estimator = rise(classifier, scene, len(masks), 4, keep)
+    estimator = rise(classifier, context, len(masks), 4, keep)
     assert estimator.evaluations == len(masks)
     np.testing.assert_allclose(estimator.expected(), total / (keep * len(masks)), atol=1e-5)
     mean, cover = np.mean(answers, axis=0)[:, None, None], np.mean(masks, axis=0)
@@ -76,8 +77,8 @@ def test_masks_keep_their_share_everywhere() -> None:
 
 @pytest.mark.parametrize("keep", [0.5, 0.4])
 def test_the_standard_error_is_the_scatter_of_runs(keep: float) -> None:
-    classifier, scene = toy(random_network(), 32), noise()
-    runs = [rise(classifier, scene, 100, seed, keep).maps() for seed in range(40)]
+    classifier, context = toy(random_network(), 32), noise()
+    runs = [rise(classifier, context, 100, seed, keep).maps() for seed in range(40)]
     scatter = np.std([run.native for run in runs], axis=0, ddof=1)
     claimed = np.mean([run.error for run in runs if run.error is not None], axis=0)
     assert 0.85 < (claimed / scatter).mean() < 1.2

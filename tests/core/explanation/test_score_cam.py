@@ -13,7 +13,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from core.errors import InputError
-from core.explanation.estimators.score_cam import SCORE_CAM
+from core.explanation.methods.score_cam import SCORE_CAM
 from core.models.registry import ARCHITECTURES
 from core.models.staged import StagedNetwork
 from tests.core.explanation.pixel_toys import Plain, begin, even, finish, noise, random_network, toy
@@ -31,9 +31,9 @@ def lively(name: str) -> StagedNetwork:
 
 @pytest.mark.parametrize(("name", "side"), [("islam_cnn", 120), ("mobilenet_v3_small", 64)])
 def test_maps_equal_upstreams(name: str, side: int) -> None:
-    classifier, scene = toy(lively(name), side, 5), noise(side)
-    ours = finish(begin(SCORE_CAM, classifier, scene))
-    inputs = classifier.tensor([scene.rgb])
+    classifier, context = toy(lively(name), side, 5), noise(side)
+    ours = finish(begin(SCORE_CAM, classifier, context))
+    inputs = classifier.tensor([context.rgb])
     hooked = copy.deepcopy(classifier.network)
     channels = hooked.features(inputs).shape[1]
     assert f"{channels} of {channels} channels" in ours.maps().note
@@ -55,10 +55,10 @@ def dead(network: StagedNetwork) -> StagedNetwork:
 
 
 def test_dead_channels_share_one_evaluation_and_count_all_the_same() -> None:
-    classifier, scene = toy(dead(random_network()), 48), noise()
-    ours = finish(begin(SCORE_CAM, classifier, scene))
+    classifier, context = toy(dead(random_network()), 48), noise()
+    ours = finish(begin(SCORE_CAM, classifier, context))
     assert ours.evaluations == 10 and "12 of 12 channels" in ours.maps().note and "3 are even" in ours.maps().note
-    inputs = classifier.tensor([scene.rgb])
+    inputs = classifier.tensor([context.rgb])
     with torch.no_grad():
         activations = classifier.network.features(inputs)
         large = nn.functional.interpolate(activations, (48, 48), mode="bilinear", align_corners=True)[0]

@@ -10,14 +10,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from core.classifier import Classifier
 from core.errors import InputError
-from core.explanation.controls import Control
-from core.explanation.estimator import Estimator, Maps, Request
-from core.explanation.method import Method
-from core.explanation.methods import METHODS
-from core.explanation.queue import WorkQueue
-from core.explanation.service import ExplanationService
+from core.explanation.method import Control, Estimator, Maps, Method, Request
+from core.explanation.methods.registry import METHODS
+from core.explanation.service.scheduler import WorkQueue
+from core.explanation.service.service import ExplanationService
+from core.models.classifier import Classifier
 from tests.core.explanation.fakes import Clock, Fake, Gate
 
 LONG = 20.0
@@ -74,7 +72,7 @@ def picture(seed: int = 0) -> np.ndarray:
 
 def test_what_is_asked_twice_is_computed_once(service: ExplanationService, models: list[Classifier]) -> None:
     jobs = [
-        service.request(models[0], service.scene(picture(), owner=owner, private=False), "counting", owner=owner)
+        service.request(models[0], service.context(picture(), owner=owner, private=False), "counting", owner=owner)
         for owner in ("ada", "ben", "ada")
     ]
     for job in jobs:
@@ -87,34 +85,34 @@ def test_what_is_asked_twice_is_computed_once(service: ExplanationService, model
 def test_whatever_decides_the_map_has_an_entry_of_its_own(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
-    scene = service.scene(picture(), private=False)
+    context = service.context(picture(), private=False)
     mask = np.ones((64, 64), bool)
     others = [
-        (models[1], scene, {}),
-        (models[0], service.scene(picture(1), private=False), {}),
-        (models[0], service.scene(picture(), mask, private=False), {}),
-        (models[0], scene, {"settings": {"shade": 1}}),
-        (models[0], scene, {"seed": 1}),
-        (models[0], scene, {"precision": "bfloat16"}),
-        (models[0], scene, {"owner": "ada", "private": True}),
+        (models[1], context, {}),
+        (models[0], service.context(picture(1), private=False), {}),
+        (models[0], service.context(picture(), mask, private=False), {}),
+        (models[0], context, {"settings": {"shade": 1}}),
+        (models[0], context, {"seed": 1}),
+        (models[0], context, {"precision": "bfloat16"}),
+        (models[0], context, {"owner": "ada", "private": True}),
     ]
-    service.request(models[0], scene, "counting", precision="float32")
+    service.request(models[0], context, "counting", precision="float32")
     for classifier, where, rest in others:
         before = len(service)
         service.request(classifier, where, "counting", **rest)  # type: ignore[arg-type]
         assert len(service) == before + 1
-    service.request(models[0], scene, "counting", precision="auto")
-    service.request(models[0], scene, "counting", {"samples": 11})
+    service.request(models[0], context, "counting", precision="auto")
+    service.request(models[0], context, "counting", {"samples": 11})
     assert len(service) == len(others) + 1
 
 
 def test_a_larger_budget_goes_on_for_all_and_each_is_told_his_own(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
-    scene = service.scene(picture(), private=False)
-    first = service.request(models[0], scene, "counting", {"samples": 10}, owner="ada")
+    context = service.context(picture(), private=False)
+    first = service.request(models[0], context, "counting", {"samples": 10}, owner="ada")
     assert first.wait(LONG)
-    second = service.request(models[0], scene, "counting", {"samples": 30}, owner="ben")
+    second = service.request(models[0], context, "counting", {"samples": 30}, owner="ben")
     assert second.wait(LONG) and len(Counting.started) == 1
     for job, asked in ((first, 10), (second, 30)):
         found = job.explanation()
@@ -128,24 +126,24 @@ def test_the_smaller_budget_is_done_when_the_larger_is_stopped(
 ) -> None:
     gate = Gate()
     Counting.before = lambda task: gate(task) if task.count == 15 else None
-    scene = service.scene(picture(), private=False)
-    small = service.request(models[0], scene, "counting", {"samples": 12}, owner="ada")
-    large = service.request(models[0], scene, "counting", {"samples": 1000}, owner="ben")
+    context = service.context(picture(), private=False)
+    small = service.request(models[0], context, "counting", {"samples": 12}, owner="ada")
+    large = service.request(models[0], context, "counting", {"samples": 1000}, owner="ben")
     assert gate.reached.wait(LONG) and small.state == "done" and large.state == "running"
     large.stop()
     gate.opened.set()
     large._work.at_rest()
     assert (small.state, large.state) == ("done", "stopped")
-    service.request(models[0], scene, "counting", {"samples": 1000}, owner="ben")
+    service.request(models[0], context, "counting", {"samples": 1000}, owner="ben")
     assert large.state == "stopped", "what its owner stopped stays so when the page is drawn again"
-    service.request(models[0], scene, "counting", {"samples": 1001}, owner="ben")
+    service.request(models[0], context, "counting", {"samples": 1001}, owner="ben")
     assert large.wait(LONG) and large.state == "done" and large.evaluations == 1001
 
 
 def test_a_method_that_needs_less_than_its_budget_says_so(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
-    job = service.request(models[0], service.scene(picture()), "counting", {"samples": 6000})
+    job = service.request(models[0], service.context(picture()), "counting", {"samples": 6000})
     assert job.wait(LONG) and job.state == "done" and job.evaluations == job.budget == 5000
 
 
@@ -154,7 +152,7 @@ def test_what_was_found_so_far_is_one_object_until_there_is_more(
 ) -> None:
     gate = Gate()
     Counting.before = lambda task: gate(task) if task.count == 0 else None
-    job = service.request(models[0], service.scene(picture()), "counting")
+    job = service.request(models[0], service.context(picture()), "counting")
     assert gate.reached.wait(LONG)
     assert job.explanation() is None and job.state == "waiting"
     gate.opened.set()
@@ -170,57 +168,57 @@ def test_what_was_found_so_far_is_one_object_until_there_is_more(
 
 
 def test_bad_requests_raise_and_leave_nothing(service: ExplanationService, models: list[Classifier]) -> None:
-    scene = service.scene(picture())
+    context = service.context(picture())
     for name, settings in (("saliency", {}), ("counting", {"samples": 0}), ("counting", {"depth": 1})):
         with pytest.raises(InputError):
-            service.request(models[0], scene, name, settings)
+            service.request(models[0], context, name, settings)
     assert len(service) == 0
 
 
 def test_a_failure_is_told_kept_and_tried_again_on_demand(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
-    scene = service.scene(picture(), private=False)
-    job = service.request(models[0], scene, "counting", {"shade": 9}, owner="ada")
+    context = service.context(picture(), private=False)
+    job = service.request(models[0], context, "counting", {"shade": 9}, owner="ada")
     assert job.wait(LONG) and (job.state, job.fault) == ("failed", "Shade 9 is too dark.")
     assert job.explanation() is None
-    again = service.request(models[0], scene, "counting", {"shade": 9}, owner="ada")
+    again = service.request(models[0], context, "counting", {"shade": 9}, owner="ada")
     assert again.state == "failed" and len(Counting.started) == 1
-    assert service.request(models[0], scene, "counting", owner="ada").wait(LONG)
+    assert service.request(models[0], context, "counting", owner="ada").wait(LONG)
 
 
 def test_private_results_are_the_owners_alone_and_are_forgotten(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
-    scenes = {owner: service.scene(picture(), owner=owner) for owner in ("ada", "ben")}
-    assert scenes["ada"] is not scenes["ben"] and scenes["ada"] is service.scene(picture(), owner="ada")
-    for owner, scene in scenes.items():
-        assert service.request(models[0], scene, "counting", owner=owner).wait(LONG)
+    contexts = {owner: service.context(picture(), owner=owner) for owner in ("ada", "ben")}
+    assert contexts["ada"] is not contexts["ben"] and contexts["ada"] is service.context(picture(), owner="ada")
+    for owner, context in contexts.items():
+        assert service.request(models[0], context, "counting", owner=owner).wait(LONG)
     assert len(Counting.started) == 2, "a private scene makes its requests private"
-    public = service.request(models[0], service.scene(picture(), private=False), "counting", owner="ada")
+    public = service.request(models[0], service.context(picture(), private=False), "counting", owner="ada")
     assert public.wait(LONG)
     task = service.run("worth", lambda: Fake("worth", 1), "ada", private=True)
     assert task.wait(LONG) and len(service) == 4
     kept = weakref.ref(Counting.started[0])
-    ghost = weakref.ref(scenes.pop("ada"))
-    scene = None
+    ghost = weakref.ref(contexts.pop("ada"))
+    context = None
     Counting.started.clear()
     service.forget("ada")
     del task
     gc.collect()
     assert kept() is None and ghost() is None
     assert len(service) == 2
-    assert service.request(models[0], scenes["ben"], "counting", owner="ben").state == "done"
+    assert service.request(models[0], contexts["ben"], "counting", owner="ben").state == "done"
     assert public.state == "done"
 
 
 def test_forgetting_stops_the_owners_jobs_and_no_others(service: ExplanationService, models: list[Classifier]) -> None:
     gate = Gate()
     Counting.before = gate
-    scene = service.scene(picture(), private=False)
-    ada = service.request(models[0], scene, "counting", {"samples": 3000}, owner="ada")
+    context = service.context(picture(), private=False)
+    ada = service.request(models[0], context, "counting", {"samples": 3000}, owner="ada")
     assert gate.reached.wait(LONG)
-    ben = service.request(models[0], scene, "counting", {"samples": 40}, owner="ben")
+    ben = service.request(models[0], context, "counting", {"samples": 40}, owner="ben")
     service.forget("ada")
     gate.opened.set()
     assert ben.wait(LONG) and ben.state == "done" and ada.state == "stopped"
@@ -228,38 +226,38 @@ def test_forgetting_stops_the_owners_jobs_and_no_others(service: ExplanationServ
 
 
 def test_the_cache_stays_within_its_bounds(models: list[Classifier]) -> None:
-    service = ExplanationService(most_entries=6, most_scenes=3, most_bytes=10**9)
+    service = ExplanationService(most_entries=6, most_contexts=3, most_bytes=10**9)
     for number in range(12):
-        scene = service.scene(picture(number), private=False)
+        context = service.context(picture(number), private=False)
         for seed in range(4):
-            assert service.request(models[0], scene, "counting", seed=seed).wait(LONG)
+            assert service.request(models[0], context, "counting", seed=seed).wait(LONG)
         assert len(service) <= 6 and len(service._store.pictures) <= 3
-    assert service.request(models[0], service.scene(picture(11), private=False), "counting", seed=3).state == "done"
+    assert service.request(models[0], service.context(picture(11), private=False), "counting", seed=3).state == "done"
     service.close()
 
 
 def test_bytes_are_bounded_and_counted(models: list[Classifier]) -> None:
     service = ExplanationService(most_bytes=2_000_000)
     for number in range(30):
-        assert service.request(models[0], service.scene(picture(number), private=False), "counting").wait(LONG)
+        assert service.request(models[0], service.context(picture(number), private=False), "counting").wait(LONG)
     assert service.bytes <= 2_000_000 + 300_000 and 3 <= len(service) <= 8
     service.close()
 
 
 def test_what_is_under_way_is_not_dropped(models: list[Classifier]) -> None:
-    service = ExplanationService(most_entries=2, most_scenes=2)
+    service = ExplanationService(most_entries=2, most_contexts=2)
     gate = Gate()
     Counting.before = gate
-    scene = service.scene(picture(), private=False)
-    job = service.request(models[0], scene, "counting", {"samples": 50}, owner="ada")
+    context = service.context(picture(), private=False)
+    job = service.request(models[0], context, "counting", {"samples": 50}, owner="ada")
     assert gate.reached.wait(LONG)
     Counting.before = None
     others = [
-        service.request(models[0], service.scene(picture(n), private=False), "counting", owner="ben")
+        service.request(models[0], service.context(picture(n), private=False), "counting", owner="ben")
         for n in range(1, 6)
     ]
     gate.opened.set()
-    again = service.request(models[0], service.scene(picture(), private=False), "counting", owner="ada")
+    again = service.request(models[0], service.context(picture(), private=False), "counting", owner="ada")
     assert again._work is job._work and job.wait(LONG) and all(other.wait(LONG) for other in others)
     service.close()
 
@@ -272,11 +270,11 @@ def test_leases_pause_what_nobody_looks_at(models: list[Classifier]) -> None:
 
     Counting.before = tick
     service = ExplanationService(WorkQueue(clock=clock))
-    scene = service.scene(picture(), private=False)
-    job = service.request(models[0], scene, "counting", {"samples": 100}, owner="ada", lease=4.0)
+    context = service.context(picture(), private=False)
+    job = service.request(models[0], context, "counting", {"samples": 100}, owner="ada", lease=4.0)
     assert service.run("other", lambda: Fake("other", 40, clock=clock), "ben").wait(LONG)
     assert job.state == "stopped" and 0 < job.evaluations < 8
-    renewed = service.request(models[0], scene, "counting", {"samples": 100}, owner="ada", lease=None)
+    renewed = service.request(models[0], context, "counting", {"samples": 100}, owner="ada", lease=None)
     assert renewed.wait(LONG) and job.state == "done" and len(Counting.started) == 1
     service.close()
 
@@ -286,8 +284,8 @@ def test_many_threads_asking_for_one_thing_share_it(service: ExplanationService,
 
     def ask(number: int) -> float:
         barrier.wait()
-        scene = service.scene(picture(), private=False)
-        job = service.request(models[0], scene, "counting", {"samples": 200}, owner=f"owner {number}")
+        context = service.context(picture(), private=False)
+        job = service.request(models[0], context, "counting", {"samples": 200}, owner=f"owner {number}")
         assert job.wait(LONG)
         found = job.explanation()
         assert found is not None

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from core.classifier import Classifier
+from core.explanation.context import ImageContext, nbytes_of
 from core.explanation.engine import explain, explanation_of, start
-from core.explanation.evaluator import Evaluator
-from core.explanation.methods import METHODS
-from core.explanation.scene import Scene, nbytes_of
-from core.explanation.service import ExplanationService
-from core.explanation.worth.randomisation import RandomisationTask
-from core.explanation.worth.task import WorthTask
+from core.explanation.methods.registry import METHODS
+from core.explanation.perturbation import Evaluator
+from core.explanation.quality.randomisation import RandomisationTask
+from core.explanation.quality.scoring import ScoringTask
+from core.explanation.service.service import ExplanationService
+from core.models.classifier import Classifier
 
 LONG = 20.0
 
@@ -28,7 +28,7 @@ def picture(seed: int = 0) -> np.ndarray:
 def test_instant_methods_give_what_the_engine_gives(
     service: ExplanationService, models: list[Classifier], name: str
 ) -> None:
-    job = service.request(models[0], service.scene(picture()), name)
+    job = service.request(models[0], service.context(picture()), name)
     assert job.wait(LONG)
     found = job.explanation()
     wanted = explain(models[0], picture(), [name])[name]
@@ -52,44 +52,46 @@ def arrays_of(owner: object, apart: tuple[type, ...]) -> dict[int, int]:
     return found
 
 
-def is_about(told: int, owner: object, scene: Scene | None = None, slack: int = 2000) -> bool:
+def is_about(told: int, owner: object, context: ImageContext | None = None, slack: int = 2000) -> bool:
     """Whether `told` is what `owner` keeps alive, without models and what is the scene's."""
     models = (Classifier, nn.Module)
-    found = arrays_of(owner, models if scene is None else (*models, Scene, Evaluator))
-    shared = {} if scene is None else arrays_of(scene, models)
+    found = arrays_of(owner, models if context is None else (*models, ImageContext, Evaluator))
+    shared = {} if context is None else arrays_of(context, models)
     own = sum(size for key, size in found.items() if key not in shared)
     return abs(told - own) <= slack
 
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_a_method_says_how_many_bytes_it_keeps(models: list[Classifier], name: str) -> None:
-    scene = Scene(picture())
-    estimator = start(name, models[0], scene)
+    context = ImageContext(picture())
+    estimator = start(name, models[0], context)
     estimator.budget = min(estimator.budget, 60)
     while not estimator.done:
         estimator.advance()
-    assert is_about(estimator.maps().nbytes, estimator.maps(), scene)
-    assert is_about(estimator.nbytes, estimator, scene, 60 * 1000 if name == "shap-partition" else 2000)
+    assert is_about(estimator.maps().nbytes, estimator.maps(), context)
+    assert is_about(estimator.nbytes, estimator, context, 60 * 1000 if name == "shap-partition" else 2000)
 
 
 def test_a_scene_and_its_scores_say_how_many_bytes_they_keep(models: list[Classifier]) -> None:
-    scene = Scene(picture(), picture()[..., 0] > 128)
-    assert scene.nbytes == scene.rgb.nbytes + 64 * 64
+    context = ImageContext(picture(), picture()[..., 0] > 128)
+    assert context.nbytes == context.rgb.nbytes + 64 * 64
     for name in METHODS:
-        estimator = start(name, models[0], scene)
+        estimator = start(name, models[0], context)
         estimator.budget = min(estimator.budget, 40)
         while not estimator.done:
             estimator.advance()
     found = explanation_of(name, estimator)
-    scored = WorthTask(models[0], scene, found, found.classes[0])
-    checked = RandomisationTask(models[0], scene, "gradcam", None, 0, "float32", found.classes[0])
+    scored = ScoringTask(models[0], context, found, found.classes[0])
+    checked = RandomisationTask(models[0], context, "gradcam", None, 0, "float32", found.classes[0])
     for task in (scored, checked):
         while not task.done:
             task.advance()
-    remembered = sum(len(once.value._remembered) for once in scene._kept.values() if isinstance(once.value, Evaluator))
-    assert is_about(found.nbytes, found, scene) and found.nbytes > found.values.nbytes
-    assert is_about(scored.nbytes, scored, scene) and is_about(checked.nbytes, checked, scene)
-    assert remembered > 100 and is_about(scene.nbytes, scene, None, 400 * remembered) and scene.nbytes > 10**6
+    remembered = sum(
+        len(once.value._remembered) for once in context._kept.values() if isinstance(once.value, Evaluator)
+    )
+    assert is_about(found.nbytes, found, context) and found.nbytes > found.values.nbytes
+    assert is_about(scored.nbytes, scored, context) and is_about(checked.nbytes, checked, context)
+    assert remembered > 100 and is_about(context.nbytes, context, None, 400 * remembered) and context.nbytes > 10**6
 
 
 def test_what_cannot_say_its_size_is_not_kept_unseen() -> None:

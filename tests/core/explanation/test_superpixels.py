@@ -7,15 +7,13 @@ from lime.wrappers.scikit_image import SegmentationAlgorithm
 
 from core.errors import InputError
 from core.explanation.baselines import BASELINES, baseline, of_superpixels
-from core.explanation.cell_mask import cell_masks
-from core.explanation.merging import merged
-from core.explanation.scene import SIDE, Scene
-from core.explanation.superpixels import SUPERPIXELS, superpixels
+from core.explanation.context import SIDE, ImageContext, cell_masks
+from core.explanation.superpixels import SUPERPIXELS, merged, superpixels
 from core.simulation import draw_cell
 
 
-def cell(side: int = SIDE) -> Scene:
-    return Scene(cv2.resize(draw_cell("monocyte", 3).image, (side, side), interpolation=cv2.INTER_AREA))
+def cell(side: int = SIDE) -> ImageContext:
+    return ImageContext(cv2.resize(draw_cell("monocyte", 3).image, (side, side), interpolation=cv2.INTER_AREA))
 
 
 @pytest.mark.parametrize("name", SUPERPIXELS)
@@ -30,8 +28,8 @@ def test_about_as_many_as_asked_for_and_counted_from_0(name: str, regions: int) 
 
 @pytest.mark.parametrize("name", SUPERPIXELS)
 def test_models_of_all_sides_have_the_same_parts(name: str) -> None:
-    scene = cell()
-    large, small = superpixels(scene, name, 200, SIDE), superpixels(scene, name, 200, 112)
+    context = cell()
+    large, small = superpixels(context, name, 200, SIDE), superpixels(context, name, 200, 112)
     assert small.shape == (112, 112) and np.array_equal(np.unique(small), np.unique(large))
     assert np.mean(np.kron(small, np.ones((2, 2), np.int32)) == large) > 0.85
 
@@ -39,7 +37,7 @@ def test_models_of_all_sides_have_the_same_parts(name: str) -> None:
 @pytest.mark.parametrize("name", SUPERPIXELS)
 def test_tiny_and_even_pictures_are_cut_or_refused(name: str) -> None:
     assert superpixels(cell(32), name, 50, 32).max() >= 7
-    even = Scene(np.full((60, 60, 3), 130, np.uint8))
+    even = ImageContext(np.full((60, 60, 3), 130, np.uint8))
     try:
         labels = superpixels(even, name, 50, SIDE)
     except InputError as error:
@@ -52,7 +50,7 @@ def test_tiny_and_even_pictures_are_cut_or_refused(name: str) -> None:
 @pytest.mark.parametrize("name", SUPERPIXELS)
 def test_noise_is_cut_too(name: str) -> None:
     noise = np.random.default_rng(2).integers(0, 256, (120, 120, 3), dtype=np.uint8)
-    assert superpixels(Scene(noise), name, 50, SIDE).max() >= 30
+    assert superpixels(ImageContext(noise), name, 50, SIDE).max() >= 30
 
 
 def test_superpixels_keep_to_edges() -> None:
@@ -60,18 +58,18 @@ def test_superpixels_keep_to_edges() -> None:
     cv2.circle(picture, (100, 120), 50, (90, 40, 130), -1)
     inside = picture[..., 0] == 90
     for name in ("slic", "quickshift", "watershed"):
-        labels = superpixels(Scene(picture), name, 50, SIDE)
+        labels = superpixels(ImageContext(picture), name, 50, SIDE)
         share = np.bincount(labels.ravel(), inside.ravel()) / np.bincount(labels.ravel())
         mixed = np.minimum(share, 1 - share)[labels]
         assert mixed.mean() < 0.02, name
 
 
 def test_quickshift_with_enough_parts_is_limes_own() -> None:
-    scene = Scene(np.random.default_rng(0).integers(0, 256, (14, 14, 3), dtype=np.uint8))
+    context = ImageContext(np.random.default_rng(0).integers(0, 256, (14, 14, 3), dtype=np.uint8))
     own = SegmentationAlgorithm("quickshift", kernel_size=4, max_dist=200, ratio=0.2, rng=0)
-    theirs = np.asarray(own(scene.picture()))
+    theirs = np.asarray(own(context.picture()))
     assert theirs.max() >= 8
-    ours = superpixels(scene, "quickshift", 8, SIDE)
+    ours = superpixels(context, "quickshift", 8, SIDE)
     pairs = np.unique(np.stack([theirs.ravel(), ours.ravel()]), axis=1)
     assert len(pairs[0]) == theirs.max() + 1  # each of theirs lies in one of ours
 
@@ -96,8 +94,8 @@ def test_wrong_names_and_numbers_are_told() -> None:
 
 @pytest.mark.parametrize("name", [*BASELINES, of_superpixels("region-mean", "grid", 50)])
 def test_baselines_are_pictures_of_the_models_side(name: str) -> None:
-    for scene in (cell(), cell(32), Scene(np.full((60, 60, 3), 130, np.uint8))):
-        hidden = baseline(scene, name, 120)
+    for context in (cell(), cell(32), ImageContext(np.full((60, 60, 3), 130, np.uint8))):
+        hidden = baseline(context, name, 120)
         assert hidden.shape == (120, 120, 3) and hidden.dtype == np.uint8
     assert (hidden == 130).all()  # an even picture's baselines are itself
 
@@ -107,20 +105,23 @@ def test_inpainting_leaves_all_but_the_cell() -> None:
     mask[80:140, 90:150] = True
     rgb = np.full((SIDE, SIDE, 3), (220, 190, 200), np.uint8)
     rgb[mask] = (80, 30, 120)
-    scene = Scene(rgb, mask)
-    assert not cell_masks(scene).estimated
-    assert np.abs(baseline(scene, "inpaint", SIDE).astype(int) - (220, 190, 200)).max() <= 8
+    context = ImageContext(rgb, mask)
+    assert not cell_masks(context).estimated
+    assert np.abs(baseline(context, "inpaint", SIDE).astype(int) - (220, 190, 200)).max() <= 8
 
 
 def test_the_smears_colour_is_that_of_its_empty_field() -> None:
     rgb = np.full((SIDE, SIDE, 3), (170, 90, 110), np.uint8)
     rgb[:, :60] = (240, 235, 225)
-    assert (baseline(Scene(rgb), "smear", 120) == (240, 235, 225)).all()
+    assert (baseline(ImageContext(rgb), "smear", 120) == (240, 235, 225)).all()
 
 
 def test_region_means_are_limes_hidden_picture() -> None:
-    scene = cell()
-    labels, hidden = superpixels(scene, "grid", 9, 120), baseline(scene, of_superpixels("region-mean", "grid", 9), 120)
+    context = cell()
+    labels, hidden = (
+        superpixels(context, "grid", 9, 120),
+        baseline(context, of_superpixels("region-mean", "grid", 9), 120),
+    )
     for part in range(labels.max() + 1):
-        mean = scene.picture(120)[labels == part].mean(axis=0)
+        mean = context.picture(120)[labels == part].mean(axis=0)
         assert np.abs(hidden[labels == part] - np.floor(mean)).max() <= 1

@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 from scipy.cluster.hierarchy import DisjointSet
 
-import core.leaks.photographs as module
+import core.leaks.grouping as module
 from core.errors import InputError
-from core.leaks.contamination import Leak, Shared, contamination, shared_pairs
-from core.leaks.grouping import group_numbers
+from core.leaks.grouping import group_numbers, photographs
 from core.leaks.groups_file import read_groups, write_groups
-from core.leaks.photographs import photographs
-from core.leaks.places import find_places, label_of, split_of
+from core.leaks.report import Leak, Shared, contamination, find_places, label_of, shared_pairs, split_of
 from tests.core.leaks.leak_toys import photograph, save
 
 

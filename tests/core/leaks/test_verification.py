@@ -8,12 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from core.leaks.alignment import align
-from core.leaks.descriptors import as_mirrored
-from core.leaks.filled import filled_corners
-from core.leaks.fingerprint import fingerprint, pixel_hash, stain_channel
+from core.leaks.fingerprint import as_mirrored, filled_corners, fingerprint, pixel_hash, stain_channel
 from core.leaks.grouping import group_prints
-from core.leaks.verification import compare
+from core.leaks.matching import align, compare
 from tests.core.leaks.leak_toys import Picture, grey, hue_turned, photograph, turned
 
 COPIES: dict[str, tuple[Callable[[Picture], Picture], bool]] = {

@@ -6,9 +6,9 @@ from torch import nn
 from torchvision import models
 
 from core.errors import InputError
+from core.models.networks import build_vgg19
 from core.models.registry import ARCHITECTURES, Architecture, architecture
 from core.models.staged import StagedNetwork, fold_batch_norm
-from core.models.torchvision_networks import build_vgg19
 
 EVERY = pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
 LAST_GRID = {

@@ -6,9 +6,8 @@ import pytest
 
 from core.classes import CLASSES
 from core.errors import InputError
-from core.preprocessing.cutout import cut_out, square
-from core.preprocessing.framing import FRAMINGS, frame_image, framing_warning
-from core.preprocessing.nucleus import find_nucleus, frame_extent
+from core.preprocessing.framing import FRAMINGS, cut_out, frame_image, framing_warning, square
+from core.preprocessing.segmentation import find_nucleus, frame_extent
 from core.simulation import draw_cell, draw_field
 
 

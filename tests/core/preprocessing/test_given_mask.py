@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from core.preprocessing.framing import View, frame_image
-from core.preprocessing.given_mask import framed_mask, mask_of
+from core.preprocessing.framing import View, frame_image, framed_mask, mask_of
 from core.simulation import draw_cell
 from tests.core.preprocessing.smears import NUCLEUS, field, paint
 

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from core.card import ModelCard
-from core.preprocessing.framing import FRAMINGS, frame_image, framing_warning
-from core.preprocessing.given_mask import framed_mask
+from core.models.card import ModelCard
+from core.preprocessing.framing import FRAMINGS, frame_image, framed_mask, framing_warning
 from core.preprocessing.parameters import CellParameters
 
 LOWER, UPPER = (80, 80, 180), (180, 170, 245)  # Islam et al. 2024, RGB

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import InputError
-from core.preprocessing.parameters import CellParameters
-from core.preprocessing.presets import _ALL, PRESETS, _by_name, preset_parameters
+from core.preprocessing.parameters import _ALL, PRESETS, CellParameters, _by_name, preset_parameters
 
 
 @pytest.mark.parametrize("name", PRESETS)

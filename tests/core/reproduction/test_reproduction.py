@@ -12,11 +12,10 @@ from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
 from core.errors import InputError
-from core.papers import ISLAM, KATAR, published
-from core.reproduction.markdown import markdown
+from core.reproduction.papers import ISLAM, KATAR, published
 from core.reproduction.record import command, row_of_run
-from core.reproduction.table import FIGURES, Table, read_table, write_table
-from core.training.recipe_file import read_recipe
+from core.reproduction.table import FIGURES, Table, markdown, read_table, write_table
+from core.training.recipe import read_recipe
 from tests.core.evaluation.answer_toys import made_up
 from tests.pages.evaluation_toys import make_answered
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.order import Order
-from core.training.recipe_file import checked_recipe
+from core.training.launch import LaunchSpec
+from core.training.recipe import checked_recipe
 
 RECIPE = checked_recipe(
     {
@@ -47,11 +47,11 @@ with run.hold():
 def use_toys(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
     """Make every training that is started a toy of this mode: wait, refuse, stubborn, slow start or finish."""
 
-    def command(self: Order, run: Path, resume: bool) -> list[str]:
+    def command(self: LaunchSpec, run: Path, resume: bool) -> list[str]:
         words = [sys.executable, "-c", TOY, mode, str(run), "train", "--run", str(run)]
         return [*words, "--resume"] if resume else words
 
-    monkeypatch.setattr(Order, "command", command)
+    monkeypatch.setattr(LaunchSpec, "command", command)
 
 
 def until(true: Callable[[], bool], seconds: float = 30) -> None:

@@ -16,8 +16,7 @@ import pytest
 
 from core.errors import InputError
 from core.runs import directory as directory_module
-from core.runs.directory import COLUMNS, RunDirectory
-from core.runs.status import LONGEST_TEXT
+from core.runs.directory import COLUMNS, LONGEST_TEXT, RunDirectory
 
 HOLDER = """
 import sys, time

@@ -13,14 +13,12 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.runs import launch
 from core.runs.directory import RunDirectory
-from core.runs.launch import cancel, resume, start
 from core.runs.listing import list_runs
-from core.runs.order import Order, checked_order, read_order
-from core.runs.processes import has_open, is_training, runs_still, send
-from core.runs.recipe_text import recipe_text
-from core.training.recipe_file import read_recipe, shipped_recipes
+from core.runs.process import has_open, is_training, runs_still, send
+from core.training import launch
+from core.training.launch import LaunchSpec, cancel, checked_order, read_order, resume_run, start_run
+from core.training.recipe import read_recipe, recipe_text, shipped_recipes
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 
 ORDER = checked_order("/some/cells", "auto")
@@ -36,7 +34,7 @@ def runs(tmp_path: Path) -> Iterator[Path]:
 
 def begun(runs: Path, monkeypatch: pytest.MonkeyPatch, mode: str = "wait") -> RunDirectory:
     use_toys(monkeypatch, mode)
-    run = start(runs, "mine", RECIPE, ORDER)
+    run = start_run(runs, "mine", RECIPE, ORDER)
     if mode in ("wait", "stubborn"):
         until(lambda: run.state() == "training")
     return run
@@ -75,13 +73,13 @@ def test_cancelled_and_resumed_and_done(runs: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(InputError, match="nothing to cancel"):
         cancel(run)
     use_toys(monkeypatch, "finish")
-    resume(run)
+    resume_run(run)
     until(lambda: run.state() == "done")
     status = run.status()
     assert status is not None
     assert (status.message, status.next_step) == ("resumed", None)
     with pytest.raises(InputError, match="done"):
-        resume(run)
+        resume_run(run)
 
 
 def test_one_that_does_not_listen_is_killed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,11 +94,11 @@ def test_one_that_does_not_listen_is_killed(runs: Path, monkeypatch: pytest.Monk
 def test_killed_from_outside_is_interrupted_and_can_be_resumed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begun(runs, monkeypatch)
     with pytest.raises(InputError, match="goes on already"):
-        resume(run)
+        resume_run(run)
     os.kill(run.holder() or 0, signal.SIGKILL)
     until(lambda: run.state() == "interrupted")
     use_toys(monkeypatch, "finish")
-    resume(run)
+    resume_run(run)
     until(lambda: run.state() == "done")
 
 
@@ -116,7 +114,7 @@ def test_one_that_refuses_leaves_its_reason(runs: Path, monkeypatch: pytest.Monk
 def test_a_taken_name_is_refused_and_nothing_is_touched(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begun(runs, monkeypatch)
     with pytest.raises(InputError, match="“mine-2” is free"):
-        start(runs, "mine", RECIPE, ORDER)
+        start_run(runs, "mine", RECIPE, ORDER)
     assert run.state() == "training"
 
 
@@ -189,16 +187,16 @@ HOSTILE = (
 def test_a_hostile_order_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "command.json").write_text(text)
     with pytest.raises(InputError, match="command line"):
-        resume(RunDirectory(tmp_path))
+        resume_run(RunDirectory(tmp_path))
 
 
 def test_the_command_is_put_together_from_fields() -> None:
-    words = Order(data="/a b", gpus=(2, 3)).command(Path("/runs/x"), resume=True)
+    words = LaunchSpec(data="/a b", gpus=(2, 3)).command(Path("/runs/x"), resume=True)
     assert words[:5] == [sys.executable, "-m", "core", "train", "/runs/x/order.toml"]
     assert words[words.index("--data") + 1] == "/a b"
     assert words[words.index("--devices") + 1] == "2"
     assert words[-1] == "--resume"
-    assert (Order(data="/a").shown_gpus(), Order(data="/a", gpus=(2, 3)).shown_gpus()) == ("", "2,3")
+    assert (LaunchSpec(data="/a").shown_gpus(), LaunchSpec(data="/a", gpus=(2, 3)).shown_gpus()) == ("", "2,3")
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

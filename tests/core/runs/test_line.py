@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from core.runs.device_queue import FOLDER, QueueTicket, claimed_devices, jobs_before, turn, wait_for_devices, waiting
 from core.runs.directory import RunDirectory
-from core.runs.line import FOLDER, Ticket, in_line, jobs_before, waiting
-from core.runs.turn import claimed_devices, turn
 
 JOB = """
 import sys, time
 from pathlib import Path
 from core.runs.directory import RunDirectory
-from core.runs.line import in_line
-from core.runs.turn import claimed_devices, turn
+from core.runs.device_queue import in_line
+from core.runs.device_queue import claimed_devices, turn
 runs, name, devices, seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), float(sys.argv[4])
 def tell(words):
     print("told", words, flush=True)
@@ -86,19 +85,22 @@ def test_a_killed_job_and_a_killed_waiter_free_their_places(tmp_path: Path) -> N
 
 
 def test_other_devices_are_other_lines(tmp_path: Path) -> None:
-    with in_line(tmp_path, ["cuda:0"], "a", pytest.fail), in_line(tmp_path, ["cpu"], "b", pytest.fail):
+    with (
+        wait_for_devices(tmp_path, ["cuda:0"], "a", pytest.fail),
+        wait_for_devices(tmp_path, ["cpu"], "b", pytest.fail),
+    ):
         assert jobs_before(tmp_path / FOLDER, 99, ["cuda:1"]) == 0
         assert jobs_before(tmp_path / FOLDER, 99, ["cuda:0", "cuda:1"]) == 1
         assert jobs_before(tmp_path / FOLDER, 99, ["cuda:0", "cpu"]) == 2
         assert jobs_before(tmp_path / FOLDER, 1, ["cuda:0"]) == 0
-        assert waiting(tmp_path / FOLDER) == [Ticket(1, "a", ("cuda:0",)), Ticket(2, "b", ("cpu",))]
+        assert waiting(tmp_path / FOLDER) == [QueueTicket(1, "a", ("cuda:0",)), QueueTicket(2, "b", ("cpu",))]
 
 
 def test_many_at_once_never_overlap(tmp_path: Path) -> None:
     inside: list[int] = []
 
     def work(number: int) -> None:
-        with in_line(tmp_path, ["cpu"], str(number), lambda _: None, pause=0.005):
+        with wait_for_devices(tmp_path, ["cpu"], str(number), lambda _: None, pause=0.005):
             inside.append(number)
             time.sleep(0.01)
             assert inside[-1] == number
@@ -118,7 +120,7 @@ def test_foreign_files_are_no_tickets_and_unreadable_ones_are_respected(tmp_path
     folder.mkdir()
     (folder / "notes.txt").write_text("x")
     (folder / "00000001.ticket").write_text("{")  # kept by nobody
-    with in_line(tmp_path, ["cpu"], "a", pytest.fail):
+    with wait_for_devices(tmp_path, ["cpu"], "a", pytest.fail):
         assert [ticket.run for ticket in waiting(folder)] == ["a"]
         next(folder.glob("*.ticket")).write_text('{"run": "a", "devices": "cpu"}')
         assert waiting(folder)[0].devices is None
@@ -127,13 +129,13 @@ def test_foreign_files_are_no_tickets_and_unreadable_ones_are_respected(tmp_path
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="LEUKOLENS_RUNS"), in_line(tmp_path / "file", ["cpu"], "a", print):
+    with pytest.raises(InputError, match="LEUKOLENS_RUNS"), wait_for_devices(tmp_path / "file", ["cpu"], "a", print):
         pass
 
 
 def test_an_exception_inside_frees_the_place(tmp_path: Path) -> None:
     def fail() -> None:
-        with in_line(tmp_path, ["cpu"], "a", print):
+        with wait_for_devices(tmp_path, ["cpu"], "a", print):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -171,6 +173,6 @@ def test_what_is_no_ticket_keeps_nobody_waiting(tmp_path: Path) -> None:
     folder = tmp_path / FOLDER
     (folder / "00000001.ticket").mkdir(parents=True)
     (folder / "99999999.ticket").write_text("left behind")
-    with in_line(tmp_path, ("cpu",), "mine", lambda _: None, pause=0.01):
+    with wait_for_devices(tmp_path, ("cpu",), "mine", lambda _: None, pause=0.01):
         assert [ticket.run for ticket in waiting(folder)] == ["mine"]
     assert waiting(folder) == []

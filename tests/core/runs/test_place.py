@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.runs.place import checked_name, default_runs, existing_run, free_name, new_run
+from core.runs.directory import checked_name, default_runs, existing_run, free_name, new_run
 
 BAD = ("", ".", "..", ".line", "../x", "a/b", "a\\b", "/etc", "a\n", "a b", "-x", "é", "x" * 65, "a\0", "run.partial")
 

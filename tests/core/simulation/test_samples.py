@@ -13,9 +13,9 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from core.classes import CLASSES
-from core.cli.samples import samples
+from core.cli.data import samples
 from core.simulation import FIRST_TRAINING_SEED, draw_cell
-from core.simulation.samples import plan_samples
+from core.simulation.gallery import plan_samples
 
 app = typer.Typer()
 app.command()(samples)

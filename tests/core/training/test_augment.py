@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import torch
 
-from core.data.pack import UNKNOWN, Pack
-from core.training.augment import augment
+from core.data.framed_images import UNKNOWN, FramedImages
+from core.training.augment import Draws, augment, seeded
 from core.training.batches import TrainBatches, ValidationBatches
-from core.training.draws import Draws, seeded
 from core.training.recipe import AugmentRecipe, Recipe
 
 NONE = AugmentRecipe(
@@ -106,11 +105,11 @@ def test_tints_add_density_to_the_cell_and_leave_its_surroundings() -> None:
     assert (cytoplasm(unknown) - 0.6).abs().max() < 1e-4
 
 
-def pack(count: int = 30, side: int = 40) -> Pack:
+def pack(count: int = 30, side: int = 40) -> FramedImages:
     random = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 3, side, side), generator=random).to(torch.uint8)
     labels = torch.tensor([0] * (count - 5) + [1] * 5)
-    return Pack(images, torch.full((count, 1, side, side), UNKNOWN, dtype=torch.uint8), labels, "test")
+    return FramedImages(images, torch.full((count, 1, side, side), UNKNOWN, dtype=torch.uint8), labels, "test")
 
 
 def recipe_of(**fields: object) -> Recipe:

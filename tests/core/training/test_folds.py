@@ -13,10 +13,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.runs import launch
 from core.runs.directory import RunDirectory
-from core.runs.order import checked_order
+from core.training import launch
 from core.training.callbacks import Keeper
+from core.training.launch import checked_order
 from core.training.module import CellModule
 from tests.core.training.processes_toys import weights
 
@@ -102,5 +102,5 @@ def test_folds_begun_from_the_page_are_resumed_from_it(
     (run.path / "command.json").write_text(checked_order(str(cells), "auto").model_dump_json())
     run.report(state="cancelled")
     monkeypatch.setattr(launch, "_spawn", lambda run, order, resume: how.append(resume))
-    launch.resume(run)
+    launch.resume_run(run)
     assert how == [True]

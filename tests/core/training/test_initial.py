@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from core.errors import InputError
-from core.training.initial import initial_network, plain_network
 from core.training.recipe import Recipe
+from core.training.weights import initial_network, plain_network
 from tests.core.training.train_toys import recipe_of
 
 pytestmark = pytest.mark.usefixtures("toys")

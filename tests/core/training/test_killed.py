@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from core.training.record import BEST, LAST
-from core.training.state_files import read_state
+from core.training.run_state import BEST, LAST, read_state
 from tests.core.training.processes_toys import command, figures, killed, rows, trained, weights
 
 RECIPE = """

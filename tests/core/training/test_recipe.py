@@ -8,8 +8,15 @@ import pytest
 from core.data.split import SplitRecipe
 from core.errors import InputError
 from core.models.registry import ARCHITECTURES, SHIPPED
-from core.training.recipe import DataRecipe, Recipe
-from core.training.recipe_file import RECIPES, parsed_settings, read_recipe, recipe_architectures, shipped_recipes
+from core.training.recipe import (
+    RECIPES,
+    DataRecipe,
+    Recipe,
+    parsed_settings,
+    read_recipe,
+    recipe_architectures,
+    shipped_recipes,
+)
 
 PAPERS = {
     "katar-2022": ("resnet50", "vgg19", "mobilenet_v3_small"),

@@ -16,13 +16,12 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.errors import InputError
 from core.runs.directory import RunDirectory
-from core.training import state_files
+from core.training import run_state
 from core.training.callbacks import Keeper
+from core.training.fit import run_training
 from core.training.module import CellModule
-from core.training.record import BEST, LAST
-from core.training.run import run_training
-from core.training.state_files import read_state, write_state
-from core.training.supervision import Cancelled, supervised
+from core.training.run_state import BEST, LAST, read_state, write_state
+from core.training.session import Cancelled, supervised
 from tests.core.training.train_toys import job_of, recipe_of
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -102,7 +101,7 @@ def test_a_full_disk_leaves_the_earlier_state(tmp_path: Path, monkeypatch: pytes
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(state_files.torch, "save", full)
+    monkeypatch.setattr(run_state.torch, "save", full)
     with pytest.raises(InputError, match=r"disk is full.*intact.*--resume"):
         write_state({"state_dict": {}, "epoch": 2}, tmp_path / LAST)
     monkeypatch.undo()

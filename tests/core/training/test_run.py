@@ -10,16 +10,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from core.checkpoints import load_classifier
 from core.classes import CLASSES
 from core.cli.app import app
+from core.models.checkpoints import load_classifier
 from core.runs.directory import COLUMNS, RunDirectory
 from core.simulation import draw_cell
-from core.training.finish import fit_temperature
+from core.training.export import fit_temperature
+from core.training.fit import run_training
 from core.training.module import class_weights, learning_rate
-from core.training.record import BEST, LAST
-from core.training.run import run_training
-from core.training.state_files import read_state
+from core.training.run_state import BEST, LAST, read_state
 from tests.core.training.train_toys import job_of, recipe_of
 
 RECIPE = """

@@ -13,20 +13,20 @@ from click.testing import Result
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from core.card import ModelCard
-from core.checkpoints import load_classifier
 from core.classes import CLASSES
 from core.cli.app import app
-from core.data.source import read_boxed
+from core.data.loading import read_boxed
 from core.errors import InputError
+from core.models.card import ModelCard
+from core.models.checkpoints import load_classifier
+from core.models.classifier import to_tensor
 from core.models.registry import architecture
 from core.runs.directory import RunDirectory
-from core.training import describe, finish, run
+from core.training import export, fit
 from core.training.batches import ValidationBatches
-from core.training.finish import measured
-from core.training.initial import initial_network, towards_first
-from core.training.run import run_training
-from core.transform import to_tensor
+from core.training.export import measured
+from core.training.fit import run_training
+from core.training.weights import initial_network, towards_first
 from tests.core.training.processes_toys import PATIENCE, environment
 from tests.core.training.train_toys import job_of, recipe_of
 from tests.dashboard.tiny import make_model
@@ -110,8 +110,8 @@ def test_a_stain_that_was_trained_on_is_not_called_unseen(
     def ask(classifier: Any, name: str, title: str, root: Path) -> None:
         asked.append(name)
 
-    monkeypatch.setattr(finish, "_unseen", ask)
-    monkeypatch.setattr(finish, "load_classifier", lambda out: None)
+    monkeypatch.setattr(export, "_unseen", ask)
+    monkeypatch.setattr(export, "load_classifier", lambda out: None)
     job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"]}))
     job.data.table["split"] = "train"
     measured(ModelCard.model_construct(), tmp_path, job)
@@ -130,10 +130,10 @@ def test_further_sets_are_taken_as_often_as_asked_and_counted_once(
 ) -> None:
     job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"], "also_times": 3}))
     own, strangers = job.data.split("train"), job.data.split("val").assign(split="all")
-    monkeypatch.setattr(run, "_further", lambda name, job: strangers)
-    train, _ = run.packs(job)
+    monkeypatch.setattr(fit, "_further", lambda name, job: strangers)
+    train, _ = fit.packs(job)
     assert len(train.labels) == len(own) + 3 * len(strangers)
-    facts = describe.images_of(train, job.recipe)
+    facts = export.images_of(train, job.recipe)
     assert facts == len(own) + len(strangers)
 
 
@@ -164,7 +164,7 @@ def test_first_weights_are_called_by_their_run(tmp_path: Path) -> None:
 def test_without_augmentation_training_sees_the_pixels_that_a_classifier_is_given(cells: Path, tmp_path: Path) -> None:
     stages = [{"size": 32, "epochs": 1, "batch_size": 8, "learning_rate": 1e-3}]
     job = job_of(cells, tmp_path, recipe_of(stages=stages, augment={"on": False}, data={"framing": "frame"}))
-    train, validation = run.packs(job)
+    train, validation = fit.packs(job)
     for pack, split in ((train, "train"), (validation, "val")):
         pictures = [read_boxed(Path(path)) for path in job.data.split(split)["path"]]
         seen = torch.cat([views for views, _ in ValidationBatches(pack, 32)])

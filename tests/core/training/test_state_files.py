@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.errors import InputError
-from core.training.state_files import read_state, write_state
+from core.training.run_state import read_state, write_state
 
 
 def test_a_spoilt_state_is_read_or_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.runs.directory import RunDirectory
-from core.training.supervision import LOG, logged
+from core.training.session import LOG, logged
 
 
 def test_what_is_done_before_and_after_the_epochs_is_the_status(tmp_path: Path) -> None:

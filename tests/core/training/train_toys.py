@@ -18,8 +18,8 @@ from core.models.registry import ARCHITECTURES, Architecture
 from core.models.staged import StagedNetwork
 from core.runs.directory import RunDirectory
 from core.simulation import draw_cell
+from core.training.fit import TrainingJob
 from core.training.recipe import Recipe
-from core.training.run import Job
 
 
 def write_cells(root: Path, counts: dict[str, int], side: int = 64) -> Path:
@@ -74,10 +74,10 @@ def recipe_of(**fields: Any) -> Recipe:
     return Recipe.model_validate(plain | fields)
 
 
-def job_of(cells: Path, folder: Path, recipe: Recipe, resume: bool = False, run: str = "run") -> Job:
+def job_of(cells: Path, folder: Path, recipe: Recipe, resume: bool = False, run: str = "run") -> TrainingJob:
     """What `train` would make of `recipe` on `cells`, in the folder `run` of `folder`."""
     data = read_data(cells, "pbc")
-    return Job(recipe, data, RunDirectory(folder / run), folder / "cache", lambda _: None, resume, place=cells)
+    return TrainingJob(recipe, data, RunDirectory(folder / run), folder / "cache", lambda _: None, resume, place=cells)
 
 
 if __name__ == "__main__":

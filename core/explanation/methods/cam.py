@@ -1,0 +1,140 @@
+"""Grad-CAM and its kin: weighted sums of feature maps, all classes from one pass, by pytorch-grad-cam's formulas."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.explanation.context import nbytes_of
+from core.explanation.gradients import ClassGradients, class_gradients
+from core.explanation.method import Control, Estimator, Maps, Method, Request
+
+LAYER = Control(
+    "layer",
+    "Layer",
+    "layer",
+    "",
+    "Stage of the network whose output the map weighs; empty for the last convolution. Earlier ones have finer grids "
+    "and say less about the class.",
+)
+
+
+class CamEstimator(Estimator):
+    """All classes' maps of one gradient CAM, in one step; the pass is shared with the others of its layer."""
+
+    def __init__(self, upstream: str, per_class: bool, request: Request, budget: int) -> None:
+        super().__init__(request, 1)
+        self._upstream = upstream
+        self._per_class = per_class
+        self._native: NDArray[np.float32] | None = None
+
+    @property
+    def evaluations(self) -> int:
+        """1 once the pass was made."""
+        return int(self._native is not None)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the maps; activations and gradients are the scene's."""
+        return nbytes_of(self._native)
+
+    def advance(self) -> None:
+        """Make the pass, or take the one made already."""
+        source = shared_gradients(self.request)
+        if self._per_class:
+            self._native = class_maps(self._upstream, source)
+            return
+        one = ClassGradients(source.activations, source.gradients[:1], source.logits)
+        self._native = np.repeat(class_maps(self._upstream, one), len(source.gradients), axis=0)
+
+    def maps(self) -> Maps:
+        """The positive part of the maps `(K, h, w)`."""
+        if self._native is None:
+            self.advance()
+        assert self._native is not None
+        return Maps(self._native)
+
+
+def shared_gradients(request: Request) -> ClassGradients:
+    """Activations and every class's gradients at the request's layer: one pass a model, picture and layer."""
+    classifier, context = request.classifier, request.context
+    layer = request.text("layer") or classifier.network.cut
+    return context.shared(
+        ("gradients", classifier.identity, layer),
+        lambda: class_gradients(classifier.network, classifier.tensor([context.rgb]), layer),
+    )
+
+
+def class_maps(upstream: str, source: ClassGradients) -> NDArray[np.float32]:
+    """Positive part of the maps of all classes, `(K, h, w) float32`, unscaled.
+
+    `upstream` names a class of pytorch_grad_cam; its `get_cam_image` is called without its constructor, which would
+    register hooks on the shared model. As upstream, negative values are cut off before any interpolation.
+    """
+    method: Any = getattr(importlib.import_module("pytorch_grad_cam"), upstream)
+    instance = method.__new__(method)
+    instance.activations_and_grads = _NoHooks()
+    gradients = source.gradients
+    activations = np.broadcast_to(source.activations, gradients.shape)
+    maps = instance.get_cam_image(None, None, None, activations, gradients, False)
+    return np.maximum(maps, 0).astype(np.float32)
+
+
+class _NoHooks:
+    """Stands where upstream keeps its hooks; its destructor releases them."""
+
+    def release(self) -> None:
+        """Nothing to release."""
+
+
+def _entry(name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True) -> Method:
+    start = partial(CamEstimator, upstream, per_class)
+    return Method(name, title, "cam", False, "logit", paper, text, start, (LAYER,), per_class=per_class)
+
+
+GRADCAM = _entry(
+    "gradcam",
+    "Grad-CAM",
+    "GradCAM",
+    "Selvaraju et al. 2017, eq. 1 and 2",
+    "Weighs each feature map by the mean gradient of the class's logit, adds them up and keeps the positive part.",
+)
+
+GRADCAM_PLUS_PLUS = _entry(
+    "gradcam++",
+    "Grad-CAM++",
+    "GradCAMPlusPlus",
+    "Chattopadhay et al. 2018, eq. 19",
+    "As Grad-CAM, with positive gradients weighted place by place: shows several separate regions more evenly.",
+)
+
+HIRESCAM = _entry(
+    "hirescam",
+    "HiResCAM",
+    "HiResCAM",
+    "Draelos & Carin 2020, eq. 5",
+    "Multiplies each feature map by its gradients place by place. Where the head is one mean and one linear layer it "
+    "is the same map as Grad-CAM.",
+)
+
+LAYERCAM = _entry(
+    "layercam",
+    "LayerCAM",
+    "LayerCAM",
+    "Jiang et al. 2021, eq. 6 and 7",
+    "As HiResCAM with positive gradients alone: usable at earlier, finer layers.",
+)
+
+EIGENCAM = _entry(
+    "eigencam",
+    "EigenCAM",
+    "EigenCAM",
+    "Muhammad & Yeasin 2020, eq. 3",
+    "The first principal component of the feature maps: what stirs the layer, whatever the class. Its sign is "
+    "arbitrary and all classes share one map, so it is left out of agreement scores.",
+    per_class=False,
+)

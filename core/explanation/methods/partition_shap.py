@@ -1,0 +1,220 @@
+"""Partition SHAP: Owen values of rectangles that are halved where most is to be learnt."""
+# FOLDED """A picture halved into rectangles, and what each adds to a model's outputs in a given company."""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.explanation.baselines import BASELINE
+from core.explanation.context import nbytes_of
+from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
+from core.explanation.perturbation import HiddenViews
+
+Logits = NDArray[np.float64]  # (K,)
+
+Rectangle = tuple[int, int, int, int]  # top, bottom, left, right; bottom and right are not in it
+
+Shown = tuple["Shown", Rectangle] | None  # rectangles kept, the last one first
+
+
+class Part(NamedTuple):
+    """A rectangle, the rest of the picture that is `shown` with it, and the outputs `before` and `after` it is added.
+
+    `weight` is the share of the orders in which exactly that rest comes before it.
+    """
+
+    rectangle: Rectangle
+    shown: Shown
+    before: Logits
+    after: Logits
+    weight: float
+
+    @property
+    def credit(self) -> Logits:
+        """What the rectangle adds to the outputs, weighted, `(K,)`."""
+        return (self.after - self.before) * self.weight
+
+    def children(self, only_first: Logits, only_second: Logits) -> list[Part]:
+        """Both halves, each before and after the other, from the outputs with either half alone."""
+        first, second = halves(self.rectangle)
+        shown, weight = self.shown, self.weight / 2
+        return [
+            Part(first, shown, self.before, only_first, weight),
+            Part(second, shown, self.before, only_second, weight),
+            Part(first, (shown, second), only_second, self.after, weight),
+            Part(second, (shown, first), only_first, self.after, weight),
+        ]
+
+    def masks(self, side: int) -> NDArray[np.bool_]:
+        """What a picture of `side` px shows with either half alone, `(2, side, side)`."""
+        both = np.zeros((2, side, side), dtype=bool)
+        rest = self.shown
+        while rest is not None:
+            rest, (top, bottom, left, right) = rest
+            both[:, top:bottom, left:right] = True
+        for mask, (top, bottom, left, right) in zip(both, halves(self.rectangle), strict=True):
+            mask[top:bottom, left:right] = True
+        return both
+
+
+def area(rectangle: Rectangle) -> int:
+    """Pixels of a rectangle."""
+    top, bottom, left, right = rectangle
+    return (bottom - top) * (right - left)
+
+
+def halves(rectangle: Rectangle) -> tuple[Rectangle, Rectangle]:
+    """Halve the longer side, the height where both are equal; the first half is the smaller where it is odd."""
+    top, bottom, left, right = rectangle
+    if bottom - top >= right - left:
+        middle = top + (bottom - top) // 2
+        return (top, middle, left, right), (middle, bottom, left, right)
+    middle = left + (right - left) // 2
+    return (top, bottom, left, middle), (top, bottom, middle, right)
+
+
+PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
+
+BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
+
+
+class PartitionShap(Estimator):
+    """Owen values by the recursion of shap's PartitionExplainer, which it equals at every even budget.
+
+    A rectangle's credit is divided between its halves, each added to the rest that is shown before or after the other;
+    of all parts, those whose outputs differ most for some class go first, BATCH evaluations at a time. What is not
+    divided yet is spread evenly over its pixels. Unlike shap, a pixel is not divided into its channels, and parts of
+    equal priority go in the order they were found instead of at random.
+    """
+
+    def __init__(self, request: Request, budget: int) -> None:
+        super().__init__(request, budget)
+        self._views = HiddenViews(request)
+        self._ends: tuple[Logits, Logits] | None = None  # everything hidden, nothing hidden
+        self._queue: list[tuple[float, int, Part]] = []
+        self._found = 0  # parts so far, for the order among equals
+        self._batch: list[Part] = []  # being divided now
+        self._answers: list[NDArray[np.float64]] = []  # (2, K) for the first parts of the batch
+        self._pixels: list[Part] = []
+        self._divided: set[Rectangle] = set()
+        self._evaluations = 0
+
+    @property
+    def evaluations(self) -> int:
+        """Masks evaluated."""
+        return self._evaluations
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent or every pixel stands alone."""
+        return self._evaluations >= self.budget or (self._ends is not None and not self._batch)
+
+    @property
+    def nbytes(self) -> int:
+        """Of its own arrays, and about those of its parts, which are many and small."""
+        return nbytes_of(self._views, self._ends) + PART * (len(self._queue) + len(self._batch) + len(self._pixels))
+
+    def advance(self) -> None:
+        """Divide some more rectangles."""
+        one_step(self._block, lambda: not self.done)
+
+    def _block(self) -> None:
+        if self._ends is None:
+            self._start()
+            return
+        wanted = min(self._views.block // 2, (self.budget - self._evaluations + 1) // 2)
+        parts = self._batch[len(self._answers) :][:wanted]
+        masks = np.concatenate([part.masks(self._views.side) for part in parts])  # (2n, S, S)
+        self._answers += list(self._views.logits(masks).reshape(len(parts), 2, -1))
+        self._evaluations += len(masks)
+        if len(self._answers) == len(self._batch):
+            self._commit()
+
+    def _start(self) -> None:
+        side = self._views.side
+        hidden, whole = self._views.logits(np.stack([np.zeros((side, side), bool), np.ones((side, side), bool)]))
+        self._ends = hidden, whole
+        self._evaluations = 2
+        self._push(Part((0, side, 0, side), None, hidden, whole, 1.0))
+        self._refill()
+
+    def _commit(self) -> None:
+        for part, answer in zip(self._batch, self._answers, strict=True):
+            self._divided.add(part.rectangle)
+            for child in part.children(*answer):
+                self._push(child)
+        self._answers = []
+        self._refill()
+
+    def _push(self, part: Part) -> None:
+        surprise = float(np.abs(part.after - part.before).max()) * part.weight
+        heapq.heappush(self._queue, (-surprise, self._found, part))
+        self._found += 1
+
+    def _refill(self) -> None:
+        self._batch = []
+        while self._queue and 2 * len(self._batch) < BATCH:
+            part = heapq.heappop(self._queue)[2]
+            (self._pixels if area(part.rectangle) == 1 else self._batch).append(part)
+
+    def maps(self) -> Maps:
+        """Values of every pixel `(K, S, S)`; they add up to the whole picture's output less the baseline's."""
+        if self._ends is None:
+            raise InputError("Nothing has been evaluated yet: do a step first.")
+        side, (hidden, whole) = self._views.side, self._ends
+        values = np.zeros((len(whole), side, side))
+        for rectangle, credit in self._credits().items():
+            top, bottom, left, right = rectangle
+            values[:, top:bottom, left:right] += (credit / area(rectangle))[:, None, None]
+        native = values.astype(np.float32)
+        gap = relative_gap(native.sum(axis=(1, 2), dtype=np.float64), whole - hidden)
+        regions = len(self._divided.union(part.rectangle for part in self._batch[: len(self._answers)])) + 1
+        return Maps(native, gap=gap, note=f"The picture is divided into {regions:,} regions so far.")
+
+    def _credits(self) -> dict[Rectangle, Logits]:
+        answered = len(self._answers)
+        parts = [part for *_, part in self._queue] + self._pixels + self._batch[answered:]
+        for part, answer in zip(self._batch, self._answers, strict=False):
+            parts += part.children(*answer)
+        credits: dict[Rectangle, Logits] = {}
+        for part in parts:
+            credits[part.rectangle] = credits.get(part.rectangle, 0.0) + part.credit
+        return credits
+
+
+def relative_gap(total: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(total - wanted) / |wanted| `(K,)`; the plain difference where `wanted` is 0."""
+    size = np.where(wanted == 0, 1.0, np.abs(wanted))
+    return np.asarray((total - wanted) / size, dtype=np.float32)
+
+
+PARTITION_SHAP = Method(
+    "shap-partition",
+    "SHAP (partition)",
+    "masks",
+    True,
+    "logit",
+    "Owen 1977; Lundberg & Lee 2017; the recursion of shap's PartitionExplainer",
+    "Halves the picture again and again where it matters most, and shares what each rectangle adds to the class's "
+    "logit between its halves. The values add up to the logit of the picture less that of the baseline.",
+    PartitionShap,
+    (
+        Control(
+            "evaluations",
+            "Evaluations",
+            "int",
+            500,
+            "Partly hidden pictures that the model is asked about; more of them divide the picture more finely.",
+            10,
+            10_000,
+            budget=True,
+        ),
+        BASELINE,
+    ),
+    uncertainty="gap",
+)

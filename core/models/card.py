@@ -1,0 +1,131 @@
+"""The card beside a model's weights: what it is, what it was trained on, what it reaches, where it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import InputError
+
+LARGEST_CARD = 1_000_000  # bytes
+
+GROUPS = ((15.0, "< 15 M"), (70.0, "15-70 M"), (float("inf"), "> 70 M"))  # Katar & Kilincer 2022
+
+
+ClassName = Annotated[str, Field(pattern=r"^\w[\w +-]{0,40}$")]  # stands in file names
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class CardScore(_Strict):
+    """Figures on one set: `accuracy` and `mean_recall` in 0-1; classes under 10 images are left out of the
+    mean, which is None where no class has as many.
+    """
+
+    data: str
+    images: int = Field(ge=0)
+    accuracy: float = Field(ge=0, le=1)
+    mean_recall: float | None = Field(ge=0, le=1)
+    recall: dict[str, float]
+    counts: dict[str, int]
+
+
+class TrainingFacts(_Strict):
+    """How the weights came to be.
+
+    `split` says how train, validation and test were divided, `leak` which photographs stand on several sides (None:
+    not looked for, "": none); `best_epoch` counts from 1. Older cards say none of these.
+    """
+
+    recipe: str
+    data: str
+    data_fingerprint: str
+    images: int
+    simulated_images: int
+    initial_weights: str
+    seed: int
+    epochs: int
+    seconds: float
+    precision: str
+    machine: str
+    versions: dict[str, str]
+    split: str = ""
+    leak: str | None = None
+    best_epoch: int | None = None
+    skipped_images: int = 0
+
+
+class Novelty(_Strict):
+    """An image is unfamiliar when its distance exceeds `threshold`, which `quantile` of the validation set stays under.
+
+    `rates` tells what share of other sets the threshold calls unfamiliar.
+    """
+
+    threshold: float
+    quantile: float = Field(gt=0, lt=1)
+    rates: dict[str, float] = {}
+
+
+class ModelCard(_Strict):
+    """Everything the dashboard says about a model comes from here.
+
+    `bfloat16` tells, by family of methods, the rank correlation of its maps in bfloat16 with those in float32.
+    """
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_.-]{0,63}$")
+    title: str = Field(max_length=80)
+    architecture: str
+    classes: tuple[ClassName, ...] = Field(min_length=2, max_length=100)
+    input_size: int = Field(ge=32, le=1024)
+    framing: Literal["cell", "frame", "islam"]
+    parameters: int = Field(gt=0)
+    weights_mb: float = Field(gt=0)
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    published_millions: float | None = None
+    temperature: float = Field(gt=0, le=100)
+    novelty: Novelty | None = None
+    bfloat16: dict[Literal["masks", "gradients"], float] = {}
+    training: TrainingFacts | None = None
+    test: CardScore | None = None
+    unseen: tuple[CardScore, ...] = ()
+    sources: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """Parameter group of the network as shipped (Katar & Kilincer 2022)."""
+        return parameter_group(self.parameters / 1e6)
+
+    @property
+    def published_group(self) -> str | None:
+        """Parameter group of the network as published, where its size is known."""
+        return None if self.published_millions is None else parameter_group(self.published_millions)
+
+    @property
+    def simulated_in_training(self) -> bool:
+        """Whether simulated cells were among the training images."""
+        return self.training is not None and self.training.simulated_images > 0
+
+
+def parameter_group(millions: float) -> str:
+    """Group by parameters in millions: "< 15 M", "15-70 M" or "> 70 M"."""
+    return next(name for limit, name in GROUPS if millions <= limit)
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and validate `card.json`; InputError says what is wrong with it."""
+    try:
+        if path.stat().st_size > LARGEST_CARD:
+            raise InputError(f"{path.parent.name}/card.json is larger than 1 MB: no card of ours.")
+        return ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path.parent.name} has no readable card.json: is it a model folder?") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{path.parent.name}/card.json is not valid: {where}: {first['msg'].lower()}.") from error

@@ -1,0 +1,132 @@
+"""Model folders: safetensors weights with a validated card beside them; never unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from core.errors import InputError
+from core.files import write_whole
+from core.models.card import ModelCard, read_card
+from core.models.classifier import Classifier
+from core.models.novelty import FeatureSpace, read_feature_space
+from core.models.registry import ARCHITECTURES, architecture
+from core.models.staged import StagedNetwork
+
+WEIGHTS = "model.safetensors"
+
+LARGEST_WEIGHTS = 2_000_000_000  # bytes
+
+
+def default_root() -> Path:
+    """The folder of model folders: LEUKOLENS_CHECKPOINTS, else the project's `checkpoints/`."""
+    given = os.environ.get("LEUKOLENS_CHECKPOINTS")
+    return Path(given) if given else Path(__file__).parents[2] / "checkpoints"
+
+
+def available(root: Path | None = None) -> list[str]:
+    """Names of the model folders in `root`, the known architectures in their order, then the rest by name."""
+    folder = root or default_root()
+    if not folder.is_dir():
+        return []
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    order = list(ARCHITECTURES)
+    return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def find(name_or_path: str, root: Path | None = None) -> Path:
+    """The folder of a model given by name (below `root`) or by path; InputError lists what there is."""
+    folder = (root or default_root()) / name_or_path
+    if name_or_path in available(root):
+        return folder
+    if Path(name_or_path).is_dir():
+        return Path(name_or_path)
+    known = ", ".join(available(root)) or "none"
+    raise InputError(f"No model {name_or_path!r}. Available: {known}; or give the path of a model folder.")
+
+
+def load_classifier(folder: Path) -> Classifier:
+    """Load and check a model folder: card, weights' hash, architecture, shapes, finite numbers."""
+    card = read_card(folder / "card.json")
+    data = _read_weights(folder)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card.weights_sha256:
+        raise InputError(f"{folder.name}/{WEIGHTS} is not the file its card speaks of: copy the whole folder again.")
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise InputError(f"{folder.name}/{WEIGHTS} is damaged or no safetensors file: copy it again.") from error
+    space = read_feature_space(tensors)
+    weights = {key: value for key, value in tensors.items() if not key.startswith("novelty.")}
+    network = _network(card, weights, folder.name)
+    _check_feature_space(space, network, card)
+    return Classifier(folder.resolve().name, card, network, digest, space)
+
+
+def save_classifier(
+    folder: Path, card: ModelCard, network: StagedNetwork, feature_space: FeatureSpace | None = None
+) -> ModelCard:
+    """Write a model folder, weights in fp16 (statistics in float32), and return the card with hash and size filled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {key: _compact(key, value) for key, value in network.state_dict().items()}
+    if feature_space is not None:
+        tensors |= feature_space.tensors()
+    data = save(tensors)
+    filled = card.model_copy(
+        update={"weights_sha256": hashlib.sha256(data).hexdigest(), "weights_mb": round(len(data) / 1e6, 2)}
+    )
+    write_whole(folder / WEIGHTS, data)
+    write_whole(folder / "card.json", filled.model_dump_json(indent=2).encode())
+    return filled
+
+
+def _compact(key: str, value: Tensor) -> Tensor:
+    small = value.is_floating_point() and not key.endswith(("running_mean", "running_var"))
+    return (value.detach().half() if small else value.detach()).contiguous().cpu()
+
+
+def _read_weights(folder: Path) -> bytes:
+    path = folder / WEIGHTS
+    try:
+        if path.stat().st_size > LARGEST_WEIGHTS:
+            raise InputError(f"{folder.name}/{WEIGHTS} is over 2 GB: no model of ours is.")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{folder.name} has no readable {WEIGHTS}: copy the whole model folder again.") from error
+
+
+def _check_feature_space(space: FeatureSpace | None, network: StagedNetwork, card: ModelCard) -> None:
+    """Try the measure of novelty on an empty picture, so that a foreign one is refused when loading."""
+    if space is None:
+        return
+    with torch.no_grad():
+        pooled = network.features(torch.zeros(1, 3, card.input_size, card.input_size)).mean(dim=(2, 3))
+    try:
+        distance = space.distance(pooled)
+    except RuntimeError:
+        distance = torch.full((1,), torch.nan)
+    if distance.shape != (1,) or not torch.isfinite(distance).all():
+        raise InputError(f"{card.name}'s novelty measure does not fit its network: copy the whole folder again.")
+
+
+def _network(card: ModelCard, weights: dict[str, Tensor], name: str) -> StagedNetwork:
+    with torch.device("meta"):  # no time spent on first weights that are replaced at once
+        network = architecture(card.architecture).build(len(card.classes))
+    floats = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+    try:
+        network.load_state_dict(floats, assign=True)
+    except RuntimeError as error:
+        raise InputError(
+            f"{name}'s weights are not those of {card.architecture} with {len(card.classes)} classes."
+        ) from error
+    if not all(torch.isfinite(value).all() for value in floats.values() if value.is_floating_point()):
+        raise InputError(f"{name}'s weights hold numbers that are not finite: the file is damaged or training failed.")
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network.eval().to(memory_format=torch.channels_last)

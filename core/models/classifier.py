@@ -1,0 +1,166 @@
+"""A trained model that answers: weights, card and how its answers are made."""
+# FOLDED """One model's answer to one picture."""
+# FOLDED """From RGB pictures to the tensor that a network takes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor
+
+from core.errors import InputError
+from core.models.card import ModelCard
+from core.models.novelty import FeatureSpace
+from core.models.staged import StagedNetwork, inference_copy
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`logits` and `probabilities` `(K,) float32` in the order of `classes`; probabilities are temperature-scaled.
+
+    `novelty` is the distance in feature space that `unfamiliar` compares with the card's threshold (None where the
+    model has no such measure); `seconds` is the time of this picture's share of the batch.
+    """
+
+    model: str
+    classes: tuple[str, ...]
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    novelty: float | None
+    unfamiliar: bool
+    seconds: float
+
+    @property
+    def predicted(self) -> str:
+        """The class with the highest probability."""
+        return self.classes[int(self.probabilities.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        """The highest probability."""
+        return float(self.probabilities.max())
+
+    @property
+    def margin(self) -> float:
+        """The highest probability less the second highest."""
+        first, second = np.sort(self.probabilities)[::-1][:2]
+        return float(first - second)
+
+
+FLOOR = 0.05  # added to the standard deviation, so that an even image is not blown up into noise
+
+
+def resize(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resize `(H, W, 3) uint8` to `(size, size, 3)`: area averaging when shrinking, linear when enlarging."""
+    shrinks = min(rgb.shape[:2]) > size
+    resized = cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def to_tensor(views: Sequence[NDArray[np.uint8]], size: int) -> Tensor:
+    """Stack RGB pictures of any size into `(N, 3, size, size) float32`, standardised per image."""
+    stacked = np.stack([resize(view, size) for view in views])  # (N, S, S, 3)
+    return standardise(torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 255.0)
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Bring each channel of each image `(N, 3, S, S)` in [0, 1] to mean 0 and deviation about 1.
+
+    The statistics are the image's own, so that a shift of light or of stain strength does not reach the network.
+    """
+    mean = images.mean(dim=(2, 3), keepdim=True)
+    deviation = images.std(dim=(2, 3), keepdim=True)
+    return ((images - mean) / (deviation + FLOOR)).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A network in evaluation mode with its card; many threads may share one.
+
+    `feature_space` measures how unfamiliar a picture is, where the checkpoint has it.
+    """
+
+    name: str
+    card: ModelCard
+    network: StagedNetwork
+    weights_sha256: str
+    feature_space: FeatureSpace | None = None
+    _inference_copies: dict[str, StagedNetwork] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @cached_property
+    def identity(self) -> tuple[str, str, str]:
+        """What decides a model's answers and how they are called: name, weights' SHA-256, card's SHA-256."""
+        card = hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
+        return self.name, self.weights_sha256, card
+
+    def inference_copy(self, precision: str) -> StagedNetwork:
+        """The network's copy for many evaluations in `precision`, made on first use; its weights take no gradients."""
+        with self._lock:
+            if precision not in self._inference_copies:
+                self._inference_copies[precision] = inference_copy(self.network, precision)
+            return self._inference_copies[precision]
+
+    def tensor(self, views: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """Framed RGB pictures of any size -> `(N, 3, S, S) float32` on the network's device."""
+        return to_tensor(views, self.card.input_size).to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.network.parameters()).device
+
+    def run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients."""
+        with torch.no_grad():
+            activations = self.network.features(inputs)
+            return self.network.head(activations), activations
+
+    def finite(self, logits: Tensor) -> Tensor:
+        """Return `logits` as they are; InputError where one is not a finite number."""
+        if not torch.isfinite(logits).all():
+            raise InputError(f"{self.name}'s outputs are not finite numbers: its checkpoint is broken, copy it again.")
+        return logits
+
+    def probabilities(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Logits `(N, K)` -> probabilities `(N, K)`, calibrated as those of `predict`."""
+        return np.asarray(softmax(logits.astype(np.float64) / self.card.temperature, axis=1))
+
+    def predict(self, views: Sequence[NDArray[np.uint8]], batch_size: int = 32) -> list[Prediction]:
+        """Answer each framed RGB picture `(h, w, 3) uint8`."""
+        answers: list[Prediction] = []
+        for start in range(0, len(views), batch_size):
+            answers += self._predict_batch(views[start : start + batch_size])
+        return answers
+
+    def _predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        started = time.perf_counter()
+        logits, activations = self.run(self.tensor(views))
+        self.finite(logits)
+        distances = self._distances(activations)
+        probabilities = torch.softmax(logits / self.card.temperature, dim=1)
+        seconds = (time.perf_counter() - started) / len(views)
+        rows = zip(logits.cpu().numpy(), probabilities.cpu().numpy(), distances, strict=True)
+        return [self._prediction(*row, seconds) for row in rows]
+
+    def _distances(self, activations: Tensor) -> list[float | None]:
+        if self.feature_space is None or self.card.novelty is None:
+            return [None] * len(activations)
+        return [float(value) for value in self.feature_space.distance(activations.mean(dim=(2, 3)).cpu())]
+
+    def _prediction(
+        self, logits: NDArray[np.float32], probabilities: NDArray[np.float32], distance: float | None, seconds: float
+    ) -> Prediction:
+        novelty = self.card.novelty
+        strange = novelty is not None and distance is not None and distance > novelty.threshold
+        return Prediction(self.name, self.card.classes, logits, probabilities, distance, strange, seconds)

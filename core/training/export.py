@@ -1,0 +1,228 @@
+"""From a finished run to a model folder: calibration, novelty threshold, test answers, card."""
+# FOLDED """The card of a freshly trained network, as far as it stands before anything is measured."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from core.classes import CLASSES
+from core.data.datasets import read_data
+from core.data.framed_images import FramedImages
+from core.data.split import SplitRecipe
+from core.errors import InputError
+from core.evaluation.predict_set import answer_table, score_of
+from core.models.card import CardScore, ModelCard, Novelty, TrainingFacts
+from core.models.checkpoints import load_classifier, save_classifier
+from core.models.classifier import Classifier
+from core.models.novelty import FeatureSpace, fit_feature_space
+from core.models.registry import architecture
+from core.training.batches import ValidationBatches
+from core.training.fit import TrainedRun, TrainingJob, precision
+from core.training.recipe import Recipe
+from core.training.run_state import BEST, read_state
+
+NOT_MEDICAL = "Not a medical device: for teaching and for auditing models, not for diagnosis."
+
+ONE_STAIN = (
+    "Trained on one hospital's stain and camera; on other stains expect the lower figures given for unseen stains."
+)
+
+FEW_STAINS = "Trained on few stains and cameras; on others expect the lower figures given for unseen stains."
+
+FIVE = "Knows five classes. Immature and abnormal cells are named one of the five, or called unfamiliar at best."
+
+SOURCES = {
+    "pbc": (
+        "PBC: Acevedo et al. 2020, doi 10.17632/snkd93bnjr, CC BY 4.0",
+        "Published split: Tsutsui et al. 2023 (WBCAtt), MIT",
+    ),
+    "kaggle": ("Kaggle Blood Cell Images (Mooney 2018), MIT; its originals are BCCD, MIT",),
+    "bccd": ("BCCD, MIT",),
+}
+
+
+def described(job: TrainingJob, trained: TrainedRun) -> ModelCard:
+    """The card: what the network is, how it was trained, where it ends."""
+    recipe = job.recipe
+    kind = architecture(recipe.architecture)
+    return ModelCard(
+        name=kind.name if job.data.classes == CLASSES else _named(f"{kind.name}-{job.data.name}"),
+        title=kind.title,
+        architecture=kind.name,
+        classes=job.data.classes,
+        input_size=recipe.stages[-1].size,
+        framing=recipe.data.framing,
+        parameters=sum(parameter.numel() for parameter in trained.network.parameters()),
+        weights_mb=1.0,
+        weights_sha256="0" * 64,
+        published_millions=kind.published_millions,
+        temperature=1.0,
+        novelty=Novelty(threshold=1e9, quantile=0.99),
+        training=_facts(job, trained),
+        sources=tuple(line for name in (job.data.name, *recipe.data.also) for line in SOURCES.get(name, ())),
+        limits=_limits(job),
+    )
+
+
+def set_title(job: TrainingJob) -> str:
+    """The set's title, without the words on its own split where another one was drawn."""
+    given = job.recipe.split.kind == "given" and not job.recipe.split.folds
+    return job.data.title if given else job.data.title.partition(",")[0]
+
+
+def _named(name: str) -> str:
+    return re.sub(r"[^a-z0-9_.-]+", "-", name.lower())[:64]
+
+
+def split_words(split: SplitRecipe) -> str:
+    """How the images were divided, in words."""
+    by = " by photograph" if split.group_by == "photograph" else ""
+    if split.folds:
+        return f"{split.folds} folds{by}, seed {split.seed}"
+    if split.kind == "random":
+        strata = " within each class" if split.stratify else ""
+        return f"random{strata}{by}, {split.validation:.0%} validation, {split.test:.0%} test, seed {split.seed}"
+    return "the set's own"
+
+
+def _facts(job: TrainingJob, trained: TrainedRun) -> TrainingFacts:
+    recipe, run = job.recipe, job.directory.path
+    history = pd.read_csv(run / "history.csv")
+    share = recipe.trained_share
+    kept = f"; in the result {share:.0%} trained and {1 - share:.0%} first weights" if share < 1 else ""
+    often = f" (each image {recipe.data.also_times} times)" if recipe.data.also_times > 1 else ""
+    further = f", with {', '.join(recipe.data.also)}{often}" if recipe.data.also else ""
+    return TrainingFacts(
+        recipe=recipe.name,
+        data=f"{set_title(job)}: train split{further}; best epoch by its validation split",
+        data_fingerprint=trained.train.fingerprint,
+        images=images_of(trained.train, recipe),
+        simulated_images=recipe.data.simulated,
+        initial_weights=trained.origin + kept,
+        seed=recipe.seed,
+        epochs=len(history),
+        seconds=round(float(history["seconds"].sum()), 1),
+        precision=trained.precision,
+        machine=_machine(job.devices),
+        versions={name: version(name) for name in ("torch", "torchvision", "pytorch-lightning")},
+        split=split_words(recipe.split),
+        leak=job.leak,
+        best_epoch=int(read_state(run / BEST)["epoch"]) + 1,
+        skipped_images=len(trained.train.skipped),
+    )
+
+
+def images_of(train: FramedImages, recipe: Recipe) -> int:
+    """How many real images were trained on, each counted once."""
+    own = int((train.kept >= 0).sum())
+    return own + (len(train.labels) - own - recipe.data.simulated) // recipe.data.also_times
+
+
+def _machine(devices: int) -> str:
+    if torch.cuda.is_available():
+        return f"{devices} x {torch.cuda.get_device_name()}"
+    together = f"{devices} processes of " if devices > 1 else ""
+    threads = torch.get_num_threads()
+    return f"{together}{threads} thread{'s' if threads > 1 else ''}, {platform.machine()}"
+
+
+def _limits(job: TrainingJob) -> tuple[str, ...]:
+    classes = job.data.classes
+    known = FIVE if classes == CLASSES else f"Knows {len(classes)} classes: {', '.join(classes)}. It knows no other."
+    limits = (NOT_MEDICAL, FEW_STAINS if job.recipe.data.also else ONE_STAIN, known)
+    return (*limits, f"Its test figures are too high: {job.leak}") if job.leak else limits
+
+
+QUANTILE = 0.99  # of validation images that the novelty threshold accepts
+
+FITTED_IMAGES = 1200  # training images that the feature space is fitted on
+
+UNSEEN = (("lisc", "LISC, report half"), ("jtsc", "JTSC, report half"))
+
+
+def finish(job: TrainingJob, trained: TrainedRun, out: Path) -> ModelCard:
+    """Calibrate the best network, measure it on the test split and unseen stains, and write the model folder `out`."""
+    data, tell = job.data, job.tell
+    job.directory.report(state="finishing", message="Measuring the best epoch", seconds_left=None)
+    tell("Fitting the feature space on training images.")
+    space = _feature_space(job.recipe, trained)
+    card = described(job, trained)
+    save_classifier(out, card, trained.network, space)
+    shutil.copyfile(job.directory.path / "history.csv", out / "history.csv")
+    tell("Fitting temperature and novelty threshold on the validation split.")
+    answers = answer_table(load_classifier(out), data.split("val"), tell=tell)
+    fitted = {
+        "temperature": fit_temperature(*_logits_and_labels(answers, data.classes)),
+        "novelty": Novelty(threshold=float(answers["novelty"].quantile(QUANTILE)), quantile=QUANTILE),
+    }
+    card = save_classifier(out, card.model_copy(update=fitted), trained.network, space)
+    return save_classifier(out, measured(card, out, job), trained.network, space)
+
+
+def measured(card: ModelCard, out: Path, job: TrainingJob) -> ModelCard:
+    """Answer the test split (kept as predictions.parquet) and the unseen stains; the card with their figures.
+
+    Unseen stains are asked where the classes are our five and the sets lie beside the data, but for those that were
+    trained on; a set without a test split gives no figures.
+    """
+    data, place, tell = job.data, job.place, job.tell
+    classifier = load_classifier(out)
+    test = None
+    if (data.table["split"] == "test").any():
+        tell(f"Answering the test split of {data.title}.")
+        answers = answer_table(classifier, data.split("test"), tell=tell)
+        answers.to_parquet(out / "predictions.parquet", index=False)
+        test = score_of(answers, data.classes, f"{set_title(job)}: test")
+    seen = {data.name, *job.recipe.data.also}
+    stains = [stain for stain in UNSEEN if stain[0] not in seen] if data.classes == CLASSES else []
+    unseen = [_unseen(classifier, name, title, place) for name, title in stains if place is not None]
+    return card.model_copy(update={"test": test, "unseen": tuple(score for score in unseen if score is not None)})
+
+
+def _logits_and_labels(answers: pd.DataFrame, classes: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    logits = answers[[f"logit_{name}" for name in classes]].to_numpy()
+    return torch.tensor(logits).float(), torch.tensor([classes.index(label) for label in answers["label"]])
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The temperature that minimises the negative log-likelihood (Guo et al. 2017), between 0.2 and 10."""
+    log_temperature = torch.zeros((), requires_grad=True)
+    optimiser = torch.optim.LBFGS([log_temperature], lr=0.5, max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(logits / log_temperature.exp(), labels)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return float(log_temperature.detach().exp().clamp(0.2, 10))
+
+
+def _unseen(classifier: Classifier, name: str, title: str, root: Path) -> CardScore | None:
+    try:
+        table = read_data(root, name).split("report")
+    except InputError:
+        return None
+    return score_of(answer_table(classifier, table), CLASSES, title)
+
+
+def _feature_space(recipe: Recipe, trained: TrainedRun) -> FeatureSpace:
+    """Fit the measure of novelty on pooled features of a sample of the training images."""
+    pack = trained.train
+    random = torch.Generator().manual_seed(recipe.seed)
+    chosen = torch.randperm(len(pack.labels), generator=random)[:FITTED_IMAGES].sort().values
+    sample = FramedImages(pack.images[chosen], pack.reach[chosen], pack.labels[chosen], pack.fingerprint)
+    fast = torch.autocast("cpu", torch.bfloat16, enabled=precision(recipe) == "bf16-mixed")
+    with torch.no_grad(), fast:
+        batches = ValidationBatches(sample, recipe.stages[-1].size)
+        pooled = [trained.network.features(views).float().mean(dim=(2, 3)) for views, _ in batches]
+    return fit_feature_space(torch.cat(pooled), sample.labels)

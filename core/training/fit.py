@@ -1,0 +1,233 @@
+"""One training run: from a recipe and divided images to the best network, in a directory that can be gone on from."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from core.data.datasets import Dataset, read_data
+from core.data.framed_images import SIDE, FramedImages, pack_simulated, pack_table
+from core.errors import InputError
+from core.models.staged import StagedNetwork, computes_bfloat16, fold_batch_norm
+from core.runs.directory import RunDirectory
+from core.training import run_state
+from core.training.batches import CellData
+from core.training.callbacks import callbacks
+from core.training.distributed import first_goes_ahead, join, rank, trainer_options
+from core.training.module import CellModule, class_weights
+from core.training.recipe import Recipe
+from core.training.run_state import BEST, LAST, WholeFiles, read_state
+from core.training.weights import check_network, initial_network, plain_network, towards_first
+
+Tell = Callable[[str], None]
+
+COPIES = {"kaggle", "bccd"}  # known sets of the same photographs
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train and where: the recipe, images divided into train, val and test, and the run's directory.
+
+    `place` is the folder of the data, where `data.also` is looked for; `leak` a sentence on photographs that stand on
+    several sides; `devices` how many GPUs or processes share the work.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    directory: RunDirectory
+    cache: Path
+    tell: Tell
+    resume: bool = False
+    devices: int = 1
+    place: Path | None = None
+    leak: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a finished run leaves: the best network in evaluation mode, and what it was trained and judged on.
+
+    `origin` tells in words which weights it began with.
+    """
+
+    network: StagedNetwork
+    train: FramedImages
+    validation: FramedImages
+    precision: str
+    origin: str
+
+
+def precision(recipe: Recipe) -> str:
+    """bf16 where the recipe asks for it and the processor or GPU has it, else float32."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16-mixed" if recipe.bf16 and computes_bfloat16(device) else "32-true"
+
+
+def kept_side(recipe: Recipe) -> int | None:
+    """Side in px at which images are kept; None: the framing's own.
+
+    Where nothing is augmented it is the largest input's: the very pixels that a classifier is given later. Shrunk in
+    two steps they would be softer, and a network that has seen soft pictures alone loses accuracy on sharp ones.
+    """
+    largest = max(stage.size for stage in recipe.stages)
+    if not any((stage.augment or recipe.augment).on for stage in recipe.stages):
+        return largest
+    return max(SIDE, largest) if recipe.data.framing == "frame" else None
+
+
+def packs(job: TrainingJob) -> tuple[FramedImages, FramedImages]:
+    """Training images (real, further sets', simulated) and validation images, framed as the recipe says."""
+    wanted, data = job.recipe.data, job.data
+    side = kept_side(job.recipe)
+
+    def packed(table: pd.DataFrame, within: pd.DataFrame | None) -> FramedImages:
+        return pack_table(table, wanted.framing, job.cache, job.tell, data.classes, side, within=within)
+
+    further = [_further(name, job) for name in wanted.also]
+    train = packed(data.split("train"), data.table)
+    for table in further:
+        framed = packed(table, None)
+        for _ in range(wanted.also_times):
+            train = train + framed
+    if wanted.simulated:
+        count, seed = wanted.simulated, wanted.simulated_seed
+        train = train + pack_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
+    return train, packed(data.split("val"), data.table)
+
+
+def _further(name: str, job: TrainingJob) -> pd.DataFrame:
+    """The images of a further set that are of the classes trained on."""
+    if job.place is None or name == job.data.name:
+        raise InputError(f"data.also: {name!r} is the set that is trained on already.")
+    if {name, job.data.name} == COPIES:
+        raise InputError("data.also: Kaggle's images are copies of BCCD's: one would train what the other tests.")
+    table = read_data(job.place, name).table
+    return table[table["label"].isin(job.data.classes)]
+
+
+def run_training(job: TrainingJob) -> TrainedRun:
+    """Train by the recipe in the run's directory; with `resume`, go on after the last finished epoch.
+
+    InputError where there is nothing to resume, or where recipe or images are not those that the run was begun with.
+    Only the first process (`core.training.distributed.rank`) writes.
+    """
+    recipe, data, run = job.recipe, job.data, job.directory.path
+    check_network(recipe)
+    for split in ("train", "val"):
+        data.split(split)
+    if rank() == 0:
+        _open_directory(job)
+    join()
+    with first_goes_ahead():
+        train, validation = packs(job)
+    state = read_state(run / LAST) if job.resume and (run / LAST).is_file() else None
+    origin = str(run_state.recorded_data(run).get("weights", "")) if state is not None else ""
+    network = plain_network(recipe, len(data.classes))
+    if state is None:
+        network, origin = initial_network(recipe, data.classes)
+    elif state.get("architecture") != recipe.architecture or state.get("classes") != list(data.classes):
+        raise InputError(f"{run / LAST} is the state of another network: a {state.get('architecture')}.")
+    if rank() == 0:
+        run_state.record_data(run, _facts(job, train, validation, origin))
+    weights = class_weights(train.labels, len(data.classes)) if recipe.class_weights else None
+    module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights)
+    _fit(job, module, train, validation, resumed=state is not None)
+    network = towards_first(best_network(recipe, run, len(data.classes)), recipe, data.classes, origin)
+    return TrainedRun(network, train, validation, precision(recipe), origin)
+
+
+def _open_directory(job: TrainingJob) -> None:
+    if job.resume:
+        run_state.continue_run(job.recipe, job.directory.path)
+    else:
+        run_state.begin_run(job.recipe, job.directory.path)
+
+
+def _facts(job: TrainingJob, train: FramedImages, validation: FramedImages, origin: str) -> dict[str, Any]:
+    """What `data.json` says."""
+    table = job.data.table
+    sides = {str(split): table[table["split"] == split] for split in table["split"].unique()}
+    counts = {split: rows["label"].value_counts(sort=False).to_dict() for split, rows in sides.items()}
+    return {
+        "name": job.data.name,
+        "title": job.data.title,
+        "classes": list(job.data.classes),
+        "counts": counts,
+        "training_images": len(train.labels),
+        "images": {"train": train.fingerprint, "val": validation.fingerprint},
+        "skipped": [*train.skipped, *validation.skipped],
+        "notes": list(job.data.notes),
+        "split": job.recipe.split.model_dump(mode="json"),
+        "weights": origin,
+        "leak": job.leak,
+    }
+
+
+class _OwnSignals(Callback):
+    """Puts back the handlers of SIGTERM and SIGINT that stood before Lightning laid its own over them."""
+
+    def __init__(self) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put them back, where this thread may."""
+        for number, handler in self._handlers.items():
+            try:
+                signal.signal(number, handler)
+            except ValueError:  # not the main thread
+                return
+
+
+def _fit(job: TrainingJob, module: CellModule, train: FramedImages, validation: FramedImages, resumed: bool) -> None:
+    recipe, run = job.recipe, job.directory.path
+    trainer = pl.Trainer(
+        **trainer_options(job.devices),  # type: ignore[arg-type]
+        max_epochs=recipe.epochs,
+        precision=precision(recipe),  # type: ignore[arg-type]
+        callbacks=[_OwnSignals(), *callbacks(recipe, job.directory, len(train.labels))],
+        plugins=[WholeFiles()],
+        logger=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        gradient_clip_val=recipe.clip or None,
+        default_root_dir=run,
+    )
+    job.tell(f"Training {recipe.architecture} on {len(train.labels):,} images, {recipe.epochs} epochs at most.")
+    data = CellData(train, validation, recipe, module.n_classes)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=run / LAST if resumed else None, weights_only=True)
+    except BaseException:
+        stop_others(trainer)
+        raise
+
+
+def stop_others(trainer: pl.Trainer) -> None:
+    """End the processes that Lightning started beside this one."""
+    kill = getattr(trainer.strategy.launcher, "kill", None)
+    if kill is not None:
+        kill(signal.SIGTERM)
+
+
+def best_network(recipe: Recipe, run: Path, n_classes: int) -> StagedNetwork:
+    """Read the best epoch's averaged weights back, batch normalisation folded where it was added for training."""
+    if not (run / BEST).is_file():
+        raise InputError(f"{run} holds no finished epoch of the last stage: resume the run with --resume.")
+    state = read_state(run / BEST)
+    network = plain_network(recipe, n_classes)
+    try:
+        network.load_state_dict(state["state_dict"])
+    except RuntimeError as error:
+        raise InputError(f"{run / BEST} is another network's: a {state.get('architecture')}.") from error
+    network.eval()
+    return fold_batch_norm(network) if recipe.batch_norm else network

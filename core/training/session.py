@@ -1,0 +1,333 @@
+"""What `train` does: one run, or one for each fold, supervised from its first to its last step."""
+# FOLDED """How a run ends: whatever happens, its directory tells it, and how to go on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import shlex
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from core.data.datasets import read_data
+from core.errors import InputError
+from core.files import write_whole
+from core.models.card import ModelCard, read_card
+from core.runs.directory import RunDirectory
+from core.training.distributed import rank
+from core.training.folds import FOLDS, Division, find_groups, summary, table, warning_box
+from core.training.module import Diverged
+from core.training.recipe import Recipe, check_sizes
+from core.training.run_state import DIVERGED, LAST, begin_run, begun, check, continue_run, recorded_recipe
+from core.training.weights import check_weights
+
+LOG = "log.txt"
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Cancelled(BaseException):
+    """The process was asked to end, by signal `number`."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"cancelled by {signal.Signals(number).name}")
+
+
+def logged(tell: Callable[[str], None], directory: RunDirectory) -> Callable[[str], None]:
+    """`tell`, and each message into the run's log as well (where that is not stderr itself).
+
+    Before and after the epochs a message of one line is the run's status too, so that whoever watches sees it move.
+    """
+
+    def all_three(message: str) -> None:
+        tell(message)
+        log(directory.path, message)
+        status = directory.status()
+        if status is not None and status.state in ("preparing", "finishing") and "\n" not in message:
+            directory.report(message=message)
+
+    return all_three
+
+
+def log(run: Path, message: str) -> None:
+    """Add to the run's log; a full disk is no reason to stop."""
+    try:
+        if run.is_dir() and not _is_stderr(run / LOG):
+            with (run / LOG).open("a", encoding="utf-8") as file:
+                file.write(message.rstrip("\n") + "\n")
+    except OSError:
+        return
+
+
+def _is_stderr(path: Path) -> bool:
+    try:
+        return path.exists() and os.path.samestat(os.fstat(2), path.stat())
+    except OSError:
+        return False
+
+
+@contextmanager
+def supervised(directory: RunDirectory) -> Iterator[None]:
+    """Report what ends the work inside: done, failed or cancelled. Signals end it as `Cancelled`.
+
+    A process that is not the first reports nothing.
+    """
+    before = {number: _handle(number, _cancel) for number in SIGNALS}
+    try:
+        yield
+        _report(directory, state="done", message="Done.", seconds_left=0.0, error=None, next_step=None)
+    except Cancelled as cancelled:
+        for number in SIGNALS:
+            _handle(number, signal.SIG_IGN)  # once is enough
+        kept = "The finished epochs are kept." if any(directory.path.rglob(LAST)) else "No epoch was finished yet."
+        words = f"Cancelled ({signal.Signals(cancelled.number).name}). {kept}"
+        step = next_step() if begun(directory.path) else "Give the command again."
+        _report(directory, state="cancelled", message=words, next_step=step, seconds_left=None)
+        log(directory.path, words)
+        raise
+    except InputError as error:
+        _fail(directory, error)
+        raise
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            _crash(directory)
+            raise
+        full = InputError("The disk is full. What was written before is intact: make room and go on with --resume.")
+        _fail(directory, full)
+        raise full from error
+    except Exception:
+        _crash(directory)
+        raise
+    finally:
+        for number, handler in before.items():
+            _handle(number, handler)
+
+
+def next_step() -> str:
+    """The command that goes on with this run, as it was given, or how to find it."""
+    if sys.argv[1:2] != ["train"]:
+        return "Give the same command again with --resume."
+    words = ["python", "-m", "core", *sys.argv[1:]]
+    return shlex.join(words if "--resume" in words else [*words, "--resume"])
+
+
+def _cancel(number: int, frame: FrameType | None) -> None:
+    raise Cancelled(number)
+
+
+def _handle(number: int, handler: Any) -> Any:
+    try:
+        return signal.signal(number, handler)
+    except ValueError:  # not the main thread: signals are another's business
+        return handler
+
+
+def _report(directory: RunDirectory, **changes: Any) -> None:
+    if rank() == 0:
+        directory.report(**changes)
+
+
+def _fail(directory: RunDirectory, error: InputError) -> None:
+    step = "Give the command again with --resume and a smaller --learning-rate."
+    if isinstance(error, Diverged):
+        with suppress(OSError):  # a full disk is no reason to hide what ended the run
+            (directory.path / DIVERGED).write_text(str(error), encoding="utf-8")
+    else:
+        again = f"When that is put right: {next_step()}"
+        step = again if begun(directory.path) else "Put that right and give the command again."
+    _report(directory, state="failed", message=str(error), error=str(error), next_step=step, seconds_left=None)
+    log(directory.path, f"error: {error}")
+
+
+def _crash(directory: RunDirectory) -> None:
+    """An error of ours: the log has its traceback."""
+    log(directory.path, traceback.format_exc())
+    words = f"The training stopped on an error of its own: {traceback.format_exc().strip().splitlines()[-1][:500]}"
+    _report(directory, state="failed", message=words, error=words, next_step=next_step(), seconds_left=None)
+
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What was asked for on the command line."""
+
+    recipe: Recipe
+    place: Path
+    dataset: str
+    run: Path
+    out: Path | None
+    cache: Path
+    devices: int = 1
+    leak_check: bool = True
+    in_line: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the command prints: a document for --json, lines for people."""
+
+    document: Any
+    lines: list[str]
+
+
+def train_all(order: TrainOptions, say: Tell) -> Result | None:
+    """Train what was ordered, in a directory that this process holds; None in all processes but the first."""
+    directory = RunDirectory(order.run)
+    if rank() > 0:
+        if _ended(order, directory) is None:
+            _work(order, directory, lambda _: None)
+        return None
+    try:
+        with directory.hold():
+            return _held(order, directory, say)
+    except Cancelled as cancelled:
+        raise SystemExit(128 + cancelled.number) from None
+
+
+def _held(order: TrainOptions, directory: RunDirectory, say: Tell) -> Result | None:
+    """Train in a directory that this process holds; what ended an earlier run stays told if this one is refused."""
+    ended = _ended(order, directory)
+    if ended is not None:
+        say(f"This run is done already: {order.out or order.run / 'model'}")
+        return _told(ended)
+    status = directory.status()
+    if status is not None and not status.active:
+        check(order.recipe, order.run, order.resume)
+    with supervised(directory):
+        directory.report(state="preparing", message="Reading the images", epoch=0, step=0, next_step=None)
+        with _turn(order, directory, say):
+            return _work(order, directory, logged(say, directory))
+
+
+def _turn(order: TrainOptions, directory: RunDirectory, say: Tell) -> Any:
+    if not order.in_line:
+        return nullcontext()
+    import torch
+
+    from core.runs.device_queue import claimed_devices, turn
+
+    return turn(directory, claimed_devices(range(order.devices) if torch.cuda.is_available() else ()), say)
+
+
+def _ended(order: TrainOptions, directory: RunDirectory) -> ModelCard | None:
+    """The card of a run that is resumed although it is done, by the same recipe; None otherwise."""
+    status, card = directory.status(), (order.out or order.run / "model") / "card.json"
+    if not (order.resume and status is not None and status.state == "done" and card.is_file()):
+        return None
+    same = begun(order.run) and recorded_recipe(order.run) == order.recipe
+    return read_card(card) if same else None
+
+
+def _work(order: TrainOptions, directory: RunDirectory, tell: Tell) -> Result | None:
+    check_sizes(order.recipe)
+    _check_out(order.out)
+    data = read_data(order.place, order.dataset)
+    for note in data.notes:
+        tell(note)
+    if rank() == 0 and not order.resume:
+        check_weights(order.recipe, data.classes)
+    split = order.recipe.split
+    groups = find_groups(data, split, order.leak_check and rank() == 0, order.cache, tell)
+    division = Division(data, split, groups)
+    if split.folds:
+        return _folds(order, division, directory, tell)
+    card = _one(order, division, directory, None, tell)
+    return None if card is None else _told(card)
+
+
+def _quieten() -> None:
+    """Hear nothing of Lightning below an error; it turns itself up when it is imported, so that this comes later."""
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _check_out(out: Path | None) -> None:
+    """InputError now, not after hours of training, where the model's folder cannot be made or written to."""
+    if out is None:
+        return
+    there = next(place for place in (out.absolute(), *out.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"No model can be written to {out}: {there} is no folder that can be written to.")
+
+
+def _one(
+    order: TrainOptions, division: Division, directory: RunDirectory, fold: int | None, tell: Tell
+) -> ModelCard | None:
+    """One run, or one fold of it, to its model folder."""
+    from core.training.export import finish
+    from core.training.fit import TrainingJob, run_training
+
+    _quieten()
+    data, leak = division.sides(fold)
+    if leak and rank() == 0:
+        tell(warning_box(leak))
+        directory.report(message=leak)
+    for note in data.notes[len(division.data.notes) :]:
+        tell(note)
+    place = order.place if order.place.is_dir() else order.place.parent
+    job = TrainingJob(order.recipe, data, directory, order.cache, tell, order.resume, order.devices, place, leak)
+    trained = run_training(job)
+    out = order.out or directory.path / "model"
+    return finish(job, trained, out) if rank() == 0 else None
+
+
+def _folds(order: TrainOptions, division: Division, directory: RunDirectory, tell: Tell) -> Result | None:
+    """Every fold in a directory of its own; those that are done are not done again."""
+    if rank() == 0:
+        (continue_run if order.resume else begin_run)(order.recipe, order.run)
+    cards = []
+    for fold in range(order.recipe.split.folds):
+        run = RunDirectory(order.run / f"fold-{fold + 1}")
+        words = f"Fold {fold + 1} of {order.recipe.split.folds}"
+        tell(words)
+        resumed = begun(run.path)
+        out = order.out / f"fold-{fold + 1}" if order.out else None
+        one = replace(order, run=run.path, out=out, resume=resumed)
+        ended = _ended(one, run) if resumed else None
+        if ended is None and rank() == 0:
+            with run.hold(), supervised(run), _of_all_folds(words):
+                run.report(state="preparing", message=words, epoch=0, step=0, next_step=None)
+                directory.report(state="training", message=words)
+                ended = _one(one, division, run, fold, tell)
+        elif ended is None:
+            ended = _one(one, division, run, fold, tell)
+        cards.append(ended)
+    if rank() > 0:
+        return None
+    document = summary([card for card in cards if card is not None])
+    write_whole(order.run / FOLDS, json.dumps(document, indent=2, allow_nan=False).encode())
+    return Result(document, table(document))
+
+
+@contextmanager
+def _of_all_folds(words: str) -> Iterator[None]:
+    """Folds are comparable only where all were trained alike: one that diverges is no reason to change its rate."""
+    try:
+        yield
+    except Diverged as error:
+        raise InputError(
+            f"{words}: the loss became no finite number. All folds need one learning rate: begin again in another "
+            "folder, with --run and a smaller --learning-rate (a tenth, say)."
+        ) from error
+
+
+def _told(card: ModelCard) -> Result:
+    test = card.test
+    line = f"{card.title}: test accuracy {test.accuracy:.2%} on {test.images:,} images" if test else card.title
+    return Result(card.model_dump(mode="json"), [line])

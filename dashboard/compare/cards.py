@@ -1,0 +1,169 @@
+"""One model's answer as a card: what it saw, what it names, how sure it is, and what is known of it."""
+# FOLDED """What a model's card says about it, as figures beside its answer and as a text for teaching."""
+# FOLDED """Each model's card as a text to teach from: what it was trained on, what it reaches, where it ends."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from core.models.card import CardScore, ModelCard, TrainingFacts
+from core.models.classifier import Prediction
+from core.preprocessing.framing import FRAMINGS, View
+from dashboard.answers import Answer, caution
+from dashboard.images import Subject
+from dashboard.ui.format import duration, measured, millions, size
+from dashboard.ui.html import facts, fitted, probability_bars, squared, verdict
+
+MEANINGS = {
+    "Margin": "The first class's probability less the second's: near 0 the model wavers, near 1 it is sure.",
+    "Accuracy": "Share of the test images that it names right; n is how many there are. Training saw none of them.",
+    "Parameters": "Numbers learnt in training, in millions, and the size group: < 15 M, 15-70 M, > 70 M.",
+    "As published": "Parameters and size group of the network as first published, with its 1,000-class head.",
+    "Weights": "Size of the weights' file.",
+    "Time": "One forward pass for this image on this server, when it was first asked.",
+}
+
+
+def figures(card: ModelCard, prediction: Prediction) -> list[tuple[str, str, str]]:
+    """Return (term, meaning, value) for an answer and its model."""
+    published = card.published_millions
+    values = {
+        "Margin": f"{prediction.margin:.2f}",
+        "Accuracy": accuracy(card),
+        "Parameters": f"{millions(card.parameters / 1e6)} ({card.group})",
+        "As published": f"{millions(published)} ({card.published_group})" if published else "not stated",
+        "Weights": size(card.weights_mb),
+        "Time": duration(prediction.seconds),
+    }
+    return [(term, MEANINGS[term], value) for term, value in values.items()]
+
+
+def accuracy(card: ModelCard) -> str:
+    """Return the test accuracy with its sample size and data set, or that there is none."""
+    if card.test is None:
+        return "not tested"
+    return f"{measured(card.test.accuracy)}, n = {card.test.images:,} ({card.test.data})"
+
+
+def meanings() -> str:
+    """Return the meanings of all terms as Markdown, for readers whom a hovered hint does not reach."""
+    return "\n".join(f"- **{term}**: {meaning}" for term, meaning in MEANINGS.items())
+
+
+PICTURE_SIDE = 360
+
+
+def show_subject(subject: Subject, truth: bool) -> None:
+    """Show the image that the page is about, and its true class where it is known and asked for."""
+    st.html(f'<p class="ll-title">{escape(subject.title)}</p>')
+    st.image(fitted(squared(subject.rgb), PICTURE_SIDE), width="stretch", alt=subject.alt, output_format="PNG")
+    if truth:
+        st.html(_truth(subject.label))
+    kind = "Simulated, not a photograph. " if subject.simulated else ""
+    st.caption(f"{kind}{subject.detail}")
+    for note in subject.notes:
+        st.caption(note)
+
+
+def show_answer(answer: Answer, truth: str | None) -> None:
+    """Show a model's answer, or in its place why there is none; `truth` is the class to compare with, if any."""
+    st.html(f'<p class="ll-title">{escape(answer.entry.title)}</p>')
+    prediction, view = answer.prediction, answer.view
+    if prediction is None or view is None or answer.entry.classifier is None:
+        st.warning(answer.fault, icon=":material/block:")
+        return
+    st.image(
+        fitted(view.rgb, PICTURE_SIDE),
+        width="stretch",
+        alt=f"What {answer.entry.title} saw: the {FRAMINGS[answer.framing]}",
+        output_format="PNG",
+    )
+    st.html(
+        f'<p class="ll-caption">{seen(answer.entry.classifier.card.framing, view)}</p>'
+        + verdict(prediction.predicted, prediction.confidence, truth)
+        + probability_bars(prediction.classes, prediction.probabilities.tolist(), answer.entry.title)
+        + facts(figures(answer.entry.classifier.card, prediction))
+    )
+    for message in (*view.warnings, caution(answer)):
+        if message:
+            st.caption(f":orange[:material/warning:] {message}")
+
+
+def seen(trained: str, view: View) -> str:
+    """Say in a line what the model sees here, and what it was trained on."""
+    shown = FRAMINGS[view.framing if view.found else "frame"]
+    if shown == FRAMINGS[trained]:
+        return f"Trained on and sees the {shown}"
+    return f"Trained on the {FRAMINGS[trained]}, sees the {shown}"
+
+
+def _truth(label: str | None) -> str:
+    if label is None:
+        return '<p class="ll-truth">True class: not known</p>'
+    return f'<p class="ll-truth">True class: <strong>{escape(label)}</strong></p>'
+
+
+STARTS = {"none": "from scratch", "imagenet": "from ImageNet weights"}
+
+
+def show_model_cards(answers: list[Answer]) -> None:
+    """Show what is known of the models that answer, folded away."""
+    cards = [answer.entry.classifier.card for answer in answers if answer.entry.classifier is not None]
+    if not cards:
+        return
+    with st.expander("What these models are and what the figures mean", icon=":material/menu_book:"):
+        scores = [row for card in cards for row in _scores(card)]
+        if scores:
+            st.dataframe(
+                pd.DataFrame(scores), hide_index=True, alt="Accuracy and recall of each model on each data set"
+            )
+            st.caption(
+                "Recall: the share of a class's cells that are named right. Its mean weighs every class alike and "
+                "leaves out classes of which a set holds fewer than ten. Unseen: stains that no training image had."
+            )
+        st.markdown(meanings())
+        for card in cards:
+            st.markdown(_text(card))
+
+
+def _scores(card: ModelCard) -> list[dict[str, str]]:
+    tested = [_score(card.title, "as in training", card.test)] if card.test else []
+    return [*tested, *(_score(card.title, "unseen", score) for score in card.unseen)]
+
+
+def _score(title: str, stain: str, score: CardScore) -> dict[str, str]:
+    return {
+        "Model": title,
+        "Data": score.data,
+        "Stain": stain,
+        "n": f"{score.images:,}",
+        "Accuracy": measured(score.accuracy),
+        "Mean recall": measured(score.mean_recall),
+        **{name: f"{measured(recall)} of {score.counts.get(name, 0):,}" for name, recall in score.recall.items()},
+    }
+
+
+def training_text(facts: TrainingFacts) -> str:
+    """Say what a model learnt from; `facts.images` counts photographs alone."""
+    source, _, split = facts.data.partition(": ")
+    simulated = f" and {facts.simulated_images:,} simulated cells" if facts.simulated_images else ""
+    start = STARTS.get(facts.initial_weights, f"from {facts.initial_weights} weights")
+    details = [split, f"{facts.epochs} epochs", f"seed {facts.seed}", f"recipe “{facts.recipe}”"]
+    told = "; ".join(detail for detail in details if detail)
+    return f"Trained on {facts.images:,} images of {source}{simulated}, {start} ({told})."
+
+
+def _text(card: ModelCard) -> str:
+    lines = [f"**{card.title}** takes the {FRAMINGS[card.framing]} at {card.input_size} × {card.input_size} px."]
+    facts = card.training
+    if facts is not None:
+        lines.append(training_text(facts))
+    else:
+        lines.append("The card does not say how it was trained.")
+    lines += [limit if limit.endswith(".") else f"{limit}." for limit in card.limits]
+    if card.sources:
+        lines.append(f"Sources: {'; '.join(card.sources)}.")
+    return " ".join(lines)

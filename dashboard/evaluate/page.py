@@ -1,0 +1,188 @@
+"""The Evaluate page: figures of trained models on the images that they were tested with, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.evaluate.charts import (
+    calibration_chart,
+    history_chart,
+    history_key,
+    interval_chart,
+    model_grid,
+    roc_chart,
+    roc_key,
+)
+from dashboard.evaluate.confusion import show_confusion
+from dashboard.evaluate.costs import show_costs
+from dashboard.evaluate.models import Evaluated, choose_runs, evaluated
+from dashboard.evaluate.papers import show_papers, show_reproduction
+from dashboard.evaluate.tables import INTERVALS, TERMS, class_table, glossary, summary_table, unseen_table
+from dashboard.ui.format import decimal, interval, share
+from dashboard.url import CLASS_FIGURES, CURVES, ROC_PARTS
+
+ORIGIN = (
+    "images of the same origin as those of the training; on other stains expect less, as told below. "
+    "Not a medical device."
+)
+
+PARTS = {"whole": "Whole", "corner": "Corner of few mistakes"}
+
+
+def show_evaluation() -> None:
+    """Show everything that is known of the models switched on; a model that cannot be shown says why."""
+    choose_runs()
+    with st.spinner("Reading the models' answers"):
+        models = evaluated()
+    if not models:
+        st.info(
+            "No model is switched on. Switch one on in the sidebar to see its figures.", icon=":material/toggle_off:"
+        )
+    _say_faults(models)
+    measured = [model for model in models if model.figures is not None]
+    if measured:
+        _show_figures(measured)
+    _show_rest([model for model in models if model.card is not None])
+
+
+def _show_figures(measured: Sequence[Evaluated]) -> None:
+    st.html(f'<p class="ll-sentence">{escape(headline(measured))}</p>')
+    for caution in cautions(measured):
+        st.caption(f":orange[:material/warning:] {caution}")
+    st.html(summary_table(measured))
+    with st.expander("What these figures mean", icon=":material/menu_book:"):
+        st.markdown(glossary())
+    st.subheader("Class by class")
+    _show_classes(measured)
+    st.subheader("What is taken for what", help="Confusion matrices: true classes down, the models' answers across.")
+    show_confusion(measured)
+    st.subheader("ROC curves", help=TERMS["auc"][1])
+    _show_roc(measured)
+    st.subheader("Is it right as often as it is sure?", help=TERMS["ece"][1])
+    _show_calibration(measured)
+
+
+def _show_rest(models: Sequence[Evaluated]) -> None:
+    if models:
+        unseen = unseen_table(models)
+        if unseen:
+            st.subheader("On stains never seen in training", help="Other laboratories' stains and cameras.")
+            st.html(unseen)
+            st.caption("The mean leaves out classes under ten images. These figures stand in the models' cards.")
+        st.subheader("How they were trained")
+        _show_histories(models)
+        st.subheader("What they cost")
+        show_costs(models)
+    st.subheader("The papers' figures, and ours")
+    show_papers(models)
+    st.subheader("The papers' experiments done again")
+    show_reproduction()
+
+
+def _say_faults(models: Sequence[Evaluated]) -> None:
+    for model in models:
+        if model.fault or model.answers_fault:
+            told = model.fault or f"No figures on its test images. {model.answers_fault}"
+            st.warning(f"{model.title}: {told}", icon=":material/block:")
+
+
+def headline(measured: Sequence[Evaluated]) -> str:
+    """The models in the order of their accuracy, with the best one's interval."""
+    ranked = sorted(measured, key=lambda model: -(model.figures.accuracy.value or 0) if model.figures else 0)
+    best = ranked[0]
+    assert best.figures is not None
+    accuracy = best.figures.accuracy
+    first = (
+        f"{best.title} names {share(accuracy.value)} of {best.figures.images:,} images right "
+        f"(95 % interval {interval(accuracy)})"
+    )
+    rest = [f"{model.title} {share(model.figures.accuracy.value)}" for model in ranked[1:] if model.figures]
+    return f"{first}; {', '.join(rest)}." if rest else f"{first}."
+
+
+def cautions(measured: Sequence[Evaluated]) -> list[str]:
+    """What has to be known before figures are compared: sets that differ, intervals that overlap, notes of each."""
+    told = [f"{model.title}: {note}" for model in measured if model.figures for note in model.figures.notes]
+    sets = {(model.answers.images, model.answers.labels.tobytes()) for model in measured if model.answers}
+    data = list(dict.fromkeys(model.figures.data for model in measured if model.figures))
+    if len(sets) > 1:
+        told.insert(0, f"The models were not measured on the same images ({'; '.join(data)}): compare with care.")
+    else:
+        told.insert(0, f"Measured on {data[0]}, {ORIGIN}")
+    ranked = sorted((m.figures.accuracy for m in measured if m.figures), key=lambda one: -(one.value or 0))
+    if len(ranked) > 1 and len(sets) == 1 and (ranked[1].high or 0) > (ranked[0].low or 0):
+        told.append("The intervals of the best two overlap: these images do not settle which of them is better.")
+    return told
+
+
+@st.fragment
+def _show_classes(measured: Sequence[Evaluated]) -> None:
+    st.segmented_control(
+        "Figure",
+        CLASS_FIGURES,
+        format_func=lambda kind: TERMS[kind][0],
+        help="Which figure the chart shows; the table below it holds all.",
+        **state.bound("figure"),
+    )
+    state.say_problem("figure")
+    interval_chart(measured, state.get("figure"))
+    st.html(class_table(measured))
+    st.caption(INTERVALS)
+    state.write_address()
+
+
+@st.fragment
+def _show_roc(measured: Sequence[Evaluated]) -> None:
+    st.segmented_control(
+        "Show",
+        ROC_PARTS,
+        format_func=PARTS.__getitem__,
+        help="The corner: at most 10 % false alarms, at least 90 % found.",
+        **state.bound("roc"),
+    )
+    state.say_problem("roc")
+    grid = model_grid(len(measured), "roc-curves")
+    for model in measured:
+        with grid.cell():
+            auc = model.figures.macro_auc.value if model.figures else None
+            st.html(_heading(model.title, f"mean AUC {decimal(auc, 4)}"))
+            roc_chart(model, state.get("roc"))
+    names = dict.fromkeys(curve.name for model in measured if model.figures for curve in model.figures.roc)
+    st.html(roc_key(list(names)))
+    state.write_address()
+
+
+def _show_calibration(measured: Sequence[Evaluated]) -> None:
+    grid = model_grid(len(measured), "calibration")
+    for model in measured:
+        with grid.cell():
+            error = model.figures.calibration.ece if model.figures else None
+            st.html(_heading(model.title, f"calibration error {decimal(error)}"))
+            calibration_chart(model)
+    st.caption("A dot on the dashed line: right as often as sure. Below it: too sure. Its area: how many answers.")
+
+
+@st.fragment
+def _show_histories(models: Sequence[Evaluated]) -> None:
+    st.segmented_control("Curves", CURVES, format_func=str.capitalize, **state.bound("curves"))
+    state.say_problem("curves")
+    grid = model_grid(len(models), "histories")
+    for model in models:
+        with grid.cell():
+            epochs = f"{len(model.history)} epochs" if model.history else model.history_fault
+            st.html(_heading(model.title, epochs))
+            history_chart(model, state.get("curves"))
+    st.html(history_key())
+    st.caption(
+        "Accuracy in training is measured on images that are altered at random, in validation on images as they are: "
+        "the second can lie above the first. A step in the curve is a change of input size."
+    )
+    state.write_address()
+
+
+def _heading(title: str, below: str) -> str:
+    return f'<p class="ll-title">{escape(title)}</p><p class="ll-caption">{escape(below)}</p>'

@@ -1,0 +1,304 @@
+"""What is explained and how it is shown: methods, classes, opacity, palettes and scale."""
+# FOLDED """A form for the chosen methods' settings, built from the controls that each method declares."""
+# FOLDED """The reader's own mask of the cell: a picture file that takes the place of the estimated outline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.decoding import decode
+from core.errors import InputError
+from core.explanation.method import Control, Method, Value
+from core.explanation.methods.registry import METHODS
+from core.explanation.render import DIVERGING, PALETTES
+from core.preprocessing.framing import Mask, mask_of
+from dashboard import images, state, url
+from dashboard.explain.wording import plain
+from dashboard.images import Subject
+from dashboard.models import ModelEntry
+from dashboard.url import HIGHEST_SEED, NO_SETTINGS, PRECISIONS, layer_name, setting, with_setting
+
+SCALE_TITLES = {"map": "Each map", "classes": "All classes"}
+
+CONTROLS = ("methods", "classes", "opacity", "palette", "diverging", "borders", "scale")
+
+
+def map_form(known: Sequence[str]) -> None:
+    """Show the choices; `known` are the classes of the models at hand. What was wrong in the address is said above."""
+    for name in CONTROLS:
+        state.say_problem(name)
+    st.pills(
+        "Methods",
+        list(METHODS),
+        selection_mode="multi",
+        format_func=lambda name: METHODS[name].title,
+        help="Each gets a grid of its own. " + "  \n".join(_about(name) for name in METHODS),
+        **state.bound("methods", to_widget=list, from_widget=lambda names: tuple(n for n in METHODS if n in names)),
+    )
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+        _choose_classes(known)
+        _scale()
+        st.slider(
+            "Opacity, %",
+            0,
+            100,
+            step=5,
+            width=150,
+            help="How strongly a map covers the picture.",
+            **state.bound("opacity"),
+        )
+
+
+def chosen_classes(known: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes to show, of those known."""
+    chosen = state.get("classes")
+    return tuple(known) if chosen == url.ALL else tuple(name for name in known if name in chosen)
+
+
+def _choose_classes(known: Sequence[str]) -> None:
+    def to_choice(picked: list[str]) -> tuple[str, ...]:
+        return url.ALL if set(picked) == set(known) else tuple(picked)
+
+    st.pills(
+        "Classes",
+        list(known),
+        selection_mode="multi",
+        wrap=True,
+        help="The maps of all classes are computed in any case: one more to look at costs nothing.",
+        **state.bound("classes", to_widget=lambda _: list(chosen_classes(known)), from_widget=to_choice),
+    )
+    chosen = state.get("classes")
+    strange = [name for name in chosen if name not in known] if chosen != url.ALL else []
+    if strange and known:
+        listed = ", ".join(f"“{url.shown(name)}”" for name in strange)
+        st.warning(f"No model here has the class {listed}: it is left out.", icon=":material/link_off:")
+
+
+def _scale() -> None:
+    st.segmented_control(
+        "Scale to the maximum of",
+        list(url.SCALES),
+        format_func=SCALE_TITLES.__getitem__,
+        required=True,
+        help="Each map: every map uses the whole palette, so that weak evidence looks like strong evidence. "
+        "All classes: one scale for a model's classes, so that they can be compared. Values of different models "
+        "or methods are never comparable.",
+        **state.bound("scale"),
+    )
+
+
+def palette_form(methods: Sequence[str]) -> None:
+    """Show the palettes that the maps of `methods` take."""
+    chosen = [METHODS[name] for name in methods]
+    if any(not method.signed for method in chosen):
+        st.selectbox(
+            "Palette",
+            PALETTES,
+            format_func=str.capitalize,
+            width=140,
+            help="For maps of what speaks for a class. All rise evenly in lightness and read the same to colour-blind "
+            "people.",
+            **state.bound("palette"),
+        )
+    if any(method.signed for method in chosen):
+        st.selectbox(
+            "Signed palette",
+            DIVERGING,
+            format_func=lambda name: name.replace("-", ", ").capitalize(),
+            width=160,
+            help="For maps of what speaks for and against a class: neutral at 0, the second colour for, the first "
+            "against. Colour-blind people can tell them apart.",
+            **state.bound("diverging"),
+        )
+
+
+def _about(name: str) -> str:
+    kind = METHODS[name]
+    return f"**{kind.title}**: {kind.help} ({kind.paper})."
+
+
+PRECISION_TITLES = {"auto": "Fastest faithful", "float32": "float32"}
+
+
+def setting_form(methods: Sequence[str], entries: Sequence[ModelEntry]) -> Any:
+    """Show every setting of `methods` for the models in `slots`, and the seed and the precision, folded away.
+
+    Returns the expander, for what else belongs into it.
+    """
+    for name in ("set", "seed", "precision"):
+        state.say_problem(name)
+    changed = state.get("set") != NO_SETTINGS or state.get("seed") or state.get("precision") != PRECISIONS[0]
+    label = "Settings (changed)" if changed else "Settings"
+    folded = st.expander(label, icon=":material/tune:", key="settings")
+    with folded:
+        for name in methods:
+            if METHODS[name].controls:
+                _method_form(METHODS[name], entries)
+        st.html('<p class="ll-title">All methods</p>')
+        with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+            _seed()
+            _precision()
+            palette_form(methods)
+        if changed:
+            st.button("Back to the defaults", on_click=_reset, icon=":material/restart_alt:", type="tertiary")
+    return folded
+
+
+def _method_form(method: Method, entries: Sequence[ModelEntry]) -> None:
+    st.html(f'<p class="ll-title">{method.title}</p>')
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+        for control in method.controls:
+            if control.kind == "layer":
+                for entry in entries:
+                    _layer(method, control, entry)
+            else:
+                DRAWN[control.kind](method, control)
+
+
+def _number(method: Method, control: Control) -> None:
+    kind = int if control.kind == "int" else float
+    low, high = kind(control.low), kind(control.high)
+    st.number_input(
+        control.title,
+        low,
+        high,
+        step=_step(control),
+        width=140,
+        help=f"{control.help} From {control.low:g} to {control.high:g}.",
+        **_bound(method, control, control.name, kind),
+    )
+
+
+def _choice(method: Method, control: Control) -> None:
+    st.selectbox(
+        control.title,
+        control.choices,
+        format_func=lambda name: plain(name).capitalize(),
+        width=160,
+        help=control.help,
+        **_bound(method, control, control.name, str),
+    )
+
+
+def _layer(method: Method, control: Control, entry: ModelEntry) -> None:
+    if entry.classifier is None:
+        return
+    network = entry.classifier.network
+    last = f"Last convolution ({network.cut})"
+    st.selectbox(
+        f"{control.title}, {entry.title}",
+        ["", *(name for name in network.cuts if name != network.cut)],
+        format_func=lambda name: name or last,
+        width=200,
+        help=control.help,
+        **_bound(method, control, layer_name(control, entry.name), str, entry.name),
+    )
+
+
+DRAWN: Mapping[str, Callable[[Method, Control], None]] = {"int": _number, "float": _number, "choice": _choice}
+
+
+def _bound(
+    method: Method, control: Control, name: str, kind: Callable[[Any], Value], model: str = ""
+) -> dict[str, Any]:
+    return state.bound(
+        "set",
+        key=f"set-{method.name}-{name}",
+        to_widget=lambda settings: kind(setting(settings, method, control, model)),
+        from_widget=lambda value: with_setting(state.get("set"), method, name, value),
+    )
+
+
+def _step(control: Control) -> int | float:
+    if control.kind == "float":
+        return (control.high - control.low) / 20
+    return 1 if control.high <= 500 else 100
+
+
+def _seed() -> None:
+    st.number_input(
+        "Seed",
+        0,
+        HIGHEST_SEED,
+        step=1,
+        width=140,
+        help="Where a method draws at random, the same seed gives the same map. How much a map changes with another "
+        "seed tells how settled it is.",
+        **state.bound("seed"),
+    )
+
+
+def _precision() -> None:
+    st.segmented_control(
+        "Precision",
+        list(PRECISIONS),
+        format_func=PRECISION_TITLES.__getitem__,
+        required=True,
+        help="Fastest faithful: bfloat16 where this processor has it and the model's maps were shown to keep a rank "
+        "correlation of 0.99 with float32's; float32 elsewhere.",
+        **state.bound("precision"),
+    )
+
+
+def _reset() -> None:
+    for name in ("set", "seed", "precision"):
+        state.reset(name)
+
+
+HELD = "cell-mask"
+
+LARGEST_MB = 20
+
+
+@dataclass(frozen=True)
+class Held:
+    """A mask as it was given: the file's name and identifier, the image that it was given for, its bytes."""
+
+    name: str
+    file_id: str
+    subject: str
+    data: bytes
+
+
+def choose_mask(subject: Subject) -> Mask | None:
+    """Show where a mask is given, and return the one for `subject`, `(H, W) bool`; what is wrong with it is said."""
+    file = st.file_uploader(
+        "Your own mask of the cell",
+        max_upload_size=LARGEST_MB,
+        key=f"{HELD}-{images.store().round}",
+        help="White on the cell, black around it, of the image's own size. It takes the place of the outline that the "
+        "preprocessing estimates: in the scores that ask where the cell is, and where a method paints the cell over.",
+    )
+    if file is None:
+        st.session_state.pop(HELD, None)
+        return None
+    held = st.session_state.get(HELD)
+    if held is None or held.file_id != file.file_id:
+        held = st.session_state[HELD] = Held(file.name, file.file_id, subject.sha256, file.getvalue())
+    if held.subject != subject.sha256:
+        st.info(f"“{held.name}” was given for another image and is not used for this one.", icon=":material/link_off:")
+        return None
+    try:
+        return _mask(held, subject)
+    except InputError as error:
+        st.error(str(error), icon=":material/block:")
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=2, scope="session", hash_funcs={Held: lambda held: held.file_id})
+def _decoded(held: Held, shape: tuple[int, ...]) -> Mask:
+    return mask_of(decode(held.data, held.name).rgb, shape)
+
+
+def _mask(held: Held, subject: Subject) -> Mask:
+    return _decoded(held, subject.rgb.shape)
+
+
+def forget_mask() -> None:
+    """Drop the mask of this session."""
+    st.session_state.pop(HELD, None)
+    _decoded.clear()

@@ -1,0 +1,248 @@
+"""A model's answer to an image together with its maps, as far as they have come: a row of the Explain page."""
+# FOLDED """The one explanation service of this process, and what a session has of it."""
+# FOLDED """A session's hold on maps that are being computed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from core.errors import InputError
+from core.explanation.context import ImageContext
+from core.explanation.engine import Explanation
+from core.explanation.method import Method, Value, budget_of
+from core.explanation.methods.registry import METHODS
+from core.explanation.service.service import ExplanationJob, ExplanationService
+from core.models.classifier import Classifier
+from core.preprocessing.framing import Mask, framed_mask
+from core.preprocessing.parameters import CellParameters
+from dashboard.answers import Answer, ask
+from dashboard.images import Subject
+from dashboard.models import entry
+from dashboard.url import NO_SETTINGS, MethodSettings, settings_for
+
+POLL = 0.7  # s between two looks at work that goes on
+
+LEASE = 20.0  # s that work goes on without a page that looks at it: a closed browser's stops
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A session's claim on the service: `owner` is its name there."""
+
+    owner: str
+
+    @property
+    def service(self) -> ExplanationService:
+        """The service that all sessions share."""
+        return service()
+
+    def leave(self) -> None:
+        """Stop this session's work and drop what it keeps of private pictures."""
+        self.service.forget(self.owner)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=ExplanationService.close)
+def service() -> ExplanationService:
+    """Return the service that all sessions share."""
+    return ExplanationService()
+
+
+def visit() -> Visit:
+    """Return this session's claim; it is given up when the browser goes."""
+    context = get_script_run_ctx()
+    return _visit(context.session_id if context is not None else "")
+
+
+@st.cache_resource(show_spinner=False, max_entries=1, scope="session", on_release=Visit.leave)
+def _visit(owner: str) -> Visit:
+    return Visit(owner)
+
+
+GOING_ON, STOPPED = ("waiting", "running"), "stopped"
+
+KEY_DIGITS = 24
+
+
+@dataclass(frozen=True)
+class MapJob:
+    """One model's maps by one method: `job` works on them, `key` says all that makes them but the budget."""
+
+    key: str
+    method: Method
+    job: ExplanationJob
+
+    @property
+    def going_on(self) -> bool:
+        """Whether the maps will sharpen without anybody doing anything."""
+        return self.job.state in GOING_ON
+
+    def stamp(self, explanation: Explanation) -> str:
+        """What tells two states of these maps apart."""
+        return f"{self.key}/{explanation.evaluations}"
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """How maps are to be made: settings that differ from the defaults, seed, precision, and for whom."""
+
+    method: Method
+    settings: dict[str, Value]
+    seed: int
+    precision: str
+    private: bool
+
+
+def request(visit: Visit, classifier: Classifier, context: ImageContext, order: MapRequest) -> MapJob:
+    """Ask for maps, or look after those asked for before; what the reader stopped stays so until he goes on.
+
+    InputError where a setting is wrong or the method does not fit.
+    """
+    job = visit.service.request(
+        classifier,
+        context,
+        order.method.name,
+        order.settings,
+        seed=order.seed,
+        precision=order.precision,
+        owner=visit.owner,
+        private=order.private,
+        lease=LEASE,
+    )
+    budget = budget_of(order.method.controls)
+    rest = sorted((name, value) for name, value in order.settings.items() if budget is None or name != budget.name)
+    facts = repr((classifier.identity, context.digest, order.method.name, rest, order.seed, order.precision))
+    return MapJob(hashlib.sha256(facts.encode()).hexdigest()[:KEY_DIGITS], order.method, job)
+
+
+LOG = logging.getLogger(__name__)
+
+PATIENCE = 10.0  # s that a page waits for maps of one pass; work that others asked for may be before them
+
+FAULT = "These maps could not be computed; the server's log says why."
+
+
+@dataclass(frozen=True)
+class ExplainRequest:
+    """What is to be explained, and how: all that decides the maps but the models.
+
+    `mask` `(H, W) bool` is the reader's own mask of the cell on the subject's image.
+    """
+
+    subject: Subject
+    framing: str
+    parameters: CellParameters
+    methods: tuple[str, ...]
+    settings: MethodSettings = field(default_factory=lambda: NO_SETTINGS)
+    seed: int = 0
+    precision: str = "auto"
+    mask: Mask | None = None
+
+    @property
+    def private(self) -> bool:
+        """Whether what is found is this session's alone: an upload's is, and what rests on the reader's mask."""
+        return not self.subject.simulated or self.mask is not None
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model's answer; by method its maps so far, the work behind them, or why there are none.
+
+    `fault` is why there is nothing at all.
+    """
+
+    answer: Answer
+    explanations: dict[str, Explanation] = field(default_factory=dict)
+    tickets: dict[str, MapJob] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    context: ImageContext | None = None
+    fault: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.answer.entry.name
+
+    @property
+    def title(self) -> str:
+        """The model's title."""
+        return self.answer.entry.title
+
+    def fault_of(self, method: str) -> str:
+        """Why there are no maps of a method, or no more of them; "" where all is well."""
+        ticket = self.tickets.get(method)
+        if ticket is not None and ticket.job.state == "failed":
+            return ticket.job.fault or FAULT
+        return self.fault or self.faults.get(method, "")
+
+
+def explain_rows(names: Sequence[str], asked: ExplainRequest) -> list[ModelRow]:
+    """Ask each model and explain its answer; whatever goes wrong stays in its row.
+
+    Maps of one pass are waited for; the others are begun, or looked after, and what they have come to is shown.
+    """
+    rows = [_row(ask(entry(name), asked.subject, asked.framing, asked.parameters), asked) for name in names]
+    instant = [name for name in asked.methods if METHODS[name].instant]
+    for methods in (instant, [name for name in asked.methods if name not in instant]):
+        for row in rows:
+            for name in methods:
+                _begin(row, METHODS[name], asked)
+    for row in rows:
+        for name in instant:
+            if name in row.tickets:
+                row.tickets[name].job.wait(PATIENCE)
+        _read(row)
+    return rows
+
+
+def going_on(rows: Sequence[ModelRow]) -> list[MapJob]:
+    """The work that is neither finished nor stopped."""
+    return [ticket for row in rows for ticket in row.tickets.values() if ticket.going_on]
+
+
+def _row(answer: Answer, asked: ExplainRequest) -> ModelRow:
+    if answer.entry.classifier is None or answer.view is None:
+        return ModelRow(answer, fault=answer.fault)
+    try:
+        mask = None if asked.mask is None else framed_mask(asked.mask, asked.subject.rgb, answer.view)
+        here = visit()
+        context = here.service.context(answer.view.rgb, mask=mask, owner=here.owner, private=asked.private)
+        return ModelRow(answer, context=context)
+    except InputError as error:
+        return ModelRow(answer, fault=str(error))
+
+
+def _begin(row: ModelRow, method: Method, asked: ExplainRequest) -> None:
+    classifier, context = row.answer.entry.classifier, row.context
+    if classifier is None or context is None:
+        return
+    try:
+        row.tickets[method.name] = _ticket(classifier, context, method, asked)
+    except InputError as error:
+        row.faults[method.name] = str(error)
+    except Exception:
+        LOG.exception("%s of the model %s could not be begun", method.name, row.name)
+        row.faults[method.name] = FAULT
+
+
+def _ticket(classifier: Classifier, context: ImageContext, method: Method, asked: ExplainRequest) -> MapJob:
+    settings = settings_for(asked.settings, method, classifier.name)
+    order = MapRequest(method, settings, asked.seed, asked.precision, asked.private)
+    return request(visit(), classifier, context, order)
+
+
+def _read(row: ModelRow) -> None:
+    for name, ticket in row.tickets.items():
+        try:
+            found = ticket.job.explanation()
+        except Exception:
+            LOG.exception("%s of the model %s could not be read", name, row.name)
+            row.faults[name] = FAULT
+            continue
+        if found is not None:
+            row.explanations[name] = found

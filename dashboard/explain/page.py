@@ -1,0 +1,134 @@
+"""The part of the Explain page that is drawn again and again while maps sharpen: the maps and what they are worth."""
+# FOLDED """The pictures that a method compares with, or shows where it hides: under its maps, as a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
+from core.explanation.method import Control
+from core.explanation.methods.registry import METHODS
+from core.explanation.quality.similarity import all_map_similarities
+from dashboard import state
+from dashboard.answers import parameters_for
+from dashboard.compare.consensus import show_unfamiliar
+from dashboard.explain.bundle import zip_of
+from dashboard.explain.controls import choose_mask, chosen_classes
+from dashboard.explain.jobs import POLL, ExplainRequest, ModelRow, explain_rows, going_on
+from dashboard.explain.maps import show_maps
+from dashboard.explain.progress import show_summary
+from dashboard.explain.quality import show_quality
+from dashboard.explain.rendering import Look, chosen_look
+from dashboard.explain.scoring import RANDOMISATION, SCORING, finished, randomisation_of, scoring_of
+from dashboard.explain.wording import plain
+from dashboard.images import Subject
+from dashboard.models import known_classes, title
+
+
+def show_backgrounds(rows: Sequence[ModelRow], method: str) -> None:
+    """Offer a look at what each setting that names a background or a baseline stands for; nothing where none does."""
+    shown = [row for row in rows if method in row.explanations and row.context is not None]
+    for control in METHODS[method].controls:
+        if shown and control.kind == "choice" and set(control.choices) <= set(BACKGROUNDS):
+            _sheet(shown, method, control)
+
+
+def _sheet(rows: Sequence[ModelRow], method: str, control: Control) -> None:
+    name = str(rows[0].explanations[method].settings[control.name])
+    folded = st.expander(
+        f"{control.title}: {plain(name)}",
+        icon=":material/grid_view:",
+        type="compact",
+        key=f"sheet-{method}-{control.name}",
+        on_change="rerun",
+    )
+    if not folded.open:
+        return
+    by_framing = {row.answer.framing: row for row in rows}
+    with folded:
+        for framing, row in by_framing.items():
+            assert row.context is not None
+            pictures = background(row.context, name, framing)
+            sheet = contact_sheet(pictures)
+            st.image(sheet, width=min(400, sheet.shape[1]), alt=f"{control.title}: {pictures.sentence}")
+            st.caption(f"{pictures.sentence[:1].upper()}{pictures.sentence[1:]}. {control.help}")
+
+
+def asked_for(subject: Subject) -> ExplainRequest:
+    """Return what the choices ask for."""
+    return ExplainRequest(
+        subject,
+        state.get("view"),
+        state.get("cell"),
+        state.get("methods"),
+        state.get("set"),
+        state.get("seed"),
+        state.get("precision"),
+        choose_mask(subject),
+    )
+
+
+def show_work(names: Sequence[str], asked: ExplainRequest) -> None:
+    """Show the maps of the models `names`, again and again for as long as there is work on them."""
+    with st.spinner("Explaining: " + ", ".join(title(name) for name in names)):
+        rows = explain_rows(names, asked)
+    (_watched if going_on(rows) else _still)(names, asked)
+
+
+@st.fragment(run_every=POLL)
+def _watched(names: Sequence[str], asked: ExplainRequest) -> None:
+    if not _draw(names, asked):
+        st.rerun()
+
+
+@st.fragment
+def _still(names: Sequence[str], asked: ExplainRequest) -> None:
+    if _draw(names, asked):
+        st.rerun()
+
+
+def _draw(names: Sequence[str], asked: ExplainRequest) -> bool:
+    """Show everything as it stands; tell whether there is more to come."""
+    if asked.settings != state.get("set"):
+        st.rerun()  # a button down here changed what the controls above show
+    rows, look = explain_rows(names, asked), chosen_look()
+    classes = chosen_classes(known_classes([row.answer.entry for row in rows]))
+    show_unfamiliar([row.answer for row in rows])
+    show_summary(rows)
+    for method in asked.methods:
+        show_maps(rows, method, classes, look)
+        show_backgrounds(rows, method)
+    scoring = False
+    if any(row.explanations for row in rows):
+        scoring = show_quality(rows, asked, look)
+        _offer_bundle(rows, asked, look)
+    state.write_address()
+    return scoring or bool(going_on(rows))
+
+
+def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> None:
+    subject = asked.subject
+    parameters = parameters_for(subject, asked.parameters)
+    scored, checked = finished(SCORING, rows), finished(RANDOMISATION, rows)
+
+    def bundle() -> bytes:  # runs when it is asked for, outside the session
+        scorings = [scoring_of(check) for check in scored]
+        checks = [randomisation_of(check) for check in checked]
+        maps = [item for row in rows for item in row.explanations.values()]
+        alike = all_map_similarities(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
+        return zip_of(rows, subject, parameters, look, scorings, checks, asked.mask, alike)
+
+    methods = ", ".join(METHODS[name].title for name in asked.methods)
+    st.download_button(
+        "Download everything as a zip",
+        bundle,
+        "leukolens-explanations.zip",
+        "application/zip",
+        key="bundle",
+        icon=":material/folder_zip:",
+        help=f"Pictures and raw values of all models ({methods}), the scores found so far, and a manifest with hashes, "
+        "settings and versions.",
+        on_click="ignore",
+    )

@@ -1,0 +1,116 @@
+"""How far a map has come, and the ways to stop it and to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.explanation.engine import Explanation
+from core.explanation.method import Method, budget_of
+from dashboard import state
+from dashboard.explain.jobs import MapJob, ModelRow, going_on
+from dashboard.explain.wording import settled
+from dashboard.ui.format import took, unbroken
+from dashboard.ui.html import progress_bar
+from dashboard.url import setting, with_setting
+
+STATES = {
+    "waiting": "waiting for its turn",
+    "running": "",
+    "done": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+
+
+def show_progress(ticket: MapJob, explanation: Explanation | None, title: str) -> None:
+    """Show how far one model's maps have come; nothing for maps of one pass that are there."""
+    if ticket.method.instant and ticket.job.state == "done":
+        return
+    st.html(progress_bar(progress_words(ticket), ticket.job.evaluations, ticket.job.budget, title))
+    told = settled(explanation) if explanation is not None else ""
+    if told:
+        st.html(f'<p class="ll-caption">{escape(unbroken(told))}</p>')
+    show_buttons(ticket, title)
+
+
+def show_summary(rows: Sequence[ModelRow]) -> None:
+    """Say in a line how much is going on, with a button that stops all of it; nothing where nothing is."""
+    busy = going_on(rows)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work"):
+        if not busy:
+            return
+        slow = sum(not ticket.method.instant for row in rows for ticket in row.tickets.values())
+        told = f"{len(busy)} of {slow} rows are still sharpening" if len(busy) > 1 else "One row is still sharpening"
+        st.html(f'<p class="ll-sentence">{told}; the page can be used meanwhile.</p>', width="content")
+        st.button(
+            "Stop all",
+            key="stop-all",
+            icon=":material/stop_circle:",
+            on_click=_stop,
+            args=(busy,),
+            help="What was found so far stays.",
+        )
+
+
+def offer_more(method: Method, tickets: Sequence[MapJob]) -> None:
+    """Show a button that doubles a method's budget for all models, once all have spent theirs."""
+    budget = budget_of(method.controls)
+    if budget is None or not tickets or any(ticket.job.state != "done" for ticket in tickets):
+        return
+    now = int(setting(state.get("set"), method, budget))
+    more = min(int(budget.high), 2 * now)
+    if more <= now or all(ticket.job.budget < now for ticket in tickets):
+        return
+    st.button(
+        f"Go on to {more:,} {budget.title.lower()}",
+        key=f"more-{method.name}",
+        type="tertiary",
+        icon=":material/add_circle:",
+        on_click=lambda: state.put("set", with_setting(state.get("set"), method, budget.name, more)),
+        help="The maps sharpen from where they stand; nothing is done twice.",
+    )
+
+
+def progress_words(ticket: MapJob) -> str:
+    """Say how much of a budget is spent, in which time."""
+    job, budget = ticket.job, budget_of(ticket.method.controls)
+    unit = budget.title.lower() if budget is not None else "passes"
+    state = STATES.get(job.state, job.state)
+    so_far = f"{job.evaluations:,}" if job.evaluations > job.budget else f"{job.evaluations:,} of {job.budget:,}"
+    return f"{so_far} {unit}, {took(job.seconds)}{f', {state}' if state else ''}"
+
+
+def show_buttons(ticket: MapJob, title: str) -> None:
+    """Show the way to stop work that goes on, or to go on with what was stopped or has failed."""
+    if ticket.going_on:
+        st.button(
+            "Stop",
+            key=f"stop-{ticket.key}",
+            type="tertiary",
+            icon=":material/stop_circle:",
+            on_click=_stop,
+            args=([ticket],),
+            help=f"Stop {ticket.method.title} of {title}; what was found so far stays.",
+        )
+    elif ticket.job.state in ("stopped", "failed"):
+        st.button(
+            "Continue" if ticket.job.state == "stopped" else "Try again",
+            key=f"continue-{ticket.key}",
+            type="tertiary",
+            icon=":material/play_circle:",
+            on_click=_continue,
+            args=(ticket,),
+            help=f"Go on with {ticket.method.title} of {title} from where it stands.",
+        )
+
+
+def _stop(tickets: Sequence[MapJob]) -> None:
+    for ticket in tickets:
+        ticket.job.stop()
+
+
+def _continue(ticket: MapJob) -> None:
+    ticket.job.resume()

@@ -1,0 +1,106 @@
+"""The cell pipeline as pictures: one tile a stage, in the order of the work."""
+# FOLDED """What each model says before the cell is cut out by these parameters, and after."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.models.classifier import Prediction
+from core.preprocessing.parameters import CellParameters
+from core.preprocessing.pipeline import CellCrop
+from dashboard.answers import Answer, ask
+from dashboard.compare.consensus import show_unfamiliar
+from dashboard.images import Subject
+from dashboard.models import entry, title
+from dashboard.ui.format import percent
+from dashboard.ui.html import fitted
+from dashboard.url import TRAINED
+
+TILE = 320
+
+CAPTIONS = {
+    "original": "as it came",
+    "padded": "a border around it",
+    "thresholded": "white: within the bounds",
+    "eroded": "specks gone",
+    "dilated": "grown back, gaps closed",
+    "contour": "the cell's outline",
+    "masked": "all else black",
+    "cropped": "the cell's own box",
+    "resized": "what a model is given",
+}
+
+CAPTIONS_WITHOUT = {
+    "contour": "no piece is like a cell",
+    "masked": "nothing to mask",
+    "cropped": "the whole frame",
+}
+
+
+def show_stages(crop: CellCrop, subject: Subject) -> None:
+    """Show what was found, and every stage of the pipeline in one grid."""
+    if crop.found and crop.box is not None:
+        share = 100 * float(crop.mask.mean())
+        width, height = crop.box[2:]
+        st.html(f'<p class="ll-sentence">Cell found: {width} × {height} px, {share:.1f} % of the frame.</p>')
+    else:
+        reason = crop.reason[:1].upper() + crop.reason[1:].rstrip(".")
+        st.warning(f"No cell found: using the whole frame. {reason}.", icon=":material/search_off:")
+    grid = st.grid(5, min_column_width=104, gap=12, key="stages")
+    for number, (name, picture) in enumerate(crop.stages.items(), start=1):
+        about = CAPTIONS.get(name, "") if crop.found else CAPTIONS_WITHOUT.get(name, CAPTIONS.get(name, ""))
+        size = f"{picture.shape[1]} × {picture.shape[0]} px"
+        with grid.cell():
+            st.image(
+                fitted(picture, TILE),
+                width="stretch",
+                alt=f"{subject.title}, {name}: {about}, {size}",
+            )
+            st.html(f'<p class="ll-caption"><strong>{number} {name}</strong><br>{about}<br>{size}</p>')
+
+
+def show_before_and_after(names: tuple[str, ...], subject: Subject, parameters: CellParameters) -> None:
+    """Show a row a model: its answer to the framing it was trained on, and to the masked cell."""
+    st.subheader("What the models make of it")
+    if not names:
+        st.info("No model is switched on. Switch one on in the sidebar.", icon=":material/toggle_off:")
+        return
+    rows, trained = [], []
+    with st.spinner("Asking the models"):
+        for name in names:
+            place = entry(name)
+            before, after = (ask(place, subject, framing, parameters) for framing in (TRAINED, "masked"))
+            rows.append(_row(title(name), before, after))
+            trained.append(before)
+    show_unfamiliar(trained)
+    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Each model's answer before and after")
+    st.caption(
+        "Before: framed as in the model's training. After: the last stage above, which no shipped model was trained "
+        "on; its answers take no part in any sentence on agreement."
+    )
+
+
+def _row(model: str, before: Answer, after: Answer) -> dict[str, str]:
+    first, second = before.prediction, after.prediction
+    if first is None or second is None:
+        return {
+            "Model": model,
+            "Before": before.fault or "no answer",
+            "After": after.fault or "no answer",
+            "Change": "",
+        }
+    return {"Model": model, "Before": _said(first), "After": _said(second), "Change": _change(first, second)}
+
+
+def _said(prediction: Prediction) -> str:
+    return f"{prediction.predicted}, {percent(prediction.confidence)}"
+
+
+def _change(before: Prediction, after: Prediction) -> str:
+    """How the probability of the class first named moved, in percentage points."""
+    index = before.classes.index(before.predicted)
+    points = 100 * float(after.probabilities[index] - before.probabilities[index])
+    kept = "same class" if after.predicted == before.predicted else "another class"
+    moved = "unchanged" if abs(points) < 0.05 else f"{points:+.1f} points".replace("-", "−")
+    return f"{kept}; {before.predicted} {moved}"

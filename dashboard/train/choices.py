@@ -1,0 +1,235 @@
+"""Choosing what to train: a recipe and an architecture."""
+# FOLDED """The few settings of a training that matter, laid over its recipe."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.errors import InputError
+from core.models.checkpoints import available
+from core.models.registry import ARCHITECTURES
+from core.training.recipe import RECIPES, Recipe, read_recipe, recipe_architectures, shipped_recipes
+from dashboard.models import root
+from dashboard.state import kept, kept_option, recall, remember
+from dashboard.ui.format import quoted
+
+OWN, OWN_FILE, OWN_NAME, UPLOADER = "own", "own-recipe", "recipe.toml", "training-own-file"
+
+LARGEST_MB = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a recipe comes from: its name, or the text of one of the reader's own, and for which architecture."""
+
+    name: str
+    text: bytes | None
+    architecture: str | None
+
+    def read(self, changes: dict[str, Any] | None = None) -> Recipe:
+        """Read and check the recipe, with `changes` laid over it; InputError names what is wrong."""
+        return read_recipe(self._told, self.architecture, changes, self.text)
+
+    def architectures(self) -> tuple[str, ...]:
+        """Those that the recipe speaks of, its own first."""
+        return recipe_architectures(self._told, self.text)
+
+    @property
+    def _told(self) -> str:
+        return self.name if self.text is None else OWN_NAME
+
+    @property
+    def key(self) -> str:
+        """What tells the settings of this choice from those of another."""
+        return f"{self.recipe}-{self.architecture}"
+
+    @property
+    def recipe(self) -> str:
+        """What tells the recipe from another: its name, for one of the reader's own with the start of its hash."""
+        return self.name if self.text is None else f"{self.name}-{hashlib.sha256(self.text).hexdigest()[:12]}"
+
+
+def choose_source() -> Source | None:
+    """Let the reader choose a recipe and an architecture; None (and a message) where there is none to use."""
+    left, right = st.columns(2)
+    names = [*shipped_recipes(), OWN]
+    with left:
+        name = st.selectbox(
+            "Recipe",
+            names,
+            format_func=lambda name: "One of your own (TOML file)" if name == OWN else name,
+            help="A recipe says everything that decides a training: input sizes, epochs, learning rates, random "
+            "changes, split. The shipped files explain each key; start from one of them for your own.",
+            **kept_option("recipe", names, "leukolens"),
+        )
+    text = _own_text() if name == OWN else None
+    if name == OWN and text is None:
+        return None
+    try:
+        source = Source(name, text, None)
+        spoken_of = source.architectures()
+    except InputError as error:
+        st.error(quoted(str(error)), icon=":material/block:")
+        return None
+    with right:
+        architecture = _choose_architecture(source.recipe, spoken_of)
+    if text is None:
+        st.caption(_about(name))
+    return Source(name, text, architecture)
+
+
+def _choose_architecture(recipe: str, spoken_of: tuple[str, ...]) -> str:
+    known = [name for name in spoken_of if name in ARCHITECTURES]
+    options = [*known, *(name for name in ARCHITECTURES if name not in known)]
+    return st.selectbox(
+        "Architecture",
+        options,
+        format_func=lambda name: ARCHITECTURES[name].title + ("" if name in known else " (not tuned by this recipe)"),
+        help="The network. The recipe holds settings for those on top; the others take its general ones.",
+        **kept_option(f"architecture-{recipe}", options, options[0]),
+    )
+
+
+def _own_text() -> bytes | None:
+    file = st.file_uploader(
+        "A recipe file", type=["toml"], max_upload_size=LARGEST_MB, key=UPLOADER, on_change=_take_own
+    )
+    name, text = recall(OWN_FILE, ("", None))
+    if text is not None and file is None:
+        st.caption(f"Goes by “{quoted(name, 80)}”, uploaded before.")
+    if text is None:
+        st.info("Upload a recipe to go on: a TOML file such as the shipped ones.", icon=":material/upload_file:")
+        shipped = RECIPES / f"{shipped_recipes()[0]}.toml"
+        st.download_button(
+            "An example to start from", shipped.read_bytes(), shipped.name, "text/plain", on_click="ignore"
+        )
+    return bytes(text) if text is not None else None
+
+
+def _take_own() -> None:
+    """Keep the file that was uploaded, for visits after other pages; forget the one that was taken away."""
+    file = st.session_state[UPLOADER]
+    remember(OWN_FILE, ("", None) if file is None else (file.name, file.getvalue()))
+
+
+def _about(name: str) -> str:
+    """The first lines of comment in a shipped recipe."""
+    lines = (RECIPES / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+    head = [line.lstrip("# ") for line in lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]]
+    return " ".join(line for line in head if not line.startswith("Keys under"))
+
+
+WEIGHTS = {"recipe": "As the recipe says", "none": "None: from scratch", "imagenet": "ImageNet (torchvision)"}
+
+PLACE = "place"
+
+SPLITS = {"given": "As the set gives it", "random": "Drawn at random"}
+
+STAGE_FIELDS = (
+    ("size", "Input size, px", 32, 512, "Side of the square pictures that the network sees. Cost grows with its area."),
+    ("epochs", "Epochs", 1, 1000, "How often the training images are gone through, at most."),
+    ("batch_size", "Batch size", 1, 4096, "Images a step. Larger ones need more memory and often a higher rate."),
+)
+
+
+def choose_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
+    """Show the settings that matter, each beginning with the recipe's; return those that differ, by dotted key."""
+    changes: dict[str, Any] = {}
+    for number, stage in enumerate(recipe.stages):
+        heading = f"Stage {number + 1}: " if len(recipe.stages) > 1 else ""
+        columns = st.columns(3)
+        for column, (field, title, low, high, told) in zip(columns, STAGE_FIELDS, strict=True):
+            with column:
+                value = st.number_input(
+                    f"{heading}{title}" if heading and field == "size" else title,
+                    low,
+                    high,
+                    help=told,
+                    **kept(f"{source.key}-{number}-{field}", getattr(stage, field)),
+                )
+            if value != getattr(stage, field):
+                changes[f"stages.{number}.{field}"] = int(value)
+    return {**changes, **_split_settings(source, recipe), **_other_settings(source, recipe)}
+
+
+def _split_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        kind = st.selectbox(
+            "Split",
+            list(SPLITS),
+            format_func=SPLITS.__getitem__,
+            help="Which images train, which choose the best epoch (validation), and which are kept for the figures "
+            "at the end (test).",
+            **kept(f"{source.key}-split", recipe.split.kind),
+        )
+    with right:
+        grouped = st.toggle(
+            "Keep photographs together",
+            help="Images that come from the same photograph (copied, flipped, cropped, recoloured) never stand on two "
+            "sides of the split. Finding them takes some minutes for ten thousand images, once.",
+            **kept(f"{source.key}-grouped", recipe.split.group_by == "photograph"),
+        )
+    if kind != recipe.split.kind:
+        changes["split.kind"] = kind
+    if grouped != (recipe.split.group_by == "photograph"):
+        changes["split.group_by"] = "photograph" if grouped else "none"
+    return {**changes, **(_shares(source, recipe) if kind == "random" else {})}
+
+
+def _shares(source: Source, recipe: Recipe) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for column, (field, title) in zip(st.columns(2), (("validation", "Validation"), ("test", "Test")), strict=True):
+        own = getattr(recipe.split, field)
+        with column:
+            shown = round(100 * own, 4)
+            percent = st.number_input(f"{title}, %", 0.0, 90.0, step=1.0, **kept(f"{source.key}-{field}", shown))
+        if percent != shown:
+            changes[f"split.{field}"] = round(percent / 100, 6)
+    return changes
+
+
+def _other_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    left, right = st.columns(2)
+    with left:
+        weights = _choose_weights(source, recipe)
+    with right:
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            help="Same seed, machine and versions give the same model.",
+            **kept(f"{source.key}-seed", recipe.seed),
+        )
+    if not weights:
+        raise InputError("Name the file or folder of the first weights, or choose others.")
+    if weights != recipe.weights:
+        changes["weights"] = weights
+    if seed != recipe.seed:
+        changes["seed"] = int(seed)
+    return changes
+
+
+def _choose_weights(source: Source, recipe: Recipe) -> str:
+    models = [f"model:{name}" for name in available(root())]
+    options = [*WEIGHTS, *models, PLACE]
+    titles = {**WEIGHTS, PLACE: "A file or folder on the server", "recipe": f"{WEIGHTS['recipe']}: {recipe.weights}"}
+    picked = st.selectbox(
+        "First weights",
+        options,
+        format_func=lambda name: titles.get(name, f"Our model {name.removeprefix('model:')}"),
+        help="What the network begins with. ImageNet weights are downloaded where that is possible; without them the "
+        "training says so and stops, for from scratch is another experiment.",
+        **kept_option(f"{source.key}-weights", options, "recipe"),
+    )
+    if picked == "recipe":
+        return recipe.weights
+    if picked == PLACE:
+        return str(st.text_input("Path of the weights", **kept(f"{source.key}-weights-place", ""))).strip()
+    return str(root() / picked.removeprefix("model:")) if picked.startswith("model:") else picked

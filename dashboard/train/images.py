@@ -1,0 +1,148 @@
+"""Choosing the images to train on, and what is found at the place that was named."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.data.datasets import KINDS, Dataset, found_sets, read_data
+from core.data.known_sets import KNOWN, recognised
+from core.data.split import SIDES, split_dataset
+from core.errors import InputError
+from core.training.recipe import Recipe
+from dashboard.state import kept, kept_option
+from dashboard.ui.format import quoted
+
+OTHER_KINDS = {"auto": "Found out by itself", "folder": "A folder of class folders", "csv": "A CSV of path and label"}
+
+SIDE_TITLES = {"train": "Train", "val": "Validate", "test": "Test"}
+
+MOST_CLASSES = 30
+
+
+@dataclass(frozen=True)
+class Images:
+    """A place with labelled images: `data` as read there, None (with a `fault`) where it cannot be used.
+
+    `undecided` where nothing is wrong but a choice is open.
+    """
+
+    place: str
+    kind: str
+    data: Dataset | None
+    fault: str = ""
+    undecided: bool = False
+
+
+def choose_images() -> Images | None:
+    """Let the reader name a place on the server; None where none is named yet."""
+    left, right = st.columns([1.6, 1])
+    with left:
+        place = st.text_input(
+            "Images: path on the server",
+            placeholder="/data/cells",
+            help="A folder of class folders (neutrophil, lymphocyte, …, also within train, val and test), a CSV with "
+            "the columns path and label, a known set's own folder, or the folder that holds known sets.",
+            **kept("place", os.environ.get("LEUKOLENS_DATA", "")),
+        ).strip()
+    with right:
+        kind = st.selectbox("Read as", list(KINDS), format_func=_kind_title, **kept_option("kind", list(KINDS), "auto"))
+    if not place:
+        st.info(
+            "Name the folder of your images. To try it out, `python -m core samples --out cells` draws simulated ones.",
+            icon=":material/folder_open:",
+        )
+        return None
+    return _found(place, kind)
+
+
+def _kind_title(name: str) -> str:
+    return OTHER_KINDS.get(name) or f"Known set: {KNOWN[name].title}"
+
+
+def _found(place: str, kind: str) -> Images:
+    path = Path(place).expanduser()
+    if not place.isprintable() or not path.is_absolute():
+        return Images(place, kind, None, "The path must begin at the root of the server's disk, such as /data/cells.")
+    try:
+        with st.spinner("Looking at the images"):
+            return Images(str(path), kind, _read(str(path), kind))
+    except InputError as error:
+        sets = found_sets(path) if kind == "auto" and recognised(path) is None else {}
+        if len(sets) > 1:
+            titles = "; ".join(KNOWN[name].title for name in sets)
+            told = f"This folder holds several known sets: {titles}. Choose one under “Read as”."
+            return Images(str(path), kind, None, told, undecided=True)
+        there = os.path.exists(path)  # noqa: PTH110 — Path.exists raises for names that no file can have
+        return Images(str(path), kind, None, str(error) if there else f"The path {path} does not exist on the server.")
+
+
+@st.cache_data(show_spinner=False, max_entries=4, ttl=120)
+def _read(place: str, kind: str) -> Dataset:
+    return read_data(Path(place), kind)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How the images fall to the sides of a split; `exact` unless photographs have yet to be found."""
+
+    data: Dataset
+    exact: bool
+
+    def count(self, side: str) -> int:
+        """Images on a side."""
+        return int((self.data.table["split"] == side).sum())
+
+
+def sides_of(images: Images, recipe: Recipe) -> Sides:
+    """Split the images as the recipe says; InputError where that is not possible.
+
+    Photographs are found when the training prepares, so that a split by photograph is shown as if it had none.
+    """
+    if images.data is None:
+        raise InputError(images.fault)
+    if recipe.split.kind == "given" and not recipe.split.folds and not (images.data.table["split"] == "train").any():
+        raise InputError(
+            f"The {len(images.data.table):,} images come without a training side of their own: choose “Drawn at "
+            "random” as the split, or put them into folders train, val and test."
+        )
+    exact = recipe.split.group_by == "none"
+    plain = recipe.split if exact else recipe.split.model_copy(update={"group_by": "none"})
+    return Sides(split_dataset(images.data, plain, None, 0 if plain.folds else None), exact)
+
+
+def show_counts(sides: Sides) -> None:
+    """Show a table of images by class and side, and what the reader of the images has to say."""
+    st.html(counts_table(sides))
+    for note in dict.fromkeys((*sides.data.notes, *_remarks(sides.data))):
+        st.caption(quoted(note))
+
+
+def _remarks(data: Dataset) -> tuple[str, ...]:
+    return KNOWN[data.name].remarks if data.name in KNOWN else ()
+
+
+def counts_table(sides: Sides) -> str:
+    """Return HTML: a row a class, a column a side."""
+    table = sides.data.table
+    shown = [side for side in SIDES if sides.count(side)]
+    heads = "".join(f'<th scope="col">{SIDE_TITLES[side]}</th>' for side in shown)
+    sign = "" if sides.exact else "≈ "
+    rows = []
+    for name in sides.data.classes[:MOST_CLASSES]:
+        of_class = table.loc[table["label"] == name, "split"]
+        cells = "".join(f"<td>{sign}{int((of_class == side).sum()):,}</td>" for side in shown)
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    if len(sides.data.classes) > MOST_CLASSES:
+        more = len(sides.data.classes) - MOST_CLASSES
+        rows.append(f'<tr><th scope="row">{more} more classes</th>{"<td></td>" * len(shown)}</tr>')
+    total = "".join(f"<td><strong>{sign}{sides.count(side):,}</strong></td>" for side in shown)
+    return (
+        f'<div class="ll-wide"><table class="ll-scores ll-counts" aria-label="Images by class and side of the split">'
+        f'<thead><tr><th scope="col">{escape(sides.data.title)}</th>{heads}</tr></thead>'
+        f'<tbody>{"".join(rows)}<tr><th scope="row"><strong>All</strong></th>{total}</tr></tbody></table></div>'
+    )

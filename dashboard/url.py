@@ -1,0 +1,340 @@
+"""The choices that stand in the address: each one's name, default, and how it is written there."""
+# FOLDED """The methods' settings as short text for an address: `lime.regions:80,gradcam.layer@vgg19:features.30`."""
+# FOLDED """Preprocessing parameters as short text for an address: `padding~20*lower~80-80-180`, or `mode~bccd`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import InputError
+from core.explanation.method import Control, Method, Value
+from core.explanation.methods.registry import METHODS
+from core.explanation.render import DIVERGING, PALETTES
+from core.preprocessing.framing import FRAMINGS
+from core.preprocessing.parameters import PRESETS, CellParameters
+from core.runs.directory import NAME as RUN
+
+MethodSettings = Mapping[str, Mapping[str, Value]]
+
+NO_SETTINGS: MethodSettings = {}
+
+LONGEST = 1200
+
+BETWEEN_ENTRIES, BEFORE_VALUE, BEFORE_NAME, BEFORE_MODEL = ",", ":", ".", "@"
+
+
+def settings_to_text(settings: MethodSettings) -> str:
+    """Write what was chosen; the defaults of the rest go without saying."""
+    return BETWEEN_ENTRIES.join(
+        f"{method}{BEFORE_NAME}{name}{BEFORE_VALUE}{_value_text(value)}"
+        for method, values in settings.items()
+        for name, value in values.items()
+    )
+
+
+def settings_from_text(text: str) -> MethodSettings:
+    """Read what `settings_to_text` wrote, checked by each method's controls; InputError says what is wrong."""
+    if len(text) > LONGEST:
+        raise InputError("The address carries settings of the methods that are too long to be read.")
+    settings: MethodSettings = NO_SETTINGS
+    # A plus sign in a query is a space once decoded; no name or value holds a space.
+    for entry in text.replace(" ", "+").split(BETWEEN_ENTRIES):
+        key, given, value = entry.partition(BEFORE_VALUE)
+        method, _, name = key.partition(BEFORE_NAME)
+        if method not in METHODS or not name or not given:
+            raise InputError(f"The address carries the setting “{_readable(entry)}”, which no method has.")
+        try:
+            settings = with_setting(settings, METHODS[method], name, value)
+        except InputError as error:
+            raise InputError(
+                f"The address carries a setting of {METHODS[method].title} that is not valid. {error}"
+            ) from None
+    return settings
+
+
+def with_setting(settings: MethodSettings, method: Method, name: str, value: Value) -> MethodSettings:
+    """Return the settings with one changed, checked; a default is left out. `name` may end in `@model`."""
+    control = _control(method, name)
+    checked = control.checked(value)
+    if control.kind == "layer" and _readable(str(checked)) != str(checked):
+        raise InputError("A layer's name has letters, digits and . _ - alone.")
+    values = {**settings.get(method.name, {}), name: checked}
+    kept = {key: item for key, item in values.items() if item != _otherwise(method, values, key)}
+    changed = {**settings, method.name: kept}
+    return {key: changed[key] for key in METHODS if changed.get(key)}
+
+
+def setting(settings: MethodSettings, method: Method, control: Control, model: str = "") -> Value:
+    """Return the value of a control: the one chosen for the model, the one for all, or the default."""
+    chosen = settings.get(method.name, {})
+    return chosen.get(_of_model(control.name, model), chosen.get(control.name, control.default))
+
+
+def settings_for(settings: MethodSettings, method: Method, model: str) -> dict[str, Value]:
+    """Return the settings that one model gets, those that differ from the defaults."""
+    values = {control.name: setting(settings, method, control, model) for control in method.controls}
+    return {
+        control.name: values[control.name] for control in method.controls if values[control.name] != control.default
+    }
+
+
+def layer_name(control: Control, model: str) -> str:
+    """Return what a layer's setting is called where it is one model's alone."""
+    return _of_model(control.name, model)
+
+
+def _otherwise(method: Method, values: Mapping[str, Value], name: str) -> Value:
+    """What stands where `name` is not set: for one model's layer that of all models."""
+    control = _control(method, name)
+    return values.get(control.name, control.default) if name != control.name else control.default
+
+
+def _of_model(name: str, model: str) -> str:
+    return f"{name}{BEFORE_MODEL}{model}"
+
+
+def _control(method: Method, name: str) -> Control:
+    base, separator, model = name.partition(BEFORE_MODEL)
+    found = next((control for control in method.controls if control.name == base), None)
+    if found is None or (separator and (found.kind != "layer" or not model or _readable(model) != model)):
+        known = ", ".join(control.name for control in method.controls) or "none"
+        raise InputError(f"There is no setting “{_readable(name)}”. It has: {known}.")
+    return found
+
+
+def _value_text(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _readable(text: str) -> str:
+    """Keep letters, digits and `. _ + - : @`, at most 40 of them."""
+    return "".join(letter for letter in text if letter.isascii() and (letter.isalnum() or letter in "._+-:@"))[:40]
+
+
+AUTOMATIC = "automatic"
+
+BETWEEN_FIELDS, BEFORE_FIELD_VALUE, BETWEEN_NUMBERS = "*", "~", "-"
+
+LONGEST_PARAMETERS = 800
+
+
+def default_parameters() -> CellParameters:
+    """Return what stands before anybody chose: bounds suggested for the image at hand."""
+    return CellParameters(mode=AUTOMATIC)
+
+
+def parameters_of_mode(mode: str) -> CellParameters | None:
+    """Return a preset's parameters, or those that stand for the automatic mode; None for any other mode."""
+    if mode == AUTOMATIC:
+        return CellParameters(mode=AUTOMATIC)
+    return PRESETS[mode].parameters if mode in PRESETS else None
+
+
+def rightly_named(parameters: CellParameters) -> CellParameters:
+    """Return the parameters, their mode “manual” unless they are all that their mode stands for.
+
+    For parameters from a link or a file: a preset's name over other bounds would mislead, and bounds that were once
+    suggested for an image are fixed from then on.
+    """
+    return parameters if parameters == parameters_of_mode(parameters.mode) else parameters.revised()
+
+
+def parameters_to_text(parameters: CellParameters) -> str:
+    """Write a mode that says it all by its name, or else the fields that differ from the defaults."""
+    if parameters == parameters_of_mode(parameters.mode):
+        return f"mode{BEFORE_FIELD_VALUE}{parameters.mode}"
+    default = CellParameters().model_dump()
+    changed = {name: value for name, value in parameters.model_dump().items() if value != default[name]}
+    return BETWEEN_FIELDS.join(
+        f"{name}{BEFORE_FIELD_VALUE}{_parameter_value_text(value)}" for name, value in changed.items()
+    )
+
+
+def parameters_from_text(text: str) -> CellParameters:
+    """Read what `parameters_to_text` wrote, rightly named; InputError says what is wrong."""
+    parts = [part.partition(BEFORE_FIELD_VALUE) for part in text.split(BETWEEN_FIELDS) if part]
+    if len(text) > LONGEST_PARAMETERS or any(not found for _, found, _ in parts):
+        raise InputError("The address carries preprocessing parameters that cannot be read.")
+    fields = {name: _value(value) for name, _, value in parts}
+    named = parameters_of_mode(str(fields.get("mode"))) if set(fields) == {"mode"} else None
+    if named is not None:
+        return named
+    try:
+        return rightly_named(CellParameters.from_json(json.dumps(fields)))
+    except InputError as error:
+        raise InputError(f"The address carries preprocessing parameters that are not valid. {error}") from None
+
+
+def _parameter_value_text(value: Any) -> str:
+    return BETWEEN_NUMBERS.join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+
+
+def _value(text: str) -> Any:
+    if re.fullmatch(r"\d+(-\d+)+", text):
+        return [int(number) for number in text.split(BETWEEN_NUMBERS)]
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        return text
+
+
+TRAINED = "trained"
+
+ALL = ("all",)
+
+SCALES = ("map", "classes")
+
+MATRIX = ("rates", "counts")
+
+CLASS_FIGURES = ("sensitivity", "precision", "f1", "specificity", "auc")
+
+CURVES = ("accuracy", "loss")
+
+ROC_PARTS = ("whole", "corner")
+
+PRECISIONS = ("auto", "float32")
+
+HIGHEST_SEED = 9999
+
+FORMER_NAMES = {"methods": "method"}  # as older links call it
+
+DEFAULT_METHODS = ("gradcam",)
+
+DEFAULT_BORDERS = ("lime",)  # methods whose superpixels are outlined, as their paper does, not coloured
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}")
+
+
+@dataclass(frozen=True)
+class SharedChoice:
+    """One shared choice: its query parameter, its default, and the way to and from text (InputError if invalid)."""
+
+    name: str
+    default: Any
+    parse: Callable[[str], Any]
+    write: Callable[[Any], str] = str
+
+
+def one_of(what: str, options: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a parser that takes one of `options` and otherwise names them."""
+
+    def parse(text: str) -> str:
+        if text not in options:
+            raise InputError(f"The address asks for the {what} “{shown(text)}”; there are: {', '.join(options)}.")
+        return text
+
+    return parse
+
+
+def whole_number(what: str, lowest: int, highest: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `lowest` to `highest`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,6}", text) or not lowest <= int(text) <= highest:
+            raise InputError(f"The address gives {what} as “{shown(text)}”; it goes from {lowest} to {highest}.")
+        return int(text)
+
+    return parse
+
+
+def parse_name(text: str) -> str:
+    """Take a name of letters, digits and `_ . + -`."""
+    if not NAME.fullmatch(text):
+        raise InputError(f"The address asks for the image “{shown(text)}”, which names nothing here.")
+    return text
+
+
+def parse_run(text: str) -> str:
+    """Take the name of a training run: letters, digits and `_ . -`."""
+    if not RUN.fullmatch(text):
+        raise InputError(f"The address asks for the run “{shown(text)}”, which names nothing here.")
+    return text
+
+
+def names_of(what: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of names joined by commas; `none` is the empty choice, `all` stands for ALL."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(text.split(","))) if text != "none" else ()
+        if any(not NAME.fullmatch(name) for name in names):
+            raise InputError(f"The address asks for the {what} “{shown(text)}”, which name nothing here.")
+        return names
+
+    return parse
+
+
+def some_of(what: str, options: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of names joined by commas, each one of `options`; `none` is the empty choice."""
+    one = one_of(what, options)
+
+    def parse(text: str) -> tuple[str, ...]:
+        # A plus sign in a query is a space once decoded: links written by hand say `gradcam++` for `gradcam%2B%2B`.
+        names = text.replace(" ", "+").split(",") if text != "none" else []
+        return tuple(dict.fromkeys(one(name) for name in names))
+
+    return parse
+
+
+def joined(names: tuple[str, ...]) -> str:
+    """Write names as `names_of` and `some_of` read them."""
+    return ",".join(names) or "none"
+
+
+def shown(text: str) -> str:
+    """Shorten foreign text to 40 printable characters, without characters that Markdown or HTML would act on."""
+    kept = "".join(letter for letter in text if letter.isprintable() and letter not in "<>[]()`*_$\\|~#!:")
+    return kept if len(kept) <= 40 else kept[:39] + "…"
+
+
+CHOICES: tuple[SharedChoice, ...] = (
+    SharedChoice("image", "cell-1", parse_name),
+    SharedChoice("models", ALL, names_of("models"), joined),
+    SharedChoice("view", TRAINED, one_of("framing", (TRAINED, *FRAMINGS))),
+    SharedChoice(
+        "truth", False, lambda text: one_of("switch", ("on", "off"))(text) == "on", lambda on: "on" if on else "off"
+    ),
+    SharedChoice("cell", default_parameters(), parameters_from_text, parameters_to_text),
+    SharedChoice("methods", DEFAULT_METHODS, some_of("method", tuple(METHODS)), joined),
+    SharedChoice("classes", ALL, names_of("classes"), joined),
+    SharedChoice("set", NO_SETTINGS, settings_from_text, settings_to_text),
+    SharedChoice("seed", 0, whole_number("the seed", 0, HIGHEST_SEED)),
+    SharedChoice("precision", PRECISIONS[0], one_of("precision", PRECISIONS)),
+    SharedChoice("borders", DEFAULT_BORDERS, some_of("method", tuple(METHODS)), joined),
+    SharedChoice("palette", PALETTES[0], one_of("palette", tuple(PALETTES))),
+    SharedChoice("diverging", DIVERGING[0], one_of("palette", DIVERGING)),
+    SharedChoice("opacity", 55, whole_number("opacity", 0, 100)),
+    SharedChoice("scale", "map", one_of("scale", SCALES)),
+    SharedChoice("run", "", parse_run),
+    SharedChoice("runs", (), names_of("runs"), joined),
+    SharedChoice("matrix", MATRIX[0], one_of("way to count", MATRIX)),
+    SharedChoice("figure", CLASS_FIGURES[0], one_of("figure", CLASS_FIGURES)),
+    SharedChoice("curves", CURVES[0], one_of("curves", CURVES)),
+    SharedChoice("roc", ROC_PARTS[0], one_of("part of the curves", ROC_PARTS)),
+)
+
+BY_NAME = {choice.name: choice for choice in CHOICES}
+
+
+def read(query: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the choices that `query` makes, defaults for the rest, and a message for each value that is invalid."""
+    values, problems = {}, {}
+    for choice in CHOICES:
+        values[choice.name] = choice.default
+        text = query.get(choice.name, query.get(FORMER_NAMES.get(choice.name, "")))
+        if text is not None:
+            try:
+                values[choice.name] = choice.parse(text)
+            except InputError as error:
+                problems[choice.name] = f"{error} The default stands in its place."
+    return values, problems
+
+
+def written(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the query that makes the choices `values`; defaults are left out, so that links stay short."""
+    return {
+        choice.name: choice.write(values[choice.name]) for choice in CHOICES if values[choice.name] != choice.default
+    }

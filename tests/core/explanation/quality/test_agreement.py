@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from core.explanation.context import ImageContext
+from core.explanation.engine import Explanation, explain
+from core.explanation.quality.similarity import map_similarities
+from tests.core.explanation.quality.toy import LABEL, conv_classifier, quadrant_scene
+
+METHODS = ["gradcam", "gradcam++", "hirescam", "layercam", "eigencam"]
+
+
+@pytest.fixture(scope="module")
+def maps() -> dict[str, Explanation]:
+    return explain(conv_classifier(), quadrant_scene(), METHODS)
+
+
+def test_methods_of_one_model(maps: dict[str, Explanation]) -> None:
+    found = map_similarities(list(maps.values()), LABEL)
+    assert found.names == ("gradcam", "gradcam++", "layercam")
+    assert "the head is one mean and one linear layer" in found.left_out["hirescam"]
+    assert "sign is arbitrary" in found.left_out["eigencam"]
+    one, other = (maps[name].map_of(LABEL).ravel() for name in ("gradcam", "layercam"))
+    assert found.matrix[0, 2] == found.matrix[2, 0] == pytest.approx(spearmanr(one, other).statistic, abs=1e-9)
+    np.testing.assert_allclose(np.diag(found.matrix), 1)
+    assert json.loads(json.dumps(found.document()))["names"] == ["gradcam", "gradcam++", "layercam"]
+
+
+def test_models_at_a_common_side_and_with_one_picture(maps: dict[str, Explanation]) -> None:
+    first = maps["gradcam"]
+    rng = np.random.default_rng(0)
+    large = rng.random((3, 128, 128)).astype(np.float32)
+    view = cv2.resize(first.view, (128, 128), interpolation=cv2.INTER_LINEAR)
+    second = replace(first, model="large", values=large, view=view)
+    other = replace(first, model="elsewhere", view=rng.integers(0, 256, first.view.shape, dtype=np.uint8))
+    found = map_similarities([first, second, other], LABEL)
+    assert found.names == ("conv", "large") and "another picture than conv" in found.left_out["elsewhere"]
+    halved = large[0].reshape(64, 2, 64, 2).mean((1, 3)).ravel()
+    expected = spearmanr(first.map_of(LABEL).ravel(), halved).statistic
+    assert found.matrix[0, 1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_same_map_of_two_models_is_no_reason_to_leave_it_out(maps: dict[str, Explanation]) -> None:
+    first = maps["gradcam"]
+    found = map_similarities([first, replace(first, model="copy")], LABEL)
+    assert found.names == ("conv", "copy") and found.matrix[0, 1] == pytest.approx(1)
+
+
+def test_flat_maps_and_missing_classes_are_left_out(maps: dict[str, Explanation]) -> None:
+    first = maps["gradcam"]
+    flat = replace(first, model="flat", values=np.zeros_like(first.values))
+    without = replace(first, model="without", classes=("a", "b", "c"))
+    found = map_similarities([flat, first, without], LABEL)
+    assert found.names == ("conv",) and found.matrix.shape == (1, 1)
+    assert "the same everywhere" in found.left_out["flat"] and "no map of bright" in found.left_out["without"]
+    assert map_similarities([flat], LABEL).matrix.shape == (0, 0)
+
+
+def test_real_models_of_two_sides_see_one_picture() -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    context = ImageContext(rgb)
+    one = explain(conv_classifier(), context, ["gradcam"])["gradcam"]
+    views = [replace(one, model=f"at {side}", view=context.picture(side)) for side in (64, 120, 224)]
+    assert len(map_similarities(views, LABEL).names) == 3
