@@ -23,9 +23,9 @@ TESTED = CardScore(
 
 
 def make_model(root: Path, name: str, seed: int = 0, card: dict[str, object] | None = None) -> None:
-    """Write the folder `name`: the custom CNN's architecture, whatever the name says, with weights from `seed`."""
+    """Write the folder `name`: random weights from `seed` for the `card`'s architecture, or for the custom CNN's."""
     torch.manual_seed(seed)
-    network = architecture("islam_cnn").build(len(CLASSES))
+    network = architecture(str((card or {}).get("architecture", "islam_cnn"))).build(len(CLASSES))
     fields: dict[str, object] = {
         "name": name,
         "title": ARCHITECTURES[name].title if name in ARCHITECTURES else f"Title of {name}",
