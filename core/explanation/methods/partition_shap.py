@@ -69,12 +69,16 @@ def area(rectangle: Rectangle) -> int:
 
 
 def halves(rectangle: Rectangle) -> tuple[Rectangle, Rectangle]:
-    """Halve the longer side, the height where both are equal; the first half is the smaller where it is odd."""
+    """Halve the longer side, the height where both are equal; the first half is the larger where it is odd.
+
+    shap's `Image` masker cuts the smaller half off first, but numbers its leaves from the last pixel, so that what its
+    PartitionExplainer works with is that tree turned by 180 degrees.
+    """
     top, bottom, left, right = rectangle
     if bottom - top >= right - left:
-        middle = top + (bottom - top) // 2
+        middle = top + (bottom - top + 1) // 2
         return (top, middle, left, right), (middle, bottom, left, right)
-    middle = left + (right - left) // 2
+    middle = left + (right - left + 1) // 2
     return (top, bottom, left, middle), (top, bottom, middle, right)
 
 
