@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from core.cli.common import (
     write_bundle,
 )
 from core.cli.predict import Framing, Models, load_all
+from core.cli.verify_work import lines_of, verification
 from core.decoding import DecodedImage, read_image
 from core.errors import InputError
 from core.explanation.context import ImageContext
@@ -132,6 +134,7 @@ class ExplainOptions:
     precision: str = "auto"
     scores: bool = False
     randomisation: bool = False
+    verify: bool = False
     lenient: bool = False  # leave out methods that do not fit a model, as "all" does
 
 
@@ -231,15 +234,16 @@ def _requests(classifier: Classifier, context: ImageContext, asked: ExplainOptio
 
 def _findings(plan: ExplainPlan, prediction: Prediction, asked: ExplainOptions, stop: Stop, faults: Faults) -> Findings:
     model = plan.classifier.name
-    explanations = {}
+    explanations, seconds = {}, {}
     for name, request in plan.requests.items():
+        started = time.perf_counter()
         try:
             item = _explanation(name, request, plan.classes, stop)
         except InputError as error:
             faults.add(model, name, error)
             continue
         if item is not None:
-            explanations[name] = item
+            explanations[name], seconds[name] = item, time.perf_counter() - started
     labels = plan.classes if asked.classes else (prediction.predicted,)
 
     def judged(what: str, judge: Judge) -> list[Documented]:
@@ -256,7 +260,14 @@ def _findings(plan: ExplainPlan, prediction: Prediction, asked: ExplainOptions, 
 
     scorings = judged(SCORES, _scoring) if asked.scores else []
     checks = judged(CHECK, _randomisation) if asked.randomisation else []
-    return Findings(plan.classifier, plan.view, plan.context, explanations, prediction, scorings, checks)
+    verified = []
+    for name, item in explanations.items() if asked.verify else ():
+        if stop.asked:
+            break
+        verified.append(verification(plan.classifier, plan.context, item, labels, seconds[name], stop))
+        if verified[-1].failed:
+            faults.add(model, f"{name} by {verified[-1].library}", InputError(verified[-1].reason))
+    return Findings(plan.classifier, plan.view, plan.context, explanations, prediction, scorings, checks, verified)
 
 
 def _explanation(name: str, request: Request, classes: Sequence[str], stop: Stop) -> Explanation | None:
@@ -284,6 +295,8 @@ def _randomisation(
 
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+
+DIFFERS = 1  # of a map that is not its reference library's
 
 
 Methods = Annotated[
@@ -317,6 +330,15 @@ Randomisation = Annotated[
     typer.Option("--randomisation", help="Check that maps change as weights are made random; classes as in --scores."),
 ]
 
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Compute each map by pytorch-grad-cam, lime, shap or captum too, and compare; classes as in --scores. "
+        "Exit code 1 where a map differs.",
+    ),
+]
+
 Opacity = Annotated[float, typer.Option("--opacity", min=0, max=1, help="Of the map over the picture.")]
 
 Palette = Annotated[str, typer.Option("--palette", help=f"Of unsigned maps: {', '.join(PALETTES)}.")]
@@ -338,6 +360,7 @@ def explain(
     precision: Precision = "auto",
     scores: Scores = False,
     randomisation: Randomisation = False,
+    verify: Verify = False,
     mask: MaskFile = None,
     framing: Framing = None,
     opacity: Opacity = 0.5,
@@ -348,8 +371,9 @@ def explain(
 ) -> None:
     """Show where each model finds its evidence, and what each map is worth.
 
-    OUT gets <model>/<method>.npz with the raw values, <model>/<method>-<class>.png, scores.json where scores were asked
-    for, and manifest.json last. Ctrl-C keeps what was found until then.
+    OUT gets <model>/<method>.npz with the raw values, <model>/<method>-<class>.png, <model>/<method>-reference.npz
+    where maps were verified, scores.json where scores were asked for, and manifest.json last. Ctrl-C keeps what was
+    found until then.
     """
     drawing = Drawing(opacity, palette, diverging)
     chosen = chosen_methods(methods or ["gradcam"])
@@ -365,6 +389,7 @@ def explain(
         precision=precision,
         scores=scores,
         randomisation=randomisation,
+        verify=verify,
         lenient=ALL in (methods or []),
     )
     planned = plans(classifiers, decoded.rgb, given, asked)
@@ -378,9 +403,15 @@ def explain(
         alike = agreements_of(findings, asked) if scores else []
         files = evidence(_source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike)
         write_bundle(out, files)
-    emit(json.loads(files[MANIFEST]), [str(out)] if is_zip(out) else [str(out / name) for name in files], as_json)
-    if stop.asked or faults.entries:
-        raise typer.Exit(INTERRUPTED if stop.asked else 2)
+    verified = [checked for each in findings for checked in each.verifications]
+    lines = lines_of(verified)
+    written = [str(out)] if is_zip(out) else [str(out / name) for name in files]
+    emit(json.loads(files[MANIFEST]), [*lines, *written], as_json)
+    differs = any(checked.differing for checked in verified)
+    if differs and as_json:
+        say(lines[-1])
+    if stop.asked or faults.entries or differs:
+        raise typer.Exit(INTERRUPTED if stop.asked else 2 if faults.entries else DIFFERS)
 
 
 @dataclass(frozen=True)

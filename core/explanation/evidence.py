@@ -25,6 +25,7 @@ from core.explanation.context import CellMasks, ImageContext, cell_masks
 from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.similarity import MapSimilarities
+from core.explanation.reference.verification import Verification
 from core.explanation.render import picture, region_overlay
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import View
@@ -34,6 +35,8 @@ LIBRARIES = (
     "torchvision",
     "grad-cam",
     "lime",
+    "shap",
+    "captum",
     "scikit-image",
     "numpy",
     "scipy",
@@ -183,6 +186,7 @@ class Findings:
     prediction: Prediction | None = None
     scorings: Sequence[Documented] = ()
     randomisations: Sequence[Documented] = ()
+    verifications: Sequence[Verification] = ()
 
 
 def evidence(
@@ -198,7 +202,8 @@ def evidence(
 
     `image.png` is the image `rgb` as pixels alone; `<model>/view.png` what the model saw; `<model>/<method>.npz` the
     raw values; `<model>/<method>-<class>.png` a map as `paint` shows it, and `…-borders.png` the superpixels that speak
-    most for the class; `scores.json` what the maps are worth, where that was measured; `manifest.json` what made all
+    most for the class; `<model>/<method>-reference.npz` the reference library's values beside ours, where they were
+    compared; `scores.json` what the maps are worth, where that was measured; `manifest.json` what made all
     this. `image` says what is known of the image, `parameters` what was asked for, `faults` what could not be done,
     `agreements` how alike maps are.
     """
@@ -220,6 +225,7 @@ def evidence(
         "faults": [dict(fault) for fault in faults],
         "models": [_model_entry(each, folders[each.classifier.name]) for each in findings],
         "agreement": alike,
+        "verification": [one for each in findings for checked in each.verifications for one in checked.documents()],
         "versions": versions(),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
     }
@@ -250,6 +256,9 @@ def _files_of(findings: Findings, folder: str, paint: Painter) -> dict[str, byte
             if item.regions is not None:
                 borders = region_overlay(item.view, item.regions, index)
                 files[f"{stem}-{names[label]}-borders.png"] = picture_png(borders)
+    for checked in findings.verifications:
+        if checked.checks:
+            files[f"{folder}/{checked.method}-reference.npz"] = checked.npz()
     return files
 
 

@@ -66,7 +66,7 @@ def load_classifier(folder: Path) -> Classifier:
     weights = {key: value for key, value in tensors.items() if not key.startswith("novelty.")}
     network = _network(card, weights, folder.name)
     _check_feature_space(space, network, card)
-    return Classifier(folder.resolve().name, card, network, digest, space)
+    return Classifier(folder.resolve().name, card, network, digest, space, folder=folder.resolve())
 
 
 def save_classifier(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 import cv2
@@ -87,7 +88,8 @@ def standardise(images: Tensor) -> Tensor:
 class Classifier:
     """A network in evaluation mode with its card; many threads may share one.
 
-    `feature_space` measures how unfamiliar a picture is, where the checkpoint has it.
+    `feature_space` measures how unfamiliar a picture is, where the checkpoint has it. `folder` is the model folder that
+    it was loaded from, so that another process can load the same.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Classifier:
     feature_space: FeatureSpace | None = None
     _inference_copies: dict[str, StagedNetwork] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
+    folder: Path | None = None
 
     @cached_property
     def identity(self) -> tuple[str, str, str]:

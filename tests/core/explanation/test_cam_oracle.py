@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
-from pytorch_grad_cam.utils.image import scale_cam_image
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from core.explanation.gradients import class_gradients
-from core.explanation.methods.cam import class_maps
+from core.explanation.method import Request
+from core.explanation.methods.cam import EIGENCAM, GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM
+from core.explanation.reference.gradcam import cam_maps, scaled
 from core.models.registry import ARCHITECTURES
+from tests.core.explanation.pixel_toys import noise, toy
 
-UPSTREAM = (GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, EigenCAM)
+UPSTREAM = (GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM, EIGENCAM)
 SIDES = {"resnet50": 96, "vgg19": 96, "mobilenet_v3_small": 128, "islam_cnn": 120, "inception_v3": 139}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_maps_equal_upstreams_for_every_method_and_class(name: str) -> None:
     torch.manual_seed(3)
-    network = _lively(ARCHITECTURES[name].build(5).eval())
-    picture = torch.randn(1, 3, SIDES.get(name, 96), SIDES.get(name, 96))
-    ours = class_gradients(network, picture)
-    for upstream in UPSTREAM:
-        maps = class_maps(upstream.__name__, ours)
-        hooked = copy.deepcopy(network)
-        with upstream(hooked, [hooked.stages[hooked.cut]]) as cam:
-            for index in range(5):
-                theirs = cam(picture, [ClassifierOutputTarget(index)])[0]
-                same_scale = scale_cam_image(maps[index][None], picture.shape[2:])[0]
-                # upstream scales once more after averaging its one layer
-                same_scale = scale_cam_image(same_scale[None])[0]
-                assert np.abs(same_scale - theirs).max() < 1e-4
-                assert theirs.max() > 0.5 or maps[index].max() == 0
+    side = SIDES.get(name, 96)
+    classifier = toy(_lively(ARCHITECTURES[name].build(5).eval()), side, 5)
+    request = Request(classifier, noise(side), {"layer": ""})
+    for kind in UPSTREAM:
+        native = kind.start(request, 1).maps().native
+        for ours, theirs in zip(native, cam_maps(kind.name, request, range(5), 1), strict=True):
+            assert np.abs(scaled(ours, side) - theirs).max() < 1e-4
+            assert theirs.max() > 0.5 or ours.max() == 0
 
 
 def test_gradients_are_those_of_each_class_alone() -> None:

@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import explain
 from core.explanation.methods.kernel_shap import Coalitions, shapley_values, standard_errors
+from core.explanation.reference.shap import kernel_maps
 from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny
 from tests.core.explanation.quality.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
@@ -88,6 +89,17 @@ def test_shaps_own_coalitions_give_shaps_values(samples: int) -> None:
         explainer.maskMatrix[:used], explainer.kernelWeights[:used], gains, explainer.fx - explainer.fnull
     )
     np.testing.assert_allclose(ours, theirs.T, atol=1e-8)
+
+
+@pytest.mark.parametrize(("regions", "samples"), [(16, 200), (8, 256), (16, 34)])
+def test_our_coalitions_give_shap_our_values(regions: int, samples: int) -> None:
+    chosen = {**GRID, "regions": regions, "samples": samples}
+    ours = finish(begin("shap-kernel", conv_classifier(), quadrant_scene(), **chosen))
+    theirs = kernel_maps(ours.request, range(3), ours.evaluations)
+    np.testing.assert_allclose(ours.maps().native, theirs, atol=1e-4 * np.abs(theirs).max())
+    assert np.abs(theirs).max() > 1e-2
+    with pytest.raises(InputError, match="every one"):
+        kernel_maps(ours.request, range(3), 2 * regions + 1)
 
 
 def test_random_coalitions_come_to_the_shapley_values_and_add_up() -> None:

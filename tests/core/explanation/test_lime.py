@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lime.lime_image import LimeImageExplainer
 from scipy.stats import spearmanr
 
 from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.methods.lime import bernoulli, lime_coefficients, orthogonal, standard_errors
+from core.explanation.reference.lime import lime_maps
 from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny
 from tests.core.explanation.quality.toy import SIDE, conv_classifier, quadrant_classifier, quadrant_scene
@@ -25,37 +25,15 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
 GRID = {"superpixels": "grid", "regions": 16, "baseline": "mean"}
 
 
-class Recorded:
-    """Gives lime the masks that we drew, where it asks its random state for some."""
-
-    def __init__(self, keep: np.ndarray) -> None:
-        self.keep = keep
-
-    def randint(self, low: int, high: int = 0, size: int = 0) -> np.ndarray | int:
-        return self.keep.astype(int).ravel() if size == self.keep.size else low
-
-
+@pytest.mark.parametrize("hidden", ["region-mean", "blur"])
 @pytest.mark.parametrize("design", ["orthogonal", "bernoulli"])
-def test_the_same_masks_give_upstreams_coefficients(design: str) -> None:
-    classifier, context = conv_classifier(), quadrant_scene()
-    chosen = {"samples": 100, "superpixels": "grid", "regions": 16, "baseline": "region-mean", "masks": design}
-    ours = finish(begin("lime", classifier, context, **chosen)).maps().regions
-    assert ours is not None
-    keep = {"orthogonal": orthogonal, "bernoulli": bernoulli}[design](100, 16, 0)
-    explainer = LimeImageExplainer(random_state=0)
-    explainer.random_state = Recorded(keep)
-    theirs = explainer.explain_instance(
-        context.picture(SIDE),
-        lambda views: np.stack([answer.probabilities for answer in classifier.predict(list(views))]),
-        top_labels=3,
-        num_samples=100,
-        segmentation_fn=lambda picture: ours.labels,
-    )
-    for index in range(3):
-        values = dict(theirs.local_exp[index])
-        found = np.array([values[part] for part in range(16)])
-        assert np.corrcoef(found, ours.weights[index])[0, 1] > 0.9999
-        np.testing.assert_allclose(ours.weights[index], found, rtol=1e-3, atol=1e-3 * np.abs(found).max())
+def test_the_same_masks_give_upstreams_coefficients(design: str, hidden: str) -> None:
+    chosen = {"samples": 100, "superpixels": "grid", "regions": 16, "baseline": hidden, "masks": design}
+    ours = finish(begin("lime", conv_classifier(), quadrant_scene(), **chosen))
+    theirs = lime_maps(ours.request, range(3), 100)
+    for found, expected in zip(ours.maps().native, theirs, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+        assert np.ptp(expected) > 1e-4
 
 
 def test_a_model_of_one_quadrant_gets_its_weight_there() -> None:

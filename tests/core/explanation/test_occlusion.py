@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from captum.attr import Occlusion
 
 from core.errors import InputError
-from core.explanation.baselines import baseline
 from core.explanation.methods.occlusion import OCCLUSION, Lattice
-from core.models.classifier import standardise
+from core.explanation.reference.captum import occlusion_maps
 from tests.core.explanation.pixel_toys import (
     begin,
     even,
@@ -31,19 +28,11 @@ def test_maps_equal_captums(side: int, window: str, stride: float) -> None:
     ours = finish(begin(OCCLUSION, classifier, context, window=window, stride=stride))
     lattice = Lattice.of(side, int(window), stride)
     assert ours.evaluations == lattice.count**2 + 1
-
-    def network(pictures: torch.Tensor) -> torch.Tensor:
-        return classifier.network(standardise(pictures))
-
-    picture, hidden = (
-        torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-        for rgb in (context.picture(side), baseline(context, "blur", side))
-    )
-    for index in range(3):
-        square, step = (3, lattice.window, lattice.window), (3, lattice.stride, lattice.stride)
-        with torch.no_grad():
-            theirs = Occlusion(network).attribute(picture, square, step, hidden, target=index)
-        np.testing.assert_allclose(ours.maps().native[index], theirs[0, 0].numpy(), atol=1e-5)
+    theirs = occlusion_maps(ours.request, range(3), ours.evaluations)
+    np.testing.assert_allclose(ours.maps().native, theirs, atol=1e-5)
+    assert np.abs(theirs).max() > 1e-2
+    with pytest.raises(InputError, match="over the whole picture"):
+        occlusion_maps(ours.request, range(3), ours.evaluations - 1)
 
 
 @pytest.mark.parametrize(("side", "window", "stride"), [(224, 32, 0.5), (224, 24, 0.3), (120, 16, 0.25), (50, 64, 1.0)])

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import ScoreCAM
-from pytorch_grad_cam.utils.image import scale_cam_image
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from core.errors import InputError
 from core.explanation.methods.score_cam import SCORE_CAM
+from core.explanation.reference.gradcam import cam_maps, scaled
 from core.models.registry import ARCHITECTURES
 from core.models.staged import StagedNetwork
 from tests.core.explanation.pixel_toys import Plain, begin, even, finish, noise, random_network, toy
@@ -33,16 +29,17 @@ def lively(name: str) -> StagedNetwork:
 def test_maps_equal_upstreams(name: str, side: int) -> None:
     classifier, context = toy(lively(name), side, 5), noise(side)
     ours = finish(begin(SCORE_CAM, classifier, context))
-    inputs = classifier.tensor([context.rgb])
-    hooked = copy.deepcopy(classifier.network)
-    channels = hooked.features(inputs).shape[1]
+    channels = classifier.network.features(classifier.tensor([context.rgb])).shape[1]
     assert f"{channels} of {channels} channels" in ours.maps().note
-    with ScoreCAM(hooked, [hooked.stages[hooked.cut]]) as cam:
-        for index in (0, 3):
-            theirs = cam(inputs, [ClassifierOutputTarget(index)])[0]
-            scaled = scale_cam_image(ours.maps().native[index][None], (side, side))
-            assert np.abs(scale_cam_image(scaled)[0] - theirs).max() < 1e-4
-            assert theirs.max() > 0.5
+    for index, theirs in zip((0, 3), cam_maps("scorecam", ours.request, (0, 3), ours.evaluations), strict=True):
+        assert np.abs(scaled(ours.maps().native[index], side) - theirs).max() < 1e-4
+        assert theirs.max() > 0.5
+
+
+def test_upstream_is_not_asked_about_some_channels_alone() -> None:
+    few = finish(begin(SCORE_CAM, toy(random_network(), 48), noise(), evaluations=3))
+    with pytest.raises(InputError, match="weighs all 12 channels"):
+        cam_maps("scorecam", few.request, [0], few.evaluations)
 
 
 def dead(network: StagedNetwork) -> StagedNetwork:

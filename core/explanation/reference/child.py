@@ -1,0 +1,88 @@
+"""The process that asks a reference library: `python -m core.explanation.reference.child FOLDER`.
+
+It reads the question from FOLDER, tells there how far it is, and leaves its answer there. Hooks, global generators and
+shap's slow import touch nobody else here. It ends when its standard input is closed, as happens when whoever started it
+ends in whatever way, and after LIMIT seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from core.errors import InputError
+from core.explanation.context import ImageContext
+from core.explanation.engine import checked_request
+from core.explanation.reference.question import (
+    Answer,
+    Question,
+    write_answer,
+    write_progress,
+    write_refusal,
+)
+from core.explanation.reference.registry import REFERENCES
+from core.models.checkpoints import load_classifier
+
+OFTEN = 0.3  # s between two reports
+LIMIT = 2 * 3600.0  # s, should whoever started it forget about it
+ORPHANED, TOO_LONG = 3, 4  # exit codes
+
+
+class Reporter:
+    """Writes how far the work is, now and then."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._told = 0.0
+
+    def __call__(self, done: int, expected: int) -> None:
+        """Take in how many pictures the network was shown."""
+        now = time.monotonic()
+        if now - self._told >= OFTEN:
+            self._told = now
+            write_progress(self._place, done, expected)
+
+
+def answer(question: Question, tell: Reporter) -> Answer:
+    """Ask the reference of the question's method; InputError where it cannot be asked."""
+    classifier = load_classifier(question.folder)
+    if classifier.weights_sha256 != question.weights_sha256:
+        raise InputError(f"{classifier.name}'s files were changed since it was loaded: load it again.")
+    context = ImageContext(question.rgb, question.mask)
+    request = checked_request(question.method, classifier, context, question.settings, question.seed, "float32")
+    indices = [classifier.card.classes.index(label) for label in question.labels]
+    started = time.perf_counter()
+    maps = REFERENCES[question.method].compute(request, indices, question.evaluations, tell)
+    return Answer(maps, time.perf_counter() - started)
+
+
+def main(place: Path) -> None:
+    """Answer the question in `place`."""
+    threading.Thread(target=_end_with_parent, args=(place,), daemon=True).start()
+    watch = threading.Timer(LIMIT, os._exit, (TOO_LONG,))
+    watch.daemon = True
+    watch.start()
+    torch.set_num_threads(1)
+    try:
+        write_answer(place, answer(Question.read(place), Reporter(place)))
+    except InputError as error:
+        write_refusal(place, str(error))
+    os._exit(0)  # the libraries take seconds to be taken down, and leave nothing behind that matters
+
+
+def _end_with_parent(place: Path) -> None:
+    """Wait for the end of standard input, which nobody writes to; nobody will read an answer then."""
+    while os.read(0, 1):
+        pass
+    shutil.rmtree(place, ignore_errors=True)
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
