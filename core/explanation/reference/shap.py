@@ -38,7 +38,7 @@ def kernel_maps(request: Request, indices: Sequence[int], evaluations: int, tell
             f"left open, and shap settles it otherwise. Give Kernel SHAP {2 * parts + 2} samples or more."
         )
     network = PrivateNetwork(request.classifier, tell)
-    network.expected = evaluations + 1
+    network.expected = evaluations
     picture = context.picture(side)
     hidden = baseline(context, of_superpixels(request.text("baseline"), cut, regions), side)
 
