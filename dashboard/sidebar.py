@@ -21,6 +21,7 @@ from dashboard.explain.scoring import forget_checks
 from dashboard.images import pick_from_gallery
 from dashboard.models import choose_models
 from dashboard.url import TRAINED
+from dashboard.verified import forget_references
 
 
 def forget_explanations() -> None:
@@ -29,6 +30,7 @@ def forget_explanations() -> None:
     forget_drawn_maps()
     forget_outlines()
     forget_checks()
+    forget_references()
     forget_mask()
 
 

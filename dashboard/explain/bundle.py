@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.explanation.context import ImageContext
 from core.explanation.evidence import Documented, Findings, evidence, zipped
 from core.explanation.quality.similarity import MapSimilarities
+from core.explanation.reference.verification import Verification
 from core.preprocessing.framing import framed_mask
 from core.preprocessing.parameters import CellParameters
 from dashboard.explain.jobs import ModelRow
@@ -28,12 +29,13 @@ def zip_of(
     randomisations: Sequence[Documented] = (),
     mask: NDArray[np.bool_] | None = None,
     agreements: Sequence[MapSimilarities] = (),
+    verifications: Sequence[Verification] = (),
 ) -> bytes:
     """Return a zip with every model's and method's values and pictures as they look now, and `manifest.json`.
 
-    `worths` and `randomisations` go to the rows of the models they name; `mask` `(H, W) bool` is the reader's own mask
-    of the cell on the subject's image; `agreements` say how alike maps are. The image itself is in the zip as pixels
-    alone, without the metadata of the file that it came from.
+    `worths`, `randomisations` and `verifications` go to the rows of the models they name; `mask` `(H, W) bool` is the
+    reader's own mask of the cell on the subject's image; `agreements` say how alike maps are. The image itself is in
+    the zip as pixels alone, without the metadata of the file that it came from.
     """
     height, width = subject.rgb.shape[:2]
     image = {
@@ -43,7 +45,7 @@ def zip_of(
         "height": height,
         "simulated": subject.simulated,
     }
-    found = [_findings(row, subject, scorings, randomisations, mask) for row in rows]
+    found = [_findings(row, subject, (scorings, randomisations), verifications, mask) for row in rows]
     asked = {"cell": parameters.model_dump(mode="json"), "look": asdict(look)}
     findings = [each for each in found if each is not None]
     paint = partial(picture_of, look=replace(look, borders=()))  # borders have files of their own
@@ -53,8 +55,8 @@ def zip_of(
 def _findings(
     row: ModelRow,
     subject: Subject,
-    scorings: Sequence[Documented],
-    randomisations: Sequence[Documented],
+    judged: tuple[Sequence[Documented], Sequence[Documented]],
+    verifications: Sequence[Verification],
     mask: NDArray[np.bool_] | None,
 ) -> Findings | None:
     """What a row holds; None where its model has no answer or no map yet."""
@@ -63,12 +65,9 @@ def _findings(
         return None
     context = row.context or ImageContext(view.rgb, None if mask is None else framed_mask(mask, subject.rgb, view))
 
-    def own(results: Sequence[Documented]) -> list[Documented]:
-        return [result for result in results if result.model == classifier.name]
-
-    return Findings(
-        classifier, view, context, row.explanations, row.answer.prediction, own(scorings), own(randomisations)
-    )
+    scorings, checks = ([each for each in results if each.model == classifier.name] for results in judged)
+    verified = [each for each in verifications if each.model == classifier.name]
+    return Findings(classifier, view, context, row.explanations, row.answer.prediction, scorings, checks, verified)
 
 
 def _faults(rows: Sequence[ModelRow]) -> list[Mapping[str, str]]:

@@ -11,9 +11,10 @@ from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
 from core.explanation.method import Control
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.similarity import all_map_similarities
-from dashboard import state
+from dashboard import state, verified
 from dashboard.answers import parameters_for
 from dashboard.compare.consensus import show_unfamiliar
+from dashboard.explain import scoring
 from dashboard.explain.bundle import zip_of
 from dashboard.explain.controls import choose_mask, chosen_classes
 from dashboard.explain.jobs import POLL, ExplainRequest, ModelRow, explain_rows, going_on
@@ -25,6 +26,8 @@ from dashboard.explain.scoring import RANDOMISATION, SCORING, finished, randomis
 from dashboard.explain.wording import plain
 from dashboard.images import Subject
 from dashboard.models import known_classes, title
+from dashboard.verified import finished_of
+from dashboard.verify_panel import show_verification
 
 
 def show_backgrounds(rows: Sequence[ModelRow], method: str) -> None:
@@ -74,7 +77,7 @@ def show_work(names: Sequence[str], asked: ExplainRequest) -> None:
     """Show the maps of the models `names`, again and again for as long as there is work on them."""
     with st.spinner("Explaining: " + ", ".join(title(name) for name in names)):
         rows = explain_rows(names, asked)
-    (_watched if going_on(rows) else _still)(names, asked)
+    (_watched if _more(rows) else _still)(names, asked)
 
 
 @st.fragment(run_every=POLL)
@@ -100,25 +103,30 @@ def _draw(names: Sequence[str], asked: ExplainRequest) -> bool:
     for method in asked.methods:
         show_maps(rows, method, classes, look)
         show_backgrounds(rows, method)
-    scoring = False
     if any(row.explanations for row in rows):
-        scoring = show_quality(rows, asked, look)
+        show_quality(rows, asked, look)
+        show_verification(rows, asked, look)
         _offer_bundle(rows, asked, look)
     state.write_address()
-    return scoring or bool(going_on(rows))
+    return _more(rows)
+
+
+def _more(rows: Sequence[ModelRow]) -> bool:
+    """Whether maps, their scores or their checks are still to come."""
+    return bool(going_on(rows)) or scoring.any_going_on() or verified.any_going_on()
 
 
 def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> None:
     subject = asked.subject
     parameters = parameters_for(subject, asked.parameters)
-    scored, checked = finished(SCORING, rows), finished(RANDOMISATION, rows)
+    ranked, checked, compared = finished(SCORING, rows), finished(RANDOMISATION, rows), finished_of(rows)
 
     def bundle() -> bytes:  # runs when it is asked for, outside the session
-        scorings = [scoring_of(check) for check in scored]
+        scorings = [scoring_of(check) for check in ranked]
         checks = [randomisation_of(check) for check in checked]
         maps = [item for row in rows for item in row.explanations.values()]
         alike = all_map_similarities(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
-        return zip_of(rows, subject, parameters, look, scorings, checks, asked.mask, alike)
+        return zip_of(rows, subject, parameters, look, scorings, checks, asked.mask, alike, compared)
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)
     st.download_button(
@@ -128,7 +136,7 @@ def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> No
         "application/zip",
         key="bundle",
         icon=":material/folder_zip:",
-        help=f"Pictures and raw values of all models ({methods}), the scores found so far, and a manifest with hashes, "
-        "settings and versions.",
+        help=f"Pictures and raw values of all models ({methods}), the scores and comparisons found so far, and a "
+        "manifest with hashes, settings and versions.",
         on_click="ignore",
     )

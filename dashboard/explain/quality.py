@@ -287,13 +287,13 @@ PREVIEW = 150
 TITLES = {SCORING: "Scoring this map", RANDOMISATION: "Checking with random weights"}
 
 
-def show_quality(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) -> bool:
-    """Show the panel for one map of the reader's choice; tell whether work on it goes on."""
+def show_quality(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) -> None:
+    """Show the panel for one map of the reader's choice."""
     st.subheader("What is a map worth?")
     subject = _choose(rows, asked)
     if subject is None:
         st.caption("There is no map to score yet.")
-        return False
+        return
     scores, check = requested(SCORING, subject), requested(RANDOMISATION, subject)
     _show_subject(subject, look)
     _buttons(subject, asked, scores, check)
@@ -303,7 +303,6 @@ def show_quality(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) ->
     show_agreement_of_maps(subject, rows)
     with st.expander("What these scores mean", icon=":material/menu_book:"):
         st.markdown(score_glossary())
-    return any(work is not None and work.going_on for work in (scores, check))
 
 
 def _choose(rows: Sequence[ModelRow], asked: ExplainRequest) -> MapOf | None:

@@ -99,6 +99,11 @@ def requested(kind: str, subject: MapOf) -> Check | None:
     return check
 
 
+def any_going_on() -> bool:
+    """Whether this session has scores or checks that are not over."""
+    return any(check.going_on for check in _held().values())
+
+
 def scoring_of(check: Check) -> Scoring:
     """Read the scores so far."""
     return check.job.read(lambda task: task.scoring())

@@ -29,7 +29,7 @@ def integrated_maps(
     library: Any = importlib.import_module("captum.attr")
     points = 2 ** ((evaluations - 1).bit_length() - 1) + 1  # of our last complete level
     network = PrivateNetwork(request.classifier, tell)
-    network.expected = (points + 1) * len(indices)
+    network.expected = points * len(indices)
     network.requires_grad_(False)  # of the pictures alone
     picture, hidden = _ends(request)
     explainer = library.IntegratedGradients(PixelNetwork(network))
