@@ -109,6 +109,6 @@ def test_forgetting_ends_the_process(start: Start) -> None:
 
 def test_a_method_without_a_reference_says_so(start: Start) -> None:
     app = start("explain", image="cell-2", models="islam_cnn", methods="rise", set="rise.samples:20")
-    rerun_until(app, "samples")
+    rerun_until(app, "20 of 20 samples, .*finished")
     assert "No reference library computes RISE" in shown(app) and button(app, CHECK).disabled
     assert_sound(app)

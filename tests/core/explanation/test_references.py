@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from core.explanation.methods.registry import METHODS
 from core.explanation.reference.check import ReferenceCheck
 from core.explanation.reference.registry import REFERENCES, WITHOUT
+from core.models.checkpoints import load_classifier, save_classifier
 from tests.dashboard.tiny import make_model
 
 ROOT = Path(__file__).parents[3]
@@ -23,10 +25,21 @@ ROOT = Path(__file__).parents[3]
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     root = tmp_path_factory.mktemp("models")
     make_model(root, "islam_cnn", 4)
+    enliven(root / "islam_cnn")
     command = [sys.executable, "-m", "tests.core.explanation.reference_run", str(root / "islam_cnn")]
     ran = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, text=True)
     assert ran.returncode == 0, ran.stderr[-2000:]
     return json.loads(ran.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def enliven(folder: Path) -> None:
+    """Scale the weights up, so that a random network's outputs depend on the picture."""
+    classifier = load_classifier(folder)
+    with torch.no_grad():
+        for layer in classifier.network.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+                layer.weight.mul_(1.7)
+    save_classifier(folder, classifier.card, classifier.network)
 
 
 def test_each_method_has_a_reference_or_a_reason() -> None:
@@ -41,7 +54,7 @@ def test_every_reference_agrees(found: list[dict[str, object]]) -> None:
     for entry in found:
         assert entry["agrees"], entry["sentence"]
         assert entry["told"][0] == entry["told"][1] > 0, entry  # type: ignore[index]
-    assert sum(entry["largest_value"] > 1e-6 for entry in found) > len(found) * 0.7  # type: ignore[operator]
+    assert sum(entry["largest_value"] > 1e-4 for entry in found) > len(found) * 0.7  # type: ignore[operator]
 
 
 def test_a_map_that_is_off_at_one_pixel_differs(found: list[dict[str, object]]) -> None:
