@@ -41,7 +41,7 @@ class PrivateNetwork(nn.Module):
         """Standardised pictures `(n, 3, S, S)` -> logits `(n, K)`."""
         self._shown += len(inputs)
         self._tell(self._shown, max(self.expected, self._shown))
-        return self.network(inputs)  # type: ignore[no-any-return]
+        return self.network(inputs)
 
     def of_pictures(self, pictures: NDArray[np.generic]) -> NDArray[np.float64]:
         """Logits `(n, K)` of RGB pictures `(n, S, S, 3)` with levels in 0..255, without gradients."""
