@@ -21,7 +21,7 @@ from dashboard.ui.format import raw, took
 from dashboard.ui.html import progress_bar
 from dashboard.verified import Comparison, found, line, look_after, stop_all, verify
 
-WIDTH = 190  # px of a map
+WIDTH = 170  # px of a map: two side by side on a phone
 CHECK = "Check against the reference library"
 ROUGH = (
     f"Ours was computed in bfloat16, whose numbers keep three digits: a rank correlation of {FAITHFUL:g} is asked for. "
@@ -57,7 +57,7 @@ def _choose(rows: Sequence[ModelRow], asked: ExplainRequest) -> list[MapOf]:
         methods = [name for name in asked.methods if name in row.explanations]
         chosen = st.selectbox(
             "Method",
-            ["", *methods] if len(methods) > 1 else methods,
+            ["", *methods] if len(asked.methods) > 1 else methods,
             format_func=lambda name: METHODS[name].title if name else "All shown here",
             width=190,
             key="verify-method",
@@ -146,7 +146,8 @@ def _words(check: ReferenceCheck) -> str:
     verdict = "The maps agree" if check.agrees else "The maps differ"
     if not check.ours.any() and not check.theirs.any():
         return f"{verdict}: no evidence in either, 0 everywhere."
-    share = f"{100 * check.relative_difference:.2g} %" if np.isfinite(check.relative_difference) else "more than 100 %"
+    percentage = 100 * check.relative_difference
+    share = "none" if percentage == 0 else "< 0.001 %" if percentage < 0.001 else f"{percentage:.2g} %"
     ranks = "" if check.rank_correlation is None else f", rank correlation {check.rank_correlation:.4f}"
     difference = raw(check.largest_difference)
     return f"{verdict}: largest difference {difference}, {share} of the map's largest value{ranks}."

@@ -80,7 +80,7 @@ class ReferenceCheck:
         """What decided: the tolerance, or the rank correlation where our map was computed in bfloat16."""
         if self.precision == "float32":
             return f"tolerance {100 * self.tolerance:g} % of the largest value"
-        return f"computed in {self.precision}: a rank correlation of at least {FAITHFUL:g} is asked for"
+        return f"ours in {self.precision}, a rank correlation of at least {FAITHFUL:g} is asked for"
 
     @property
     def sentence(self) -> str:

@@ -1,16 +1,7 @@
-"""The process that asks a reference library: `python -m core.explanation.reference.child FOLDER`.
-
-It reads the question from FOLDER, tells there how far it is, and leaves its answer there. Hooks, global generators and
-shap's slow import touch nobody else here. It ends when its standard input is closed, as happens when whoever started it
-ends in whatever way, and after LIMIT seconds.
-"""
+"""What the process does that asks a reference library: read the question, tell how far it is, leave the answer."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-import threading
 import time
 from pathlib import Path
 
@@ -30,8 +21,6 @@ from core.explanation.reference.registry import REFERENCES
 from core.models.checkpoints import load_classifier
 
 OFTEN = 0.3  # s between two reports
-LIMIT = 2 * 3600.0  # s, should whoever started it forget about it
-ORPHANED, TOO_LONG = 3, 4  # exit codes
 
 
 class Reporter:
@@ -63,26 +52,9 @@ def answer(question: Question, tell: Reporter) -> Answer:
 
 
 def main(place: Path) -> None:
-    """Answer the question in `place`."""
-    threading.Thread(target=_end_with_parent, args=(place,), daemon=True).start()
-    watch = threading.Timer(LIMIT, os._exit, (TOO_LONG,))
-    watch.daemon = True
-    watch.start()
+    """Answer the question in the folder `place`, on one thread, and leave the answer there."""
     torch.set_num_threads(1)
     try:
         write_answer(place, answer(Question.read(place), Reporter(place)))
     except InputError as error:
         write_refusal(place, str(error))
-    os._exit(0)  # the libraries take seconds to be taken down, and leave nothing behind that matters
-
-
-def _end_with_parent(place: Path) -> None:
-    """Wait for the end of standard input, which nobody writes to; nobody will read an answer then."""
-    while os.read(0, 1):
-        pass
-    shutil.rmtree(place, ignore_errors=True)
-    os._exit(ORPHANED)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

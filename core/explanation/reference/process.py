@@ -20,7 +20,7 @@ from core.files import read_end
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 ROOT = Path(core.__file__).parents[1]
-MODULE = "core.explanation.reference.child"
+MODULE = "core.explanation.reference"
 STDERR = "stderr.txt"
 LIMIT = 3600.0  # s
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
