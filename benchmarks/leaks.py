@@ -3,8 +3,8 @@
 `python -m benchmarks leaks --data DIR [--half tune|report] [--unseen] [--json]`. Copies and their kinds are drawn from
 a seed; each photograph gives its original and some copies of different kinds, and single cells stand among them.
 Settings were chosen on images of BCCD, PBC and Kaggle; `--unseen` takes LISC and JTSC, on which nothing was chosen.
+Changes to copies come first, each on its own `(rgb, generator) -> rgb`, then the measurement.
 """
-# FOLDED """Ways to make a copy of a photograph: each on its own and combined, every one `(rgb, generator) -> rgb`."""
 
 from __future__ import annotations
 

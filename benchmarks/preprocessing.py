@@ -1,13 +1,10 @@
 """How often the cell pipeline finds the cell, how well its mask fits, and how long it takes, on real cells.
 
-`python -m benchmarks.preprocessing --data DIR [--json]`; DIR (or LEUKOLENS_DATA) is the folder of the real cells.
-The presets and the automatic mode were chosen on the development halves; `--half report` reads the other half, once.
+`python -m benchmarks preprocessing --data DIR [--json]`; DIR (or LEUKOLENS_DATA) is the folder of the real cells. The
+presets and the automatic mode were chosen on the development halves; `--half report` reads the other half, once.
+`python -m benchmarks preset-bounds` fits the bounds of the presets: PBC's training split and LISC's development half
+against the nuclei that optical density shows, JTSC's development half against its masks of the whole cell.
 """
-# FOLDED """Fit the bounds of the presets to pooled pixels: `python -m benchmarks.preprocessing --data DIR [--json]`.
-#
-# PBC's training split and LISC's development half against the nuclei that optical density shows, JTSC's development half
-# against its masks of the whole cell. The report halves are not read.
-# """
 
 from __future__ import annotations
 
@@ -215,11 +212,3 @@ def measure_preset_bounds(
         "jtsc": fitted(halves(data, "jtsc", "development"), whole_cell),
     }
     emit(bounds, [f"{name}: {lower} to {upper}" for name, (lower, upper) in bounds.items()], as_json)
-
-
-if __name__ == "__main__":
-    typer.run(main)
-
-
-if __name__ == "__main__":
-    typer.run(measure_preset_bounds)

@@ -1,5 +1,5 @@
-"""What each model says about an image: its answer, or the reason why there is none."""
-# FOLDED """Engine calls, remembered by content: model, image, framing and parameters. Nothing here draws on the page."""
+"""What each model says about an image: its answer, or the reason why there is none. Engine calls are remembered by
+content (model, image, framing, parameters); nothing here draws on the page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""Uploaded images: kept in the memory of one session, bounded, never written to disk or to a log."""
-# FOLDED """The image that the page is about: a gallery cell or an upload."""
-# FOLDED """The ten simulated cells of a fresh install, in an order that gives no class away."""
-# FOLDED """Which image is looked at, and what is said where the address asks for one that is not here."""
+"""The images of a session: uploads (kept in memory, bounded, never written to disk or to a log), the simulated gallery,
+and which image the page is about."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""What stands around every page: the gallery and the shared controls."""
-# FOLDED """Forgetting what a session's own pictures led to: maps, their pictures, scores, and a mask."""
-# FOLDED """Where images come in: files, a folder, or the camera."""
+"""What stands around every page: where images come in (files, a folder, the camera, the gallery), the shared controls,
+and forgetting what a session's own pictures led to."""
 
 from __future__ import annotations
 

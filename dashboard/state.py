@@ -1,5 +1,5 @@
-"""The shared choices of one session, kept in step with the address and bound to widgets."""
-# FOLDED """What a session has entered on the Train page, kept when it looks at other pages."""
+"""The shared choices of one session, kept in step with the address and bound to widgets; and what was entered on the
+Train page, kept while other pages are looked at."""
 
 from __future__ import annotations
 

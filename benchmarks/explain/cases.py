@@ -1,9 +1,5 @@
-"""Case cam-grid: Grad-CAM and Grad-CAM++ of every class, float32."""
-# FOLDED """Case first-estimate: seconds from asking until something is seen, of every method that sharpens step by step."""
-# FOLDED """Case lime-same-fidelity: how long until our LIME is as close to its limit as upstream's at 1,000 samples."""
-# FOLDED """Case lime-same-masks: LIME's coefficients from the same 1,000 masks, every class."""
-# FOLDED """Case shap-gradients-same-fidelity: how long until our expected gradients are as close to their limit as shap's."""
-# FOLDED """Case shap-partition: SHAP values of rectangles by halving, the same number of evaluations, every class."""
+"""The cases of the explanation benchmark: CAM, the first estimate, LIME, expected gradients and partition SHAP, each
+against the library that a user would take. Every case returns rows of the table; `command` runs them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""The two sides of a comparison: our models and picture, and the same as a user of the upstream libraries has them."""
-# FOLDED """Both sides of the LIME cases: the same superpixels and the same hidden picture for both."""
-# FOLDED """How close an estimate is to the limit it tends to, and after how much work ours is as close as the other side's."""
-# FOLDED """One line of the table: what took how long on which side, and how well the results agree."""
+"""What the explanation cases have in common: our models and picture, the same as a user of the upstream libraries has
+them, how close an estimate is to its limit, and the row of the table that comes of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""What every command shares: one JSON document on stdout, progress on stderr, exit code 2 for bad input."""
-# FOLDED """Writing what a command made: to a folder or a zip, tried before the work and not after."""
-# FOLDED """Long work in the terminal: how far it is, and stopping it without losing what it has found."""
-# FOLDED """`models`: which trained models there are."""
+"""What every command shares: one JSON document on stdout, progress on stderr, exit code 2 for bad input; files written
+to a folder or a zip; long work that can be stopped. The command `models` comes last."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""`datasets`: the sets we know, where they come from, and whether what is here is what was published."""
-# FOLDED """`leaks`: find images that come from one photograph, and say which splits share them."""
-# FOLDED """`samples`: simulated cells with their masks, as files."""
+"""Commands about images: `datasets` (the known sets, and whether they are here as published), `leaks` (photographs that
+splits share) and `samples` (simulated cells with their masks)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`evaluate`: figures of trained models on labelled images."""
-# FOLDED """The figures of `evaluate` as lines to read."""
+"""`evaluate`: figures of trained models on labelled images, as lines to read or as JSON."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""`explain`: maps of an image, as raw values, pictures, scores and a manifest."""
-# FOLDED """The explanation methods that `explain` is asked for, and their settings, as they are typed."""
-# FOLDED """The work behind `explain`: planned and checked for every model first, then done step by step."""
+"""`explain`: maps of an image, as raw values, pictures, scores and a manifest. Methods and their settings are parsed
+first; then every model is planned and checked before any work is done, step by step."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Labelled images on disk: a known set, a folder of class folders, or a CSV of paths and labels."""
-# FOLDED """What of a known set is at a place, against what was published."""
+"""Labelled images on disk: a known set, a folder of class folders, or a CSV of paths and labels, read into one table;
+and what of a known set is there, against what was published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from core.data.readers import Reading, is_folder, own_folder, printable, read_fo
 from core.errors import InputError
 
 KINDS = ("auto", *KNOWN, "folder", "csv")
-
 """What `read_data` can be told that a place is."""
 
 

@@ -24,11 +24,9 @@ from core.simulation import draw_cell
 __all__ = ["SIDE", "UNKNOWN", "FramedImages", "pack_simulated", "pack_table"]
 
 FRAMING_FORMAT = 1
-
 """Part of the key of every kept array: raise it when `framed` or `read_boxed` gives other pixels than before."""
 
 DRAWING_FORMAT = 1
-
 """Part of the key of kept simulated cells: raise it when `draw_cell` draws other pixels for the same seed."""
 
 MOST_UNREADABLE = 0.1  # of the images of one split

@@ -1,5 +1,5 @@
-"""Making the array of a pack on all cores, in bounded memory, and finding it again."""
-# FOLDED """An array on disk, written row by row with little memory and read back without loading it."""
+"""The framed images of a data set as one array on disk: made once, on all cores and in bounded memory, written whole or
+not at all, and mapped when it is found again."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The sets we know: where they come from, how they are laid out, how many images of each class were published."""
-# FOLDED """How each known set is read from its own folder."""
+"""The known data sets: where they come from, how many images of each class were published, and how each is read from
+its own folder."""
 
 from __future__ import annotations
 

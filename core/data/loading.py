@@ -1,5 +1,4 @@
-"""One image as it is packed: framed, at one side, with each pixel's distance from the nucleus."""
-# FOLDED """The pixels that a row of a data set stands for: a whole image, or the cell in a box of it."""
+"""One image of a data set: its pixels (a whole file, or the cell in a box of it), and framed as training takes it."""
 
 from __future__ import annotations
 

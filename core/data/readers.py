@@ -1,7 +1,5 @@
-"""What a reader of labelled images found: their table and what the user should know about it."""
-# FOLDED """A folder of class folders, or of split folders that hold class folders."""
-# FOLDED """A CSV of paths and labels."""
-# FOLDED """Boxes around cells, from Pascal VOC annotations that may come from anyone."""
+"""Reading tables of labelled images: from a folder of class folders, from a CSV of paths and labels, and boxes around
+cells from Pascal VOC annotations. What is read may come from anyone."""
 
 from __future__ import annotations
 

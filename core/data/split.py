@@ -1,5 +1,5 @@
-"""Which images train, validate and test: the set's own split, a random one, or one fold of several."""
-# FOLDED """Dealing images, or whole groups of them, to sides or folds so that each class keeps its share."""
+"""Which images train, validate and test: the set's own split, a random one, or one fold of several. Images, or whole
+groups of them, are dealt so that each class keeps its share."""
 
 from __future__ import annotations
 

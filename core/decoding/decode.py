@@ -1,11 +1,9 @@
-"""The one way from untrusted bytes to an RGB image."""
-# FOLDED """From any of Pillow's pixel modes to RGB uint8, with a sentence for each change that a reader should know of.
-#
-# The rules: more than 8 bits are scaled by the declared depth (the eight most significant bits are kept, the same for
-# grey and for colour); transparency is laid over white; CMYK is converted without its colour profile; embedded colour
-# profiles and gamma are not applied; values without a declared range (floating point, signed or 32-bit integers) are
-# refused.
-# """
+"""The one way from untrusted bytes to an RGB image, with a sentence for each change that a reader should know of.
+
+More than 8 bits are scaled by the declared depth (the eight most significant bits are kept, for grey and for colour);
+transparency is laid over white; CMYK is converted without its colour profile; embedded colour profiles and gamma are
+not applied; values without a declared range (floating point, signed or 32-bit integers) are refused.
+"""
 
 from __future__ import annotations
 

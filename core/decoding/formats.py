@@ -1,10 +1,9 @@
-"""Opening an image up to its header: size, pages and bit depth, with no pixel decoded.
+"""What a file is, before any pixel is decoded: its format by its first bytes, its size, pages and bit depth by its
+header, and the limits that it must keep.
 
 Pillow's own format classes are called rather than `PIL.Image.open`: they parse the header alone, without the
 process-wide size limit (`Image.MAX_IMAGE_PIXELS`), its warnings, or any format but the one that the signature names.
 """
-# FOLDED """How large an image may be, checked on its bytes and its header before any pixel is decoded."""
-# FOLDED """What a file is by its first bytes, never by its name."""
 
 from __future__ import annotations
 
@@ -19,22 +18,18 @@ from PIL.ImageFile import ImageFile
 from core.errors import InputError
 
 MAX_BYTES = 20 * 2**20
-
 """The largest accepted file, in bytes (20 MB)."""
 
 
 MAX_PIXELS = 40_000_000
-
 """The largest accepted image, in pixels (40 MP): 120 MB as RGB."""
 
 
 MIN_SIDE = 16
-
 """The smallest accepted width and height, in pixels."""
 
 
 MAX_RATIO = 8
-
 """The largest accepted ratio of the longer side to the shorter; a strip, made square, would fill the memory."""
 
 
@@ -178,7 +173,6 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "TIFF": (".tif", ".tiff"),
     "WebP": (".webp",),
 }
-
 """The accepted formats and the file name endings that go with each."""
 
 

@@ -1,5 +1,4 @@
-"""Shares with 95 % confidence intervals."""
-# FOLDED """ROC curves of one class against the rest, and the area under them with its confidence interval."""
+"""Shares, F1 scores and areas under ROC curves with their 95 % confidence intervals (Wilson, Newcombe, DeLong)."""
 
 from __future__ import annotations
 

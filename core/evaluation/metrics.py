@@ -1,7 +1,5 @@
-"""Everything that is said of a classifier's answers to labelled images."""
-# FOLDED """Figures of a classifier on labelled images, from its answers."""
-# FOLDED """Precision, sensitivity, F1 and specificity of each class, and their means over the classes."""
-# FOLDED """Whether a model is right as often as it is sure."""
+"""Metrics of a classifier on labelled images, from its answers: rates by class and their means, calibration, ROC, and
+`figures_of`, which puts them together."""
 
 from __future__ import annotations
 

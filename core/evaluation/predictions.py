@@ -1,5 +1,5 @@
-"""Answers to labelled images: from a table just made, or from a `predictions.parquet` that is not to be trusted."""
-# FOLDED """From an answer back to its image: found below a data folder, and nowhere else."""
+"""Answers to labelled images: from a table just made, or from a `predictions.parquet` that is not to be trusted; and
+the way from an answer back to its image, below a data folder and nowhere else."""
 
 from __future__ import annotations
 

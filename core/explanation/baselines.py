@@ -1,5 +1,5 @@
-"""What stands where a picture is hidden."""
-# FOLDED """What expected gradients compare a picture with: a fixed set of simulated cells, or one picture made from it."""
+"""What stands in for a picture: baselines where part of it is hidden, and the backgrounds that expected gradients
+compare it with (simulated cells, or one picture made from it)."""
 
 from __future__ import annotations
 

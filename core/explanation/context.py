@@ -1,5 +1,5 @@
-"""One picture before the models, and all that its explanations share: superpixels, baselines, masks, evaluations."""
-# FOLDED """Where the cell and its nucleus lie in a scene."""
+"""One picture before the models, and all that its explanations share: superpixels, baselines, evaluations, and the
+masks of the cell and its nucleus."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""From a model, a picture and a method's name to its maps."""
-# FOLDED """One method's maps of one model for one picture."""
-# FOLDED """Which number format an explanation is computed in."""
+"""From a model, a picture and a method's name to an `Explanation`: one method's maps of all classes of one model, in
+the precision asked for."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The evidence bundle: all files that stand for a set of explanations, the same from the page and the command line."""
-# FOLDED """Explanations as files: raw values, pictures, and what a manifest says of each."""
+"""The evidence bundle: all files that stand for a set of explanations (raw values, pictures, scores, manifest), the
+same from the page and the command line."""
 
 from __future__ import annotations
 

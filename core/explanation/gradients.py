@@ -1,5 +1,5 @@
-"""Activations at a network's cut and the gradients of every class with respect to them, in one pass."""
-# FOLDED """Gradients of every class's logit with respect to the pixels, many pictures at a time."""
+"""Gradients of every class's logit: with respect to the activations at a network's cut, in one pass, and with respect
+to the pixels of many pictures at a time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""A model's outputs for partly hidden versions of one picture: batched, remembered, in the precision asked for."""
-# FOLDED """From a picture, a baseline and masks to the standardised pictures that a network takes, in few passes."""
-# FOLDED """What methods that hide parts of the picture have in common: what stands there instead, and the outputs then."""
-# FOLDED """A request's picture with superpixels hidden: which there are, and what the model answers."""
+"""A model's outputs for partly hidden versions of one picture: composed from picture, baseline and masks, standardised,
+evaluated in batches and remembered. `HiddenViews` and `RegionViews` are what methods ask."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Draws of expected gradients, spread so evenly that few are needed, and how far their mean may be off."""
-# FOLDED """Running means of scores times masks, pixel by pixel, with their standard errors."""
+"""Sampling: the draws of expected gradients, spread so evenly that few are needed, with the error of their mean; and
+running means of scores times masks, pixel by pixel, with their standard errors."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A picture cut into superpixels: the parts that LIME and kernel SHAP weigh."""
-# FOLDED """Superpixels merged with their most similar neighbours until few enough are left."""
+"""A picture cut into superpixels, the parts that LIME and kernel SHAP weigh, and merged with their most similar
+neighbours until few enough are left."""
 
 from __future__ import annotations
 

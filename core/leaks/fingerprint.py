@@ -1,7 +1,5 @@
-"""What is kept of an image to tell copies of it: local descriptors, a small picture, a hash of its pixels."""
-# FOLDED """The corners that rotation leaves without a picture, filled with one colour: they say nothing of the photograph."""
-# FOLDED """SIFT descriptors as unit vectors, and as the mirror image of a picture has them."""
-# FOLDED """Fingerprints of many files at once."""
+"""What is kept of an image to tell copies of it: local descriptors (SIFT, as unit vectors), a small picture, a hash of
+its pixels. Corners that a rotation filled with one colour are left out."""
 
 from __future__ import annotations
 

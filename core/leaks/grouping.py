@@ -1,6 +1,5 @@
-"""Groups of images of one photograph: likely pairs compared, those that match joined, again with what is left."""
-# FOLDED """The photograph of each of many images, kept on disk once found."""
-# FOLDED """The images of a split that share a photograph with another split of their set."""
+"""Groups of images of one photograph: likely pairs compared, those that match joined, again with what is left; kept on
+disk once found."""
 
 from __future__ import annotations
 
@@ -105,7 +104,6 @@ def _speakers(groups: DisjointSet, images: NDArray[np.int64]) -> NDArray[np.int6
 
 
 GROUPING_FORMAT = 1
-
 """Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
 
 

@@ -1,6 +1,5 @@
-"""Whether two images show the same photograph: key points that agree on one similarity, then the pixels under it."""
-# FOLDED """The similarity (shift, turn, scale, mirrored or not; with many points also shear) that most key points agree on."""
-# FOLDED """How well the pixels of two aligned images agree where they overlap."""
+"""Whether two images show the same photograph: key points that agree on one similarity (shift, turn, scale, mirrored or
+not; with many points also shear), then how well the pixels under it agree."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""What a search for leaks found, as JSON has it and in sentences."""
-# FOLDED """Which splits share photographs, and which photographs stand under several labels."""
-# FOLDED """The images of several folders, each once, with the split and the class that their place tells."""
+"""What a search for leaks found, as JSON has it and in sentences: which splits share photographs, which photographs
+stand under several labels, and the split and class that an image's place in a folder tells."""
 
 from __future__ import annotations
 

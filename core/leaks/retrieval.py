@@ -1,5 +1,5 @@
-"""Pairs of images that may show the same photograph, the likeliest first: votes of descriptors that are alike."""
-# FOLDED """Descriptors made short, and sorted into words so that only those of one word need comparing."""
+"""Pairs of images that may show the same photograph, the likeliest first: votes of similar descriptors, which are made
+short and sorted into words so that only those of one word are compared."""
 
 from __future__ import annotations
 

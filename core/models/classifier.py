@@ -1,6 +1,5 @@
-"""A trained model that answers: weights, card and how its answers are made."""
-# FOLDED """One model's answer to one picture."""
-# FOLDED """From RGB pictures to the tensor that a network takes."""
+"""A trained model that answers: pictures made into its input, its network and card, and its `Prediction` of a
+picture."""
 
 from __future__ import annotations
 

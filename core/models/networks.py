@@ -1,6 +1,5 @@
-"""ResNet-50, VGG-19 and MobileNet-V3-Small: torchvision's layers as named stages."""
-# FOLDED """The custom CNN of Islam et al. 2024, for input of 120x120 px."""
-# FOLDED """Inception V3, MobileNetV2 and DenseNet-201, the networks that Islam et al. 2024 compare with, as named stages."""
+"""The networks as named stages: torchvision's ResNet-50, VGG-19 and MobileNet-V3-Small, the custom CNN of Islam et al.
+2024 (input 120x120 px), and those that they compare it with, Inception V3, MobileNetV2 and DenseNet-201."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""What part of a picture goes into a model: the cut-out cell, the whole frame, or the masked cell of Islam et al."""
-# FOLDED """The square cut-out around a cell, at one scale: what the shipped models are trained on."""
-# FOLDED """A mask of the cell that the reader brings: read from a picture, and framed as the image was."""
+"""What part of a picture goes into a model: the square cut-out around a cell at one scale (what the shipped models are
+trained on), the whole frame, or the masked cell of Islam et al.; and a reader's own mask framed likewise."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Everything that can be tuned in the cell pipeline, validated, and saved to and read from JSON."""
-# FOLDED """Bounds for stains that were measured; each says on what and how often it finds a cell."""
+"""Everything that can be tuned in the cell pipeline, validated, and saved to and read from JSON; and the presets,
+bounds that were measured for a stain, each with what on and how often it finds a cell."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""The cell pipeline of Islam et al. 2024 (Fig. 3), stage by stage."""
-# FOLDED """Which of the pieces left by threshold and morphology is the cell, and why none is when none is."""
-# FOLDED """Pictures made smaller before work that needs no more."""
+"""The cell pipeline of Islam et al. 2024 (Fig. 3), stage by stage; and which of the pieces left by threshold and
+morphology is the cell."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Where the nucleus of the cell at hand lies, found by how strongly it takes up stain."""
-# FOLDED """An estimate of the whole cell, nucleus and cytoplasm, around a nucleus that was found."""
+"""Where the cell at hand lies: its nucleus, found by how strongly it takes up stain, and the whole cell, nucleus and
+cytoplasm, estimated around it."""
 
 from __future__ import annotations
 

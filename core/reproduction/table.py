@@ -1,5 +1,4 @@
-"""The reproduction table: rows made from finished runs, kept in `figures.json`."""
-# FOLDED """The reproduction table as the README shows it."""
+"""The reproduction table: rows made from finished runs, kept in `figures.json`, and the Markdown that shows them."""
 
 from __future__ import annotations
 

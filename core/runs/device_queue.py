@@ -1,6 +1,5 @@
-"""The line before a device: one training at a time, in the order in which they came, across processes."""
-# FOLDED """A run's turn at its device: it waits in line, and says so."""
-# FOLDED """What this machine can train on."""
+"""The queue for a device: one training at a time, in the order in which they came, across processes; and the devices of
+this machine."""
 
 from __future__ import annotations
 

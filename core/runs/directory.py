@@ -1,6 +1,5 @@
-"""The directory of one training run: who trains in it, where the run stands, what it has reached."""
-# FOLDED """Where a training run stands, as its `status.json` tells it."""
-# FOLDED """Where runs are kept, and how one may be called."""
+"""The directory of one training run: where it lies and how it may be called, which process trains in it, where it
+stands (`status.json`) and what it has reached (`history.csv`)."""
 
 from __future__ import annotations
 

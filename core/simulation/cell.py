@@ -1,5 +1,5 @@
-"""Simulated smears: a white cell of a given class among red cells, or a field without any."""
-# FOLDED """From light to a stored picture: optics, sensor and lossy storage."""
+"""Simulated smears: a white cell of a given class among red cells, or a field without any; and the optics, sensor and
+lossy storage that make a stored picture of it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The gallery of a fresh install: ten simulated cells, two a class."""
-# FOLDED """A folder of simulated cells: images sorted by class, masks in a tree of their own, a table of labels."""
+"""Sets of simulated cells: the gallery of a fresh install (ten cells, two a class), and a folder of labelled images
+with their masks and a table."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Shapes of the nucleus, one function a class, each a signed distance in pixels (negative inside)."""
-# FOLDED """Absorbance of a white cell: cytoplasm, granules, vacuoles and chromatin of each class."""
+"""The white cell's body: the shape of its nucleus, one function a class (signed distance in px, negative inside), and
+the absorbance of its cytoplasm, granules, vacuoles and chromatin."""
 
 from __future__ import annotations
 

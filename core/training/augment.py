@@ -1,5 +1,5 @@
-"""Random changes to whole batches of images, on whatever device they lie."""
-# FOLDED """Random numbers for a batch that several processes share: drawn for the whole of it, handed out for one's own part."""
+"""Random changes to whole batches of images, on whatever device they lie. Random numbers are drawn for the whole batch,
+and each process takes its part, so that several processes train as one does."""
 
 from __future__ import annotations
 

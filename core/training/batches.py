@@ -1,5 +1,4 @@
-"""Batches for training and validation, drawn and augmented on the device from packed images."""
-# FOLDED """Mixing pairs of training images: mixup and CutMix."""
+"""Batches for training and validation, drawn, augmented and mixed (mixup, CutMix) on the device from framed images."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What stands around the training loop: keeping states, stopping early, history, telling how far it is."""
-# FOLDED """Telling how far a training is: status several times a second at most, a row of figures an epoch."""
+"""What stands around the training loop: keeping states, stopping early, the history (a row an epoch), and telling how
+far the training is, a few times a second at most."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""From a finished run to a model folder: calibration, novelty threshold, test answers, card."""
-# FOLDED """The card of a freshly trained network, as far as it stands before anything is measured."""
+"""From a finished run to a model folder: calibration, novelty threshold, test answers, and the card, first as far as it
+stands before anything is measured."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the folds of a cross-validation come to."""
-# FOLDED """The images of a run, divided into train, validation and test, and whether the division leaks."""
+"""The images of a run, divided into train, validation and test, and whether the division leaks; and what the folds of a
+cross-validation come to."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Starting a training as a process of its own, ending it, and going on with it."""
-# FOLDED """What a run was told to train on: the part of its command that its recipe does not hold."""
+"""Starting a training as a process of its own, ending it, and going on with it. `LaunchSpec` is what a run was told to
+train on: the part of its command that its recipe does not hold."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The Lightning module: loss, optimiser, averaged weights, accuracy per epoch."""
-# FOLDED """What a run is ended by before its time."""
+"""The Lightning module: loss, optimiser, averaged weights, accuracy per epoch, and `Diverged` where the loss is
+lost."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a run's directory says about the run: its recipe and its data, checked when it is resumed."""
-# FOLDED """The files that a run goes on from: written whole or not at all, read without unpickling."""
+"""What a run goes on from: its recipe and data, checked when it is resumed, and its states, written whole or not at all
+and read without unpickling."""
 
 from __future__ import annotations
 

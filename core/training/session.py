@@ -1,5 +1,5 @@
-"""What `train` does: one run, or one for each fold, supervised from its first to its last step."""
-# FOLDED """How a run ends: whatever happens, its directory tells it, and how to go on."""
+"""What `train` does: one run, or one for each fold, supervised from its first to its last step. Whatever happens, the
+run's directory tells how it ended, and how to go on."""
 
 from __future__ import annotations
 

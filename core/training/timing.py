@@ -1,6 +1,5 @@
-"""What one image costs in training: measured on this machine, remembered, or read from a table of another machine."""
-# FOLDED """A trial of some seconds: `python -m core.training.timing ARCHITECTURE SIZE BATCH` prints what an image costs, as JSON."""
-# FOLDED """How long a training will take, roughly, before it starts."""
+"""How long a training will take, roughly, before it starts: what one image costs, measured on this machine (`python -m
+core.training.timing ARCHITECTURE SIZE BATCH`), remembered, or read from a table of another machine."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Tables of an evaluation: models side by side, over all and by class, and on stains that they never saw."""
-# FOLDED """Figures of an evaluation as texts and cells of tables."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""A model's answer to an image together with its maps, as far as they have come: a row of the Explain page."""
-# FOLDED """The one explanation service of this process, and what a session has of it."""
-# FOLDED """A session's hold on maps that are being computed."""
+"""A session's hold on maps that are being computed: the one explanation service of this process, what a session has of
+it, and each row of the Explain page, a model's answer with its maps as far as they have come."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The part of the Explain page that is drawn again and again while maps sharpen: the maps and what they are worth."""
-# FOLDED """The pictures that a method compares with, or shows where it hides: under its maps, as a contact sheet."""
+"""The part of the Explain page that is drawn again and again while maps sharpen: the maps, the pictures that a method
+compares with, what the maps are worth, and the evidence bundle."""
 
 from __future__ import annotations
 

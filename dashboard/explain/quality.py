@@ -1,8 +1,5 @@
-"""What one map is worth: its scores beside controls, its curves, and the randomisation check."""
-# FOLDED """A map's scores as a table: beside each the same score of the control maps, below it what it says."""
-# FOLDED """Curves of a class's probability while pixels are hidden or uncovered, a map's beside those of the controls."""
-# FOLDED """The randomisation check as a reader meets it: the verdict, and how like the original each map stayed."""
-# FOLDED """Whether methods agree about a model, and models about a picture: rank correlations as small tables."""
+"""What one map is worth: its scores beside those of control maps, their curves, the randomisation check, and whether
+methods and models agree. `show_quality`, at the end, puts the parts together."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""How maps are shown, and the pictures that come of it, remembered for as long as they are looked at."""
-# FOLDED """The outlines of the cell and its nucleus, drawn on the picture."""
+"""How maps are shown, and the pictures that come of it, remembered for as long as they are looked at; with the outlines
+of the cell and its nucleus."""
 
 from __future__ import annotations
 

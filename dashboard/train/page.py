@@ -1,6 +1,5 @@
-"""The two views of the Train page."""
-# FOLDED """Who may train from the dashboard: it starts work on the server and reads paths there."""
-# FOLDED """The runs of this server: which there are, and the chosen one, watched for as long as anything goes on."""
+"""The two views of the Train page: who may train from the dashboard (it starts work on the server and reads paths
+there), and the runs, watched for as long as anything goes on."""
 
 from __future__ import annotations
 

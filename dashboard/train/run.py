@@ -1,5 +1,5 @@
-"""One run as it stands: state, progress, curves, log, and what can be done about it."""
-# FOLDED """What can be done about a run: cancel it, go on with it, take its model among those of the dashboard."""
+"""One run as it stands: state, progress, curves, log; and what can be done about it: cancel it, go on with it, take its
+model among those of the dashboard."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Kernel SHAP: Shapley values of superpixels, by the regression that has them as its solution."""
-# FOLDED """Which coalitions of superpixels kernel SHAP asks about, in what order, and with what weight."""
+"""Kernel SHAP: Shapley values of superpixels, by the regression that has them as its solution; and the coalitions it
+asks about, in what order and with what weight."""
 
 from __future__ import annotations
 

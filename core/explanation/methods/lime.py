@@ -1,5 +1,5 @@
-"""LIME: a linear model of the class's probability, in which superpixels are kept and which hidden."""
-# FOLDED """Which superpixels LIME keeps in its n-th sample: drawn one by one, or laid out so that fewer samples tell as much."""
+"""LIME: a linear model of the class's probability, in which superpixels are kept and which hidden; and the samples it
+is fitted to, drawn one by one or laid out so that fewer tell as much."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Partition SHAP: Owen values of rectangles that are halved where most is to be learnt."""
-# FOLDED """A picture halved into rectangles, and what each adds to a model's outputs in a given company."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""One map to be scored, and all that its scores are made from."""
-# FOLDED """What a model says of altered versions of one picture."""
-# FOLDED """The order of a map's pixels, and which of them are kept."""
+"""One map to be scored, and what its scores are made from: the model's answers to altered versions of the picture, and
+the order of the map's pixels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Curves of the probability of a class while a map's pixels go or come, point by point."""
-# FOLDED """Pixels painted over from their neighbours, as ROAD does it."""
-# FOLDED """Rows of the scores that come from curves: deletion, insertion, ROAD."""
+"""Deletion, insertion and ROAD: the probability of a class while a map's pixels go or come, point by point, and the
+rows of scores made from these curves. ROAD paints pixels over from their neighbours."""
 
 from __future__ import annotations
 

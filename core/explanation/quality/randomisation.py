@@ -1,7 +1,5 @@
-"""The randomisation check: does a method's map change when the model forgets what it learnt?"""
-# FOLDED """A copy of a classifier that unlearns stage by stage."""
-# FOLDED """What the randomisation check found, and what it says in a sentence."""
-# FOLDED """A scene for a model that is thrown away afterwards."""
+"""The randomisation check (Adebayo et al. 2018): does a method's map change when the model's learnt weights are drawn
+anew? First a copy that loses its weights stage by stage, then the verdict, then the task that brings both together."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Figures about one map, or about the likeness of two: pure functions of arrays."""
-# FOLDED """Whether methods agree about one model, and models about one picture."""
+"""How alike maps are: pure functions of arrays first, then whether methods agree about one model, and models about one
+picture."""
 
 from __future__ import annotations
 

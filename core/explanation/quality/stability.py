@@ -1,5 +1,5 @@
-"""How far a sampling method's map depends on the seed."""
-# FOLDED """A method run anew with a small budget, where its map is only compared with another of the same budget."""
+"""How far a sampling method's map depends on the seed: the method run anew with a small budget, and compared with
+others of the same budget alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Work in small steps, shared fairly between all who want some, done by a few threads of its own."""
-# FOLDED """A task in the queue, and one owner's hold on it."""
-# FOLDED """Who is next: start-time fair queueing (Goyal, Vin & Cheng 1996) between owners, by the time they used."""
+"""Work in small steps, shared fairly between all who want some, done by a few threads of its own. Jobs first, then who
+is next (start-time fair queueing: Goyal, Vin & Cheng 1996), then the queue."""
 
 from __future__ import annotations
 

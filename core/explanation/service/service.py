@@ -1,5 +1,5 @@
-"""Explanations for many at once: asked for by content, computed once, in fair turns, kept within bounds."""
-# FOLDED """One owner's hold on an explanation that is being computed, and what it shows so far."""
+"""Explanations for many at once: asked for by content, computed once, in fair turns, kept within bounds; and one
+owner's hold on an explanation that is being computed."""
 
 from __future__ import annotations
 
