@@ -28,13 +28,14 @@ from core.leaks.fingerprint import Fingerprint, fingerprint
 from core.leaks.grouping import group_numbers, group_prints
 
 Picture = NDArray[np.uint8]
-
 Change = Callable[[Picture, np.random.Generator], Picture]
 
 # optical densities of three dyes, rows of unit length (Ruifrok and Johnston 2001)
 DYES = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 
 BORDERS = {"black": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE, "reflected": cv2.BORDER_REFLECT}
+SETS = {"bccd": "bccd/images", "pbc": "pbc"}
+UNSEEN = {"lisc": "lisc", "jtsc": "jtsc/images"}  # no setting was chosen on them
 
 
 def turned(rgb: Picture, border: str, random: np.random.Generator) -> Picture:
@@ -135,11 +136,6 @@ COPIES: dict[str, Change] = {
     "combined, mild": _mild,
     "combined, strong": _strong,
 }
-
-
-SETS = {"bccd": "bccd/images", "pbc": "pbc"}
-
-UNSEEN = {"lisc": "lisc", "jtsc": "jtsc/images"}  # no setting was chosen on them
 
 
 @dataclass(frozen=True)

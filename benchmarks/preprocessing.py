@@ -27,16 +27,16 @@ from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
 from core.preprocessing.segmentation import find_nucleus
 
-CROPS = 1000
-
-PBC_SAMPLE = 500
-
-SEED = 20_240
-
-
 Crop = Callable[[NDArray[np.uint8]], CellCrop]
-
 Figures = dict[str, Any]
+Target = Callable[[Path, NDArray[np.uint8]], NDArray[np.bool_] | None]
+
+CROPS = 1000
+PBC_SAMPLE = 500
+SEED = 20_240
+BOUNDS_SAMPLE = 250
+BOUNDS_SEED = 20_240
+EVERY = 7  # of an image's pixels, one in so many is pooled
 
 
 def automatic(rgb: NDArray[np.uint8]) -> CellCrop:
@@ -164,15 +164,6 @@ def _readable(value: Figures | str) -> str:
     if isinstance(value, str):
         return value
     return ", ".join(f"{name} {number:.3g}" for name, number in value.items())
-
-
-BOUNDS_SAMPLE = 250
-
-BOUNDS_SEED = 20_240
-
-EVERY = 7  # of an image's pixels, one in so many is pooled
-
-Target = Callable[[Path, NDArray[np.uint8]], NDArray[np.bool_] | None]
 
 
 def nucleus(_: Path, rgb: NDArray[np.uint8]) -> NDArray[np.bool_] | None:

@@ -18,6 +18,8 @@ from dashboard.images import Subject
 from dashboard.models import ModelEntry
 from dashboard.url import TRAINED, default_parameters
 
+LOG = logging.getLogger(__name__)
+
 
 def parameters_for(subject: Subject, parameters: CellParameters) -> CellParameters:
     """Return the parameters to cut this image with: for the bare choice “automatic” those suggested for it."""
@@ -78,9 +80,6 @@ def _cut(subject: Subject, framing: str, parameters: CellParameters) -> CellPara
 
 def _key(cut: CellParameters | None) -> str:
     return "" if cut is None else cut.to_json()
-
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ from dashboard.images import pick_from_gallery
 from dashboard.models import choose_models
 from dashboard.url import TRAINED
 
+LIMIT_MB = MAX_BYTES // 2**20
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+SOURCES = {"files": "Files", "folder": "Folder", "camera": "Camera"}
+
 
 def forget_explanations() -> None:
     """Stop this session's work and drop all that it found out about private pictures."""
@@ -29,13 +33,6 @@ def forget_explanations() -> None:
     forget_outlines()
     forget_checks()
     forget_mask()
-
-
-LIMIT_MB = MAX_BYTES // 2**20
-
-LOCAL = {"localhost", "127.0.0.1", "::1"}
-
-SOURCES = {"files": "Files", "folder": "Folder", "camera": "Camera"}
 
 
 def take_images() -> None:

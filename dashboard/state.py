@@ -13,12 +13,10 @@ from core.errors import InputError
 from dashboard import url
 
 VALUES, PROBLEMS, PAGE = "choices", "choice-problems", "page-shown"
-
 WRITTEN, EMPTY, RETURNED = "address-written", "address-empty", "address-returned"
-
 FORMER, MOST_FORMER = "addresses-before", 20
-
 _NOTHING = object()
+MEMORY = "training-memory"
 
 
 def begin(page: str) -> None:
@@ -129,9 +127,6 @@ def _take(name: str, key: str, from_widget: Callable[[Any], Any]) -> None:
         return
     if value is not None:
         put(name, value)
-
-
-MEMORY = "training-memory"
 
 
 def recall(name: str, default: Any = None) -> Any:

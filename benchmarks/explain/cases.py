@@ -38,8 +38,27 @@ from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationService
 
 CAM_METHODS = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus}
-
 ROUNDS = 9
+LONGEST = 60.0  # s
+REFERENCE = 20_000
+REFERENCE_OF_LARGE = 3_000
+TIMED_OF_LARGE = 200
+REFERENCE_SEED = 1000
+SEEDS = (0, 1, 2)  # of both sides' runs
+FEWEST = 20
+GRADIENTS_SAMPLES = 200  # upstream's default
+GRADIENTS_REFERENCE = {"small": 1600, "large": 200}  # whole rounds of the background
+TIMED = {"small": GRADIENTS_SAMPLES, "large": 10}
+PARITY_SAMPLES = 10
+GRADIENTS_SEEDS = {"small": (0, 1, 2), "large": (0,)}
+GRADIENTS_REFERENCE_SEED = 1000
+GRADIENTS_FEWEST = 8
+CHUNK = 10
+EVALUATIONS = 500
+PARITY_EVALUATIONS = 100
+BATCH = 50  # pictures, upstream's in its example
+PARITY_BATCH = 16  # both look again what to divide next after so many
+BASELINE = "blur"
 
 
 def cam_grid(sides: BothSides) -> BenchmarkRow:
@@ -73,9 +92,6 @@ def cam_upstream(sides: BothSides, classes: int) -> NDArray[np.float32]:
     return np.stack(maps)
 
 
-LONGEST = 60.0  # s
-
-
 def first_estimate(sides: BothSides) -> list[BenchmarkRow]:
     """A row a method, `case` "first-estimate" and the method's name in the note; default settings, warm model.
 
@@ -103,19 +119,6 @@ def first_map(sides: BothSides, name: str) -> None:
             job.wait(0.005)
     finally:
         service.close()
-
-
-REFERENCE = 20_000
-
-REFERENCE_OF_LARGE = 3_000
-
-TIMED_OF_LARGE = 200
-
-REFERENCE_SEED = 1000
-
-SEEDS = (0, 1, 2)  # of both sides' runs
-
-FEWEST = 20
 
 
 def lime_same_fidelity(sides: BothSides) -> BenchmarkRow:
@@ -173,23 +176,6 @@ def lime_same_masks(sides: BothSides) -> BenchmarkRow:
     floor_s = SAMPLES * seconds_a_pass(sides.classifier, precision)
     found = lowest_correlation(regions.weights, theirs)
     return BenchmarkRow("lime-same-masks", sides.classifier.name, ours_s, upstream_s, found, floor_s, precision)
-
-
-GRADIENTS_SAMPLES = 200  # upstream's default
-
-GRADIENTS_REFERENCE = {"small": 1600, "large": 200}  # whole rounds of the background
-
-TIMED = {"small": GRADIENTS_SAMPLES, "large": 10}
-
-PARITY_SAMPLES = 10
-
-GRADIENTS_SEEDS = {"small": (0, 1, 2), "large": (0,)}
-
-GRADIENTS_REFERENCE_SEED = 1000
-
-GRADIENTS_FEWEST = 8
-
-CHUNK = 10
 
 
 def shap_gradients_same_fidelity(sides: BothSides) -> BenchmarkRow:
@@ -263,17 +249,6 @@ def same_draws(sides: BothSides, seed: int, samples: int, precision: str) -> NDA
         found = expected_gradients(network, picture, pictures[[number for number, _ in some]], alphas)
         total = total + found.sum(dim=(1, 2)).double()
     return np.asarray((total / samples).float().numpy())  # type: ignore[union-attr]
-
-
-EVALUATIONS = 500
-
-PARITY_EVALUATIONS = 100
-
-BATCH = 50  # pictures, upstream's in its example
-
-PARITY_BATCH = 16  # both look again what to divide next after so many
-
-BASELINE = "blur"
 
 
 def shap_partition(sides: BothSides) -> BenchmarkRow:

@@ -32,11 +32,16 @@ from core.models.staged import DTYPES
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
+Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Values = Callable[[Estimator], NDArray[np.floating]]
+
 T = TypeVar("T")
-
 LARGE = 10_000_000  # parameters
-
 CELL = "neutrophil-1"  # of the gallery: the picture of every case
+SAMPLES = 1000  # upstream's default
+TOP_LABELS = 5  # upstream's default
+LOUD = 0.01  # of the largest class's: a class whose reference adds up to less says nothing, its ranks are noise
+GROWTH = 1.1
 
 
 @dataclass(frozen=True)
@@ -157,13 +162,6 @@ def lowest_correlation(ours: NDArray[np.floating], theirs: NDArray[np.floating])
     return min(found) if found else float("nan")
 
 
-SAMPLES = 1000  # upstream's default
-
-TOP_LABELS = 5  # upstream's default
-
-Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-
 class LimeCase:
     """One model's settings, superpixels `labels` `(S, S)` and hidden picture, with default settings of our side."""
 
@@ -221,14 +219,6 @@ class _Given:
     def randint(self, low: int, high: int = 0, size: int = 0) -> Any:
         """The masks where masks are asked for; else lime draws the seed of a segmentation that is not used."""
         return self._masks.ravel() if size == self._masks.size else low
-
-
-LOUD = 0.01  # of the largest class's: a class whose reference adds up to less says nothing, its ranks are noise
-
-GROWTH = 1.1
-
-
-Values = Callable[[Estimator], NDArray[np.floating]]
 
 
 def fidelity(values: NDArray[np.floating], reference: NDArray[np.floating]) -> float:

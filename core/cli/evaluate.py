@@ -25,11 +25,12 @@ from core.leaks.grouping import photographs_of, shared_with
 from core.models.classifier import Classifier
 from core.preprocessing.framing import FRAMINGS
 
+Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
+
 INTERVAL_KINDS = ("precision", "sensitivity", "f1", "specificity")
-
 MOST_LISTED = 10
-
 COLUMN = 27  # letters: those of 100.00% (100.0% to 100.0%), and a gap
+PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
 
 
 def lines_of(entry: dict[str, Any]) -> list[str]:
@@ -89,11 +90,6 @@ def _auc(estimate: dict[str, Any], interval: bool = False) -> str:
         return "-" if interval else "not said"
     text = f"{estimate['value']:.4f}"
     return f"{text} ({estimate['low']:.4f}-{estimate['high']:.4f})" if interval else text
-
-
-PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
-
-Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
 
 
 @reports_bad_input

@@ -27,9 +27,10 @@ from core.data.readers import utf8
 from core.errors import InputError
 from core.files import write_whole
 
-HEADER_ROOM = 4096  # bytes for header, notes and rounding, on top of the rows
-
 Rows = NDArray[np.uint8]
+
+HEADER_ROOM = 4096  # bytes for header, notes and rounding, on top of the rows
+AT_ONCE = 256  # images in memory while packing
 
 
 def stored_rows(target: Path, row: tuple[int, ...]) -> tuple[Rows, bytes] | None:
@@ -117,9 +118,6 @@ def _no_room(folder: Path, needed: int, error: OSError) -> InputError:
             "Free some, or name another folder with --cache, and start again."
         )
     return InputError(f"Cannot write to {folder}: {error.strerror or error}. Name another folder with --cache.")
-
-
-AT_ONCE = 256  # images in memory while packing
 
 
 class PackNotes(BaseModel):

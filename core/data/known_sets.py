@@ -25,6 +25,9 @@ from core.errors import InputError
 
 Counts = Mapping[str, Mapping[str, int]]
 
+HALVES = "unseen_stains.csv"
+_AGAIN = "The download may have been interrupted: fetch the set again."
+
 
 @dataclass(frozen=True)
 class KnownSet:
@@ -168,11 +171,6 @@ def _registry() -> dict[str, KnownSet]:
 
 
 KNOWN: dict[str, KnownSet] = _registry()
-
-
-HALVES = "unseen_stains.csv"
-
-_AGAIN = "The download may have been interrupted: fetch the set again."
 
 
 def _pbc(folder: Path) -> Reading:

@@ -17,11 +17,13 @@ from core.data.labels import SPLITS, shortened, split_name
 from core.decoding.formats import expected_format
 from core.errors import InputError
 
-COLUMNS = ("path", "label", "split", "box")
-
-LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
-
 Row = tuple[str, str, str, str]
+SplitOf = Callable[[str], str | None]
+Box = tuple[int, int, int, int]
+
+COLUMNS = ("path", "label", "split", "box")
+LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
+LARGEST_ANNOTATION = 2**20  # bytes
 
 
 class Reading(NamedTuple):
@@ -113,9 +115,6 @@ def printable(text: str) -> str:
     """`text` without control characters, its middle left out where it is long."""
     shown = "".join(character for character in text if character.isprintable())
     return shown if len(shown) <= 120 else f"{shown[:60]}…{shown[-50:]}"
-
-
-SplitOf = Callable[[str], str | None]
 
 
 def read_folders(root: Path, split_of: SplitOf = split_name) -> Reading:
@@ -284,11 +283,6 @@ def _absolute(folder: Path, path: str) -> Path:
 def _of_its_folder(path: Path) -> Path:
     """The one path that a file has in its folder, however it was written: links to folders and ".." followed."""
     return path.parent.resolve() / path.name
-
-
-LARGEST_ANNOTATION = 2**20  # bytes
-
-Box = tuple[int, int, int, int]
 
 
 def read_boxes(file: Path, name: str) -> list[Box]:

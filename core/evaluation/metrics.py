@@ -14,6 +14,10 @@ from core.evaluation.predictions import Answers
 from core.models.card import CardScore
 
 FEWEST = 10  # images that a class needs to count in the mean recall
+DRAWS = 2000
+SEED = 2022
+MEANS = ("precision", "sensitivity", "f1", "specificity")
+BINS = 15
 
 
 def confusion_matrix(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
@@ -35,13 +39,6 @@ def score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], clas
         recall={name: float(recalls[i]) for i, name in enumerate(classes) if totals[i]},
         counts={name: int(totals[i]) for i, name in enumerate(classes)},
     )
-
-
-DRAWS = 2000
-
-SEED = 2022
-
-MEANS = ("precision", "sensitivity", "f1", "specificity")
 
 
 class Rates(Frozen):
@@ -136,9 +133,6 @@ def _estimate(value: float, spread: NDArray[np.float64], of: int) -> Estimate:
         return undefined(of)
     low, high = np.quantile(usable, (0.025, 0.975))
     return Estimate(value=float(value), low=float(low), high=float(high), of=of)
-
-
-BINS = 15
 
 
 class Bin(Frozen):

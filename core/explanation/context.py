@@ -19,11 +19,10 @@ from core.errors import InputError
 from core.models.classifier import resize
 from core.preprocessing.segmentation import find_nucleus, outline_cell
 
+Mask = NDArray[np.bool_]
+
 SIDE = 224  # px: superpixels, baselines and masks are made at this side, and scaled to what each model takes
-
 MOST_SHARED = 96  # results kept, the least recently used go first
-
-
 T = TypeVar("T")
 
 
@@ -113,9 +112,6 @@ def scaled_labels(labels: NDArray[np.int32], side: int) -> NDArray[np.int32]:
     if labels.shape == (side, side):
         return labels
     return np.asarray(cv2.resize(labels, (side, side), interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.int32)
-
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,11 @@ from core.models.classifier import Classifier
 from core.models.registry import ARCHITECTURES
 from core.models.staged import DTYPES, processor_has
 
+Watcher = Callable[[str, Estimator], None]
+
+PRECISIONS: tuple[str, ...] = ("auto", *DTYPES)
+FAITHFUL = 0.99  # rank correlation with float32's maps that a faster format must reach
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -75,11 +80,6 @@ def has_evidence(values: NDArray[np.float32]) -> bool:
     return bool(np.any(values != 0))
 
 
-PRECISIONS: tuple[str, ...] = ("auto", *DTYPES)
-
-FAITHFUL = 0.99  # rank correlation with float32's maps that a faster format must reach
-
-
 def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto") -> str:
     """Return the format for methods of `family` ("masks" or "gradients") on this model and machine.
 
@@ -96,9 +96,6 @@ def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto
     gains = kind is not None and family not in kind.slow_in_bfloat16
     faithful = classifier.card.bfloat16.get(family, 0.0) >= FAITHFUL
     return "bfloat16" if gains and faithful and processor_has("bfloat16", classifier.device) else "float32"
-
-
-Watcher = Callable[[str, Estimator], None]
 
 
 def explain(

@@ -29,6 +29,9 @@ from core.explanation.render import picture, region_overlay
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import View
 
+Picture = NDArray[np.uint8]
+Painter = Callable[[Explanation, str], Picture]
+
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -42,6 +45,9 @@ LIBRARIES = (
 )
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+MANIFEST = "manifest.json"
+SCORES = "scores.json"
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time in a zip, so that the same evidence has the same bytes
 
 
 def values_npz(explanation: Explanation, cell: NDArray[np.bool_] | None = None) -> bytes:
@@ -144,18 +150,6 @@ def _by_class(explanation: Explanation, numbers: NDArray[np.float32] | None) -> 
         return None
     means = numbers.reshape(len(numbers), -1).mean(axis=1)
     return {name: float(mean) for name, mean in zip(explanation.classes, means, strict=True)}
-
-
-MANIFEST = "manifest.json"
-
-SCORES = "scores.json"
-
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time in a zip, so that the same evidence has the same bytes
-
-
-Picture = NDArray[np.uint8]
-
-Painter = Callable[[Explanation, str], Picture]
 
 
 class Documented(Protocol):

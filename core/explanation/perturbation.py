@@ -21,9 +21,15 @@ from core.explanation.superpixels import superpixels
 from core.models.classifier import FLOOR, Classifier
 from core.models.staged import DTYPES
 
-LEVELS = np.arange(256, dtype=np.float64)
-
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+Keep = NDArray[np.bool_]
+
+LEVELS = np.arange(256, dtype=np.float64)
+BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
+LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
+LIGHT = 5_000_000  # parameters; below, the calls themselves cost more than the data leaving the cache
+MOST_REMEMBERED = 20_000  # outputs
+ENTRY = 300  # bytes of what is remembered, beside the numbers: key, array and their place
 
 
 class MaskCompositor:
@@ -129,17 +135,6 @@ def _bits(values: Tensor) -> NDArray[np.generic]:
     return values.numpy() if values.dtype == torch.float32 else values.view(torch.int16).numpy()
 
 
-BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
-
-LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
-
-LIGHT = 5_000_000  # parameters; below, the calls themselves cost more than the data leaving the cache
-
-MOST_REMEMBERED = 20_000  # outputs
-
-ENTRY = 300  # bytes of what is remembered, beside the numbers: key, array and their place
-
-
 class Evaluator:
     """Logits of pictures in which a mask says what is kept of the original and the rest shows a baseline.
 
@@ -242,9 +237,6 @@ class HiddenViews:
         if self._any_unchanged:
             keep = np.maximum(keep, self._unchanged.astype(keep.dtype))
         return self._evaluator.of_masks(keep).astype(np.float64)
-
-
-Keep = NDArray[np.bool_]
 
 
 class RegionViews:

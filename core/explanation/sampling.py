@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from core.explanation.context import nbytes_of
 
-GOLDEN = 0.5 * (5**0.5 - 1)
+Matrix = NDArray[np.float64]
 
+GOLDEN = 0.5 * (5**0.5 - 1)
 SAMPLED = 16  # pixels a side whose values are kept for the standard error
+FOLD = 64  # draws that wait for one product of matrices
 
 
 def spread_draws(seed: int, pictures: int, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -112,12 +114,6 @@ def evenness(
     extra = count % pictures
     between = np.maximum(total - within, 0) * extra * (pictures - extra) / (pictures * count)
     return np.clip((along + between) / np.maximum(total, tiny), 0, 1)
-
-
-FOLD = 64  # draws that wait for one product of matrices
-
-
-Matrix = NDArray[np.float64]
 
 
 class Products:

@@ -21,17 +21,16 @@ from core.leaks.fingerprint import Fingerprint, read_prints
 from core.leaks.matching import compare
 from core.leaks.retrieval import Candidates, find_candidates
 
+Tell = Callable[[str], None]
+
 EACH = 10  # partners tried for an image
-
 SPEAKERS = 5  # images that stand for a group once it is found
-
 MOST_ROUNDS = 6
-
 WORTH_IT = 0.005  # share of images joined in a round for another to be tried
-
 MANY = 8  # images: groups of so many are not joined by several weak matches either
 
-Tell = Callable[[str], None]
+GROUPING_FORMAT = 1
+"""Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
 
 
 def group_prints(prints: Sequence[Fingerprint], tell: Tell) -> NDArray[np.int64]:
@@ -101,10 +100,6 @@ def _speakers(groups: DisjointSet, images: NDArray[np.int64]) -> NDArray[np.int6
         places = np.linspace(0, len(members) - 1, min(len(members), SPEAKERS)).round().astype(int)
         chosen.append(members[places])
     return np.sort(np.concatenate(chosen))
-
-
-GROUPING_FORMAT = 1
-"""Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
 
 
 def photographs(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArray[np.int64]:

@@ -11,17 +11,23 @@ from numpy.typing import NDArray
 
 from core.leaks.fingerprint import Fingerprint, as_mirrored, rooted
 
-ALIKE = 0.80  # affinity of two descriptors, 1 for equal ones
-
-NEAR = 0.02  # of the second image's longest side: how far a point may lie from where it should
-
-SCALES, TURNS = 0.5, 0.5  # natural logarithm and radians: how far a point's own size and angle may be off
-
-FEWEST = 4
-
-FEW_FOR_SHEAR, MOST_SHEAR = 8, 0.4
-
 Complex = NDArray[np.complex64]
+Picture = NDArray[np.float32]
+
+ALIKE = 0.80  # affinity of two descriptors, 1 for equal ones
+NEAR = 0.02  # of the second image's longest side: how far a point may lie from where it should
+SCALES, TURNS = 0.5, 0.5  # natural logarithm and radians: how far a point's own size and angle may be off
+FEWEST = 4
+FEW_FOR_SHEAR, MOST_SHEAR = 8, 0.4
+FINE, COARSE = 1.0, 4.0  # px: standard deviations whose difference is the band that is compared
+LEAST_OVERLAP = 0.05  # of the smaller picture
+LEAST_PIXELS = 250
+MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # likeness asked where few and where many points agree
+A_POINT_MORE = 0.04
+
+# smallest size of two groups, and the points and likeness that join them. Photographs of overlapping fields agree in
+# part (up to some 25 points in BCCD's), copies among many of one photograph in far more
+JOINING = ((3, 10, 0.75), (8, 30, 0.85))
 
 
 @dataclass(frozen=True)
@@ -127,15 +133,6 @@ def _imaginary_rows(column: Complex) -> tuple[NDArray[np.float32], NDArray[np.fl
     return column.imag, column.real
 
 
-FINE, COARSE = 1.0, 4.0  # px: standard deviations whose difference is the band that is compared
-
-LEAST_OVERLAP = 0.05  # of the smaller picture
-
-LEAST_PIXELS = 250
-
-Picture = NDArray[np.float32]
-
-
 def pixel_similarity(first: Fingerprint, second: Fingerprint, alignment: Alignment) -> float:
     """Correlation (-1 to 1) of the band-passed pictures over their overlap; 0 where that is too small to tell.
 
@@ -192,15 +189,6 @@ def _correlation(one: Picture, other: Picture) -> float:
     one, other = one - one.mean(), other - other.mean()
     norm = float(np.sqrt((one @ one) * (other @ other)))
     return float(one @ other) / norm if norm > 1e-6 else 0.0
-
-
-MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # likeness asked where few and where many points agree
-
-A_POINT_MORE = 0.04
-
-# smallest size of two groups, and the points and likeness that join them. Photographs of overlapping fields agree in
-# part (up to some 25 points in BCCD's), copies among many of one photograph in far more
-JOINING = ((3, 10, 0.75), (8, 30, 0.85))
 
 
 @dataclass(frozen=True)

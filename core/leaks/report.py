@@ -13,6 +13,14 @@ from core.decoding import find_images
 from core.errors import InputError
 from core.leaks import fingerprint, grouping, matching, retrieval
 
+_SPLIT = re.compile(
+    r"(train|training|val|valid|validation|test|testing|dev|development|eval|evaluation|hold-?out|fold|report)"
+    r"([ _.-].*|\d*|[A-Z])",
+    re.IGNORECASE,
+)
+
+LISTED = 10
+
 
 @dataclass(frozen=True)
 class Leak:
@@ -66,13 +74,6 @@ def shared_pairs(groups: Sequence[int], splits: Sequence[str]) -> list[Shared]:
         Shared(pair, len(numbers), (sum(one for one, _ in numbers), sum(other for _, other in numbers)))
         for pair, numbers in sorted(found.items())
     ]
-
-
-_SPLIT = re.compile(
-    r"(train|training|val|valid|validation|test|testing|dev|development|eval|evaluation|hold-?out|fold|report)"
-    r"([ _.-].*|\d*|[A-Z])",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,6 @@ def _published(folder: Path) -> dict[str, tuple[str, str]]:
 def shown(text: str) -> str:
     """Text for a terminal: a question mark for what is not printable."""
     return "".join(character if character.isprintable() else "?" for character in text)
-
-
-LISTED = 10
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from core.models.card import ModelCard
 from core.models.novelty import FeatureSpace
 from core.models.staged import StagedNetwork, inference_copy
 
+FLOOR = 0.05  # added to the standard deviation, so that an even image is not blown up into noise
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -54,9 +56,6 @@ class Prediction:
         """The highest probability less the second highest."""
         first, second = np.sort(self.probabilities)[::-1][:2]
         return float(first - second)
-
-
-FLOOR = 0.05  # added to the standard deviation, so that an even image is not blown up into noise
 
 
 def resize(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

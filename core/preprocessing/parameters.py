@@ -10,12 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import InputError
 
-MAXIMUM_BYTES = 16_384  # of a saved parameter file
-
-
 Channel = Annotated[int, Field(ge=0, le=255)]
-
 Colour = tuple[Channel, Channel, Channel]
+
+MAXIMUM_BYTES = 16_384  # of a saved parameter file
 
 
 def _number(default: float, minimum: float, maximum: float, title: str, description: str) -> Any:

@@ -13,8 +13,12 @@ from core.files import write_whole
 from core.reproduction.papers import PAPERS
 
 FIGURES = Path(__file__).with_name("figures.json")
-
 LARGEST = 2_000_000  # bytes
+
+HEAD = (
+    "| model | split of the images | test n | accuracy (95 % interval) | published | precision / sensitivity / F1 "
+    "| AUC | input, epochs | time |\n|---|---|---|---|---|---|---|---|---|"
+)
 
 
 class ReproductionRow(Frozen):
@@ -92,12 +96,6 @@ def write_table(table: Table, path: Path) -> None:
         write_whole(path, (table.model_dump_json(indent=2) + "\n").encode())
     except OSError as error:
         raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
-
-
-HEAD = (
-    "| model | split of the images | test n | accuracy (95 % interval) | published | precision / sensitivity / F1 "
-    "| AUC | input, epochs | time |\n|---|---|---|---|---|---|---|---|---|"
-)
 
 
 def markdown(table: Table) -> str:

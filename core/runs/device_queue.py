@@ -18,17 +18,13 @@ from core.files import read_bounded
 from core.runs.directory import RunDirectory, default_runs
 from core.runs.process import is_held
 
-FOLDER, GATE = ".line", "gate"
-
-TICKET = re.compile(r"(\d{8})\.ticket")
-
-DEVICE = re.compile(r"cpu|cuda:[\w:.-]{1,80}")
-
-LARGEST_TICKET, MOST_DEVICES = 10_000, 64
-
-PAUSE = 0.5  # s between two looks at the line
-
 Tell = Callable[[str], None]
+
+FOLDER, GATE = ".line", "gate"
+TICKET = re.compile(r"(\d{8})\.ticket")
+DEVICE = re.compile(r"cpu|cuda:[\w:.-]{1,80}")
+LARGEST_TICKET, MOST_DEVICES = 10_000, 64
+PAUSE = 0.5  # s between two looks at the line
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from core.simulation.morphology import Anatomy, body_absorbance, nucleus_distanc
 from core.simulation.smear import Disc, platelet_density, red_cell_density, scatter_red_cells, slide
 from core.simulation.stain import Stain, draw_stain
 
+SMALLEST, LARGEST = 32, 1024
+FIELD_STREAM = len(CLASSES)
+WIDTH_LIMITS = (0.26, 0.60)
+
 
 def photograph(rng: np.random.Generator, light: NDArray[np.float32], blur: float) -> NDArray[np.uint8]:
     """Picture (H, W, 3) uint8 RGB of `light` (H, W, 3) float32 in 0-255.
@@ -37,13 +41,6 @@ def _store(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     _, stored = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(stored, cv2.IMREAD_COLOR)
     return np.ascontiguousarray(np.asarray(decoded, dtype=np.uint8)[:, :, ::-1])
-
-
-SMALLEST, LARGEST = 32, 1024
-
-FIELD_STREAM = len(CLASSES)
-
-WIDTH_LIMITS = (0.26, 0.60)
 
 
 @dataclass(frozen=True)

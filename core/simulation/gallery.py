@@ -25,6 +25,9 @@ GALLERY_SEEDS: dict[str, tuple[int, int]] = {
     "neutrophil": (6, 3),
 }
 
+MOST_PER_CLASS = 10_000
+FIRST_SAMPLE_SEED = 1 << 40
+
 
 @dataclass(frozen=True)
 class GalleryCell:
@@ -46,11 +49,6 @@ def gallery() -> tuple[GalleryCell, ...]:
         for label in CLASSES
         for number, seed in enumerate(GALLERY_SEEDS[label], start=1)
     )
-
-
-MOST_PER_CLASS = 10_000
-
-FIRST_SAMPLE_SEED = 1 << 40
 
 
 @dataclass(frozen=True)

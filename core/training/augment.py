@@ -11,6 +11,9 @@ from torch import Generator, Tensor
 
 from core.training.recipe import AugmentRecipe
 
+EPSILON = 1.0 / 255.0
+COARSEST = 32  # px that a cell's cut-out has left of detail where it is blurred most
+
 
 def seeded(*numbers: int, device: torch.device | str = "cpu") -> Generator:
     """A generator of its own for each (seed, epoch, step): a resumed run draws what an uninterrupted one would."""
@@ -61,11 +64,6 @@ class Draws:
             generator = Generator(self.device).manual_seed(seed)
             rows.append(torch.randn(shape, generator=generator, device=self.device))
         return torch.stack(rows) if rows else torch.empty(0, *shape, device=self.device)
-
-
-EPSILON = 1.0 / 255.0
-
-COARSEST = 32  # px that a cell's cut-out has left of detail where it is blurred most
 
 
 def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, draws: Draws) -> Tensor:

@@ -17,6 +17,11 @@ from core.models.classifier import standardise
 from core.training.augment import Draws, augment, seeded
 from core.training.recipe import Recipe
 
+TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
+Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
+
+MARGIN = 1.3  # packed images are kept this much larger than the training size, so that zooming in stays sharp
+
 
 @dataclass(frozen=True)
 class Mixing:
@@ -62,13 +67,6 @@ def mixed(views: Tensor, others: Tensor, targets: Tensor, theirs: Tensor, mixing
         views[:, :, top:bottom, left:right] = others[:, :, top:bottom, left:right]
         share = 1 - (bottom - top) * (right - left) / size**2
     return views, share * targets + (1 - share) * theirs
-
-
-MARGIN = 1.3  # packed images are kept this much larger than the training size, so that zooming in stays sharp
-
-TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
-
-Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
 
 
 @dataclass(frozen=True)

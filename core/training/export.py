@@ -36,7 +36,6 @@ ONE_STAIN = (
 )
 
 FEW_STAINS = "Trained on few stains and cameras; on others expect the lower figures given for unseen stains."
-
 FIVE = "Knows five classes. Immature and abnormal cells are named one of the five, or called unfamiliar at best."
 
 SOURCES = {
@@ -47,6 +46,10 @@ SOURCES = {
     "kaggle": ("Kaggle Blood Cell Images (Mooney 2018), MIT; its originals are BCCD, MIT",),
     "bccd": ("BCCD, MIT",),
 }
+
+QUANTILE = 0.99  # of validation images that the novelty threshold accepts
+FITTED_IMAGES = 1200  # training images that the feature space is fitted on
+UNSEEN = (("lisc", "LISC, report half"), ("jtsc", "JTSC, report half"))
 
 
 def described(job: TrainingJob, trained: TrainedRun) -> ModelCard:
@@ -139,13 +142,6 @@ def _limits(job: TrainingJob) -> tuple[str, ...]:
     known = FIVE if classes == CLASSES else f"Knows {len(classes)} classes: {', '.join(classes)}. It knows no other."
     limits = (NOT_MEDICAL, FEW_STAINS if job.recipe.data.also else ONE_STAIN, known)
     return (*limits, f"Its test figures are too high: {job.leak}") if job.leak else limits
-
-
-QUANTILE = 0.99  # of validation images that the novelty threshold accepts
-
-FITTED_IMAGES = 1200  # training images that the feature space is fitted on
-
-UNSEEN = (("lisc", "LISC, report half"), ("jtsc", "JTSC, report half"))
 
 
 def finish(job: TrainingJob, trained: TrainedRun, out: Path) -> ModelCard:

@@ -13,7 +13,10 @@ from core.data.datasets import Dataset
 from core.data.split import SplitRecipe, split_dataset
 from core.models.card import ModelCard
 
+Tell = Callable[[str], None]
+
 FOLDS = "folds.json"
+SIDES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def summary(cards: list[ModelCard]) -> dict[str, Any]:
@@ -40,11 +43,6 @@ def table(document: dict[str, Any]) -> list[str]:
     for name, figure in document["figures"].items():
         lines.append(f"{name:<22}{figure['mean']:>10.2%} ± {figure['deviation']:.2%}")
     return lines
-
-
-Tell = Callable[[str], None]
-
-SIDES = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)

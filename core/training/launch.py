@@ -25,8 +25,13 @@ from core.training.recipe import Recipe, read_recipe, recipe_text
 from core.training.run_state import begun
 
 RECIPE, ORDER = "order.toml", "command.json"
-
 LARGEST_ORDER = 100_000  # bytes
+LOG = logging.getLogger(__name__)
+OUTPUT = "log.txt"
+NICENESS = 5  # added to ours, so that pages stay quick while a training runs
+MOST_GOING_ON = 20  # runs that train or wait in line at once
+GRACE = 20.0  # s that a training has to end by itself once asked
+GO_ON = "Resume it: it goes on after its last finished epoch."
 
 
 def _plain_path(text: str) -> str:
@@ -83,17 +88,6 @@ def read_order(run: Path) -> LaunchSpec:
         ) from error
 
 
-LOG = logging.getLogger(__name__)
-
-OUTPUT = "log.txt"
-
-NICENESS = 5  # added to ours, so that pages stay quick while a training runs
-
-MOST_GOING_ON = 20  # runs that train or wait in line at once
-
-GRACE = 20.0  # s that a training has to end by itself once asked
-
-
 def start_run(runs: Path, name: str, recipe: Recipe, order: LaunchSpec) -> RunDirectory:
     """Begin the run `name` in the folder `runs`, as a process that outlives this one; InputError for a taken name."""
     path = new_run(runs, name)
@@ -138,9 +132,6 @@ def cancel(run: RunDirectory, grace: float = GRACE) -> None:
     if ended and not run.alive():  # a status of another process is of a run that somebody has resumed meanwhile
         known = {} if before is None else {"started": before.started}
         run.report(**known, state="cancelled", pid=0, message="Cancelled.", next_step=GO_ON, seconds_left=None)
-
-
-GO_ON = "Resume it: it goes on after its last finished epoch."
 
 
 def ask_to_end(run: RunDirectory) -> int:

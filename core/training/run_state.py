@@ -17,9 +17,7 @@ from core.files import read_bounded, write_whole
 from core.training.recipe import Recipe, checked_recipe
 
 RECIPE, DATA, DIVERGED = "recipe.json", "data.json", "diverged.txt"
-
 LAST, BEST = "last.ckpt", "best.ckpt"  # states that `core.training.run_state` writes
-
 LARGEST = 5_000_000  # bytes
 
 

@@ -31,8 +31,9 @@ from core.training.recipe import Recipe, check_sizes
 from core.training.run_state import DIVERGED, LAST, begin_run, begun, check, continue_run, recorded_recipe
 from core.training.weights import check_weights
 
-LOG = "log.txt"
+Tell = Callable[[str], None]
 
+LOG = "log.txt"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -155,9 +156,6 @@ def _crash(directory: RunDirectory) -> None:
     log(directory.path, traceback.format_exc())
     words = f"The training stopped on an error of its own: {traceback.format_exc().strip().splitlines()[-1][:500]}"
     _report(directory, state="failed", message=words, error=words, next_step=next_step(), seconds_left=None)
-
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,12 @@ from core.models.registry import architecture
 from core.runs.directory import ROOT
 from core.training.recipe import Recipe, StageRecipe
 
+Positive = Annotated[float, Field(gt=0, lt=1e4, allow_inf_nan=False)]
+
 FILE = ".paces.json"
-
 LARGEST_FILE, MOST_TIMINGS = 1_000_000, 500
-
 PATIENCE = 120.0  # s for a trial of some ten seconds, the start of its process included
-
 JUDGING = 0.3  # of an image's cost in training, where it was not measured: a forward pass without a backward one
-
 TABLE_THREADS, TABLE_SIZE = 2, 128
 
 TABLE = {  # s an image, forward and backward in float32 at 128 px, batches of 32, two cores with AVX2
@@ -44,7 +42,8 @@ TABLE = {  # s an image, forward and backward in float32 at 128 px, batches of 3
     "densenet201": 0.15,
 }
 
-Positive = Annotated[float, Field(gt=0, lt=1e4, allow_inf_nan=False)]
+CLASSES = 5
+SECONDS = 4.0  # for training steps; half of it for judging
 
 
 class Timing(BaseModel):
@@ -121,11 +120,6 @@ def _remember(path: Path, key: str, timing: Timing) -> None:
         write_whole(path, json.dumps({k: v.model_dump() for k, v in newest.items()}).encode())
     except OSError:
         return  # it is measured again next time
-
-
-CLASSES = 5
-
-SECONDS = 4.0  # for training steps; half of it for judging
 
 
 def trial(name: str, size: int, batch: int, seconds: float = SECONDS) -> dict[str, float | str]:

@@ -26,8 +26,12 @@ from dashboard.models import entry
 from dashboard.url import NO_SETTINGS, MethodSettings, settings_for
 
 POLL = 0.7  # s between two looks at work that goes on
-
 LEASE = 20.0  # s that work goes on without a page that looks at it: a closed browser's stops
+GOING_ON, STOPPED = ("waiting", "running"), "stopped"
+KEY_DIGITS = 24
+LOG = logging.getLogger(__name__)
+PATIENCE = 10.0  # s that a page waits for maps of one pass; work that others asked for may be before them
+FAULT = "These maps could not be computed; the server's log says why."
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,6 @@ def visit() -> Visit:
 @st.cache_resource(show_spinner=False, max_entries=1, scope="session", on_release=Visit.leave)
 def _visit(owner: str) -> Visit:
     return Visit(owner)
-
-
-GOING_ON, STOPPED = ("waiting", "running"), "stopped"
-
-KEY_DIGITS = 24
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,6 @@ def request(visit: Visit, classifier: Classifier, context: ImageContext, order: 
     rest = sorted((name, value) for name, value in order.settings.items() if budget is None or name != budget.name)
     facts = repr((classifier.identity, context.digest, order.method.name, rest, order.seed, order.precision))
     return MapJob(hashlib.sha256(facts.encode()).hexdigest()[:KEY_DIGITS], order.method, job)
-
-
-LOG = logging.getLogger(__name__)
-
-PATIENCE = 10.0  # s that a page waits for maps of one pass; work that others asked for may be before them
-
-FAULT = "These maps could not be computed; the server's log says why."
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from core.explanation.render import YELLOW, own_scale, picture, shared_scale
 from dashboard import state
 
 MOST_PICTURES = 300  # of one session, some 20 kB each
+LIGHT, DARK = np.array([255, 255, 255], np.uint8), np.array([20, 18, 24], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,6 @@ def emphasised(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def forget_drawn_maps() -> None:
     """Drop this session's pictures."""
     _encoded.clear()
-
-
-LIGHT, DARK = np.array([255, 255, 255], np.uint8), np.array([20, 18, 24], np.uint8)
 
 
 def outlined(stamp: str, context: ImageContext) -> NDArray[np.uint8]:

@@ -30,8 +30,10 @@ from dashboard.ui.format import interval, measured, quoted
 from dashboard.ui.html import progress_bar
 
 LOG = logging.getLogger("dashboard")
-
 ENDING, ASKING, FAULT = "ending", "asking-to-end", "action-fault"
+SILENT = 180.0  # s without a report after which a run that goes on is said to be silent
+COMMAND = "python -m core "  # so begins a next step that is a command
+LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
 
 
 @dataclass
@@ -143,13 +145,6 @@ def _tried(run: RunDirectory, action: Callable[[], object]) -> None:
         action()
     except InputError as error:
         remember(FAULT, (run.name, str(error)))
-
-
-SILENT = 180.0  # s without a report after which a run that goes on is said to be silent
-
-COMMAND = "python -m core "  # so begins a next step that is a command
-
-LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
 
 
 def show_run(run: RunDirectory) -> None:

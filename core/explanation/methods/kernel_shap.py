@@ -17,8 +17,10 @@ from core.explanation.sampling import van_der_corput
 from core.explanation.superpixels import METHOD, count_control
 
 Keep = NDArray[np.bool_]
+Matrix = NDArray[np.float64]
 
 SMALL = 10  # parts, up to which every coalition is asked about
+NEGLIGIBLE = 1e-10  # of the largest eigenvalue: directions that no coalition so far tells apart
 
 
 class Coalitions:
@@ -103,11 +105,6 @@ def _complete(parts: int, size: int, rng: np.random.Generator) -> list[Keep]:
         kept[list(chosen[index])] = True
         rows += [kept, ~kept]
     return rows
-
-
-Matrix = NDArray[np.float64]
-
-NEGLIGIBLE = 1e-10  # of the largest eigenvalue: directions that no coalition so far tells apart
 
 
 class KernelShapEstimator(Estimator):

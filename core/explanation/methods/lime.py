@@ -18,8 +18,11 @@ from core.explanation.perturbation import RegionViews
 from core.explanation.superpixels import METHOD, count_control
 
 Keep = NDArray[np.bool_]
+Matrix = NDArray[np.float64]
 
 IRREDUCIBLE = {6: 0b1000011, 7: 0b10000011, 8: 0b100011011}  # polynomials of the fields of 2^6, 2^7 and 2^8 elements
+KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
+MOST_SAMPLES = 20_000
 
 
 def bernoulli(count: int, parts: int, seed: int) -> Keep:
@@ -75,13 +78,6 @@ def _product(first: int, second: int, bits: int) -> int:
 
 
 DESIGNS: dict[str, Callable[[int, int, int], Keep]] = {"orthogonal": orthogonal, "bernoulli": bernoulli}
-
-
-KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
-
-MOST_SAMPLES = 20_000
-
-Matrix = NDArray[np.float64]
 
 
 class LimeEstimator(Estimator):

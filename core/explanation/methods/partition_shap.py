@@ -15,10 +15,11 @@ from core.explanation.method import Control, Estimator, Maps, Method, Request, o
 from core.explanation.perturbation import HiddenViews
 
 Logits = NDArray[np.float64]  # (K,)
-
 Rectangle = tuple[int, int, int, int]  # top, bottom, left, right; bottom and right are not in it
-
 Shown = tuple["Shown", Rectangle] | None  # rectangles kept, the last one first
+
+PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
+BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
 
 
 class Part(NamedTuple):
@@ -75,11 +76,6 @@ def halves(rectangle: Rectangle) -> tuple[Rectangle, Rectangle]:
         return (top, middle, left, right), (middle, bottom, left, right)
     middle = left + (right - left) // 2
     return (top, bottom, left, middle), (top, bottom, middle, right)
-
-
-PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
-
-BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
 
 
 class PartitionShap(Estimator):

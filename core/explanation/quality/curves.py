@@ -17,9 +17,22 @@ from core.explanation.quality.control_maps import random_map
 from core.explanation.quality.scores import SCORES, Curve, ScoreRow
 from core.explanation.quality.wording import compared, mask_sentence, road_sentence
 
-_WEIGHTS = {(0, 1): 1 / 6, (1, 0): 1 / 6, (1, 1): 1 / 12, (1, -1): 1 / 12}  # and their opposites
+Order = NDArray[np.int64]
+Steps = Iterator[int]  # evaluations done in each step
 
+_WEIGHTS = {(0, 1): 1 / 6, (1, 0): 1 / 6, (1, 1): 1 / 12, (1, -1): 1 / 12}  # and their opposites
 NOISE = 0.01  # standard deviation, of intensities in [0, 1]
+STEPS = 20
+SHARES = np.linspace(0, 1, STEPS + 1)
+ROAD_SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+AT_ONCE = 3  # evaluations a step: 0.3 s on the slowest model
+PAINTED_AT_ONCE = 1  # pictures painted over (up to 0.2 s) and evaluated a step
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "deletion": ("deletion",),
+    "insertion": ("insertion",),
+    "road": ("road-most", "road-least"),
+}
 
 
 def impute(picture: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -67,22 +80,6 @@ def _neighbours(height: int, width: int) -> csr_array:
     return csr_array(coo_array(entries, shape=(index.size, index.size)))
 
 
-STEPS = 20
-
-SHARES = np.linspace(0, 1, STEPS + 1)
-
-ROAD_SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-
-AT_ONCE = 3  # evaluations a step: 0.3 s on the slowest model
-
-PAINTED_AT_ONCE = 1  # pictures painted over (up to 0.2 s) and evaluated a step
-
-
-Order = NDArray[np.int64]
-
-Steps = Iterator[int]  # evaluations done in each step
-
-
 def mask_curve(probe: Probe, kind: str, of: str, order: Order, found: list[Curve]) -> Steps:
     """Deletion or insertion curve of an order of pixels; yields after each step, then adds the curve to `found`.
 
@@ -127,13 +124,6 @@ def painted_over(probe: Probe, missing: NDArray[np.bool_], seed: int) -> NDArray
     picture = probe.context.picture(probe.side) / 255.0
     filled = impute(picture, missing) + missing[..., None] * noise_field(picture.shape, seed)
     return np.rint(np.clip(filled, 0, 1) * 255).astype(np.uint8)
-
-
-KINDS: dict[str, tuple[str, ...]] = {
-    "deletion": ("deletion",),
-    "insertion": ("insertion",),
-    "road": ("road-most", "road-least"),
-}
 
 
 def points(case: ScoringCase, name: str) -> int:

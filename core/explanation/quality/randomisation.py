@@ -26,6 +26,13 @@ from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
 
 NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+STAYS_SIMILAR = 0.7  # share of the similarity between two maps of the trained model: above it, the map did not change
+UNSETTLED = 0.3  # similarity of two seeds' maps under which nothing can be told
+T = TypeVar("T")
+LEVELS = 5
+DRAWS = 3  # of new weights, for methods that need one pass: coarse grids vary much from draw to draw
+RUNNING = "The check is under way."
+NOTHING = "It cannot be told: the trained model's map is the same everywhere, there is no positive evidence to lose."
 
 
 def apart(classifier: Classifier, mark: str, network: StagedNetwork | None = None) -> Classifier:
@@ -82,11 +89,6 @@ def _draw(layer: nn.Module, kind: str, weights: Tensor, generator: torch.Generat
         weights.copy_(fresh)
     else:
         weights.zero_()
-
-
-STAYS_SIMILAR = 0.7  # share of the similarity between two maps of the trained model: above it, the map did not change
-
-UNSETTLED = 0.3  # similarity of two seeds' maps under which nothing can be told
 
 
 @dataclass(frozen=True)
@@ -167,9 +169,6 @@ def _alike(similarity: float, controls: Mapping[str, float | None]) -> str:
     return f" {CONTROLS[best].capitalize()} has {known[best]:.2f}: that alone may be what stays."
 
 
-T = TypeVar("T")
-
-
 class IsolatedContext(ImageContext):
     """The scene as a passing model sees it: superpixels and baselines are the scene's, its own results stay here.
 
@@ -186,15 +185,6 @@ class IsolatedContext(ImageContext):
         if self._mark in repr(key):
             return super().shared(key, make)
         return self._whole.shared(key, make)
-
-
-LEVELS = 5
-
-DRAWS = 3  # of new weights, for methods that need one pass: coarse grids vary much from draw to draw
-
-RUNNING = "The check is under way."
-
-NOTHING = "It cannot be told: the trained model's map is the same everywhere, there is no positive evidence to lose."
 
 
 class RandomisationTask(StepwiseTask):

@@ -17,8 +17,12 @@ from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
 
 Map = NDArray[np.float32]
-
 Mask = NDArray[np.bool_]
+
+SAME = 1e-5  # relative difference up to which two maps are one
+COARSE = 32  # px at which pictures of models with different inputs are compared
+SAME_PICTURE = 4.0  # grey levels, mean difference at that side
+ARBITRARY = "its sign is arbitrary and it is the same map for every class"
 
 
 def positive_share(values: Map, inside: Mask) -> float | None:
@@ -73,15 +77,6 @@ def map_ssim(one: Map, other: Map) -> float | None:
         return None
     signed = min(float(one.min()), float(other.min())) < 0
     return float(structural_similarity(one / tops[0], other / tops[1], data_range=2.0 if signed else 1.0))
-
-
-SAME = 1e-5  # relative difference up to which two maps are one
-
-COARSE = 32  # px at which pictures of models with different inputs are compared
-
-SAME_PICTURE = 4.0  # grey levels, mean difference at that side
-
-ARBITRARY = "its sign is arbitrary and it is the same map for every class"
 
 
 @dataclass(frozen=True, eq=False)

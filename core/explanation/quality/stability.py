@@ -18,6 +18,7 @@ from core.explanation.quality.similarity import Map, rank_correlation, ranks
 from core.explanation.quality.wording import UNSEEDED, compared, stability_sentence
 
 MOST: dict[Family, int] = {"cam": 1, "masks": 128, "gradients": 16}  # gradients cost about seven evaluations each
+SEEDS = 3
 
 
 def capped_settings(name: str, settings: Settings, spent: int | None = None) -> Settings:
@@ -33,9 +34,6 @@ def capped_settings(name: str, settings: Settings, spent: int | None = None) -> 
 def map_of(name: str, estimator: Estimator, label: str) -> Map:
     """The estimator's map of one class so far, `(S, S)`."""
     return explanation_of(name, estimator, [label]).map_of(label)
-
-
-SEEDS = 3
 
 
 def seeded_settings(case: ScoringCase) -> Settings | None:

@@ -16,10 +16,12 @@ from core.errors import InputError
 from core.explanation.task import Task
 
 T = TypeVar("T")
-
 ENDED = ("done", "stopped", "failed")
-
 MANY = 64  # interests in one task, from which on those that ended are forgotten
+HEAD_START = 1.0  # s: by so much a task that has shown nothing yet goes before others, whoever's it is
+CLOSING = 10.0  # s to wait for the steps under way
+CRASHED = "This computation failed; the program's log says why. Try it again, or choose other settings."
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -272,16 +274,6 @@ class FairShare:
 
 
 __all__ = ["SharedJob", "WorkQueue"]
-
-
-HEAD_START = 1.0  # s: by so much a task that has shown nothing yet goes before others, whoever's it is
-
-CLOSING = 10.0  # s to wait for the steps under way
-
-CRASHED = "This computation failed; the program's log says why. Try it again, or choose other settings."
-
-
-log = logging.getLogger(__name__)
 
 
 class WorkQueue:

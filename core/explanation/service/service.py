@@ -31,6 +31,9 @@ from core.models.classifier import Classifier
 Classes = tuple[str, ...]
 
 MOST_SELECTIONS = 8  # choices of classes remembered at a time
+MOST_ENTRIES = 512  # results
+MOST_CONTEXTS = 32  # pictures
+MOST_BYTES = 800_000_000  # of results and of what pictures keep for them
 
 
 @dataclass(eq=False)
@@ -96,13 +99,6 @@ class ExplanationJob(SharedJob):
         if found.budget == asked and found.settings == settings:
             return found
         return replace(found, budget=asked, settings=settings)
-
-
-MOST_ENTRIES = 512  # results
-
-MOST_CONTEXTS = 32  # pictures
-
-MOST_BYTES = 800_000_000  # of results and of what pictures keep for them
 
 
 class ExplanationService:
