@@ -25,7 +25,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from core.cli.common import emit, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.leaks.fingerprint import Fingerprint, fingerprint
-from core.leaks.grouping import group_numbers, group_prints
+from core.leaks.grouping import group_fingerprints, group_numbers
 
 Picture = NDArray[np.uint8]
 Change = Callable[[Picture, np.random.Generator], Picture]
@@ -168,8 +168,8 @@ def leaks(
     case = make_case(data, UNSEEN if unseen else SETS, half, photographs, copies, strangers, seed)
     made = time.monotonic()
     say(f"{len(case.prints)} images made and described in {made - started:.0f} s")
-    groups = group_prints(case.prints, say)
-    document = figures(case, groups) | {"half": half, "seconds_to_group": round(time.monotonic() - made, 1)}
+    groups = group_fingerprints(case.prints, say)
+    document = pair_figures(case, groups) | {"half": half, "seconds_to_group": round(time.monotonic() - made, 1)}
     lines = [f"{name}: {value}" for name, value in document.items() if name != "kinds"]
     lines += [f"| {kind} | {' | '.join(map(str, row))} |" for kind, row in document["kinds"].items()]
     emit(document, lines, as_json)
@@ -206,9 +206,9 @@ def make_case(
     return LeakCase(case.prints, np.array(source), case.kinds, case.sets)
 
 
-def figures(case: LeakCase, groups: NDArray[np.int64]) -> dict[str, Any]:
+def pair_figures(case: LeakCase, groups: NDArray[np.int64]) -> dict[str, Any]:
     """Pair-level figures of the groups; `kinds` has the share of copies joined to their original, a set a column."""
-    truth = _twins_joined(case)
+    truth = _copies_joined(case)
     found, real, both = (_pairs(labels) for labels in (groups, truth, groups * (truth.max() + 1) + truth))
     original = {
         int(number): int(group)
@@ -238,7 +238,7 @@ def figures(case: LeakCase, groups: NDArray[np.int64]) -> dict[str, Any]:
     }
 
 
-def _twins_joined(case: LeakCase) -> NDArray[np.int64]:
+def _copies_joined(case: LeakCase) -> NDArray[np.int64]:
     """The photograph of each image; originals whose pixels are equal, as some of PBC's, are one."""
     photographs, seen = DisjointSet(range(int(case.source.max()) + 1)), dict[bytes, int]()
     for image, number, kind in zip(case.prints, case.source.tolist(), case.kinds, strict=True):

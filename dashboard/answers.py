@@ -54,7 +54,7 @@ def _view(sha256: str, framing: str, key: str, _subject: Subject, _cut: CellPara
     return frame_image(_subject.rgb, framing, _cut)
 
 
-def predict(classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters) -> Prediction:
+def prediction_of(classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters) -> Prediction:
     """Ask one model about one image, framed; numbers alone are kept, for all sessions."""
     cut = _cut(subject, framing, parameters)
     view_of = framed_view(subject, framing, parameters)
@@ -112,7 +112,7 @@ def ask(entry: ModelEntry, subject: Subject, chosen_framing: str, parameters: Ce
     framing = framing_for(entry, chosen_framing)
     try:
         view = framed_view(subject, framing, parameters)
-        prediction = predict(entry.classifier, subject, framing, parameters)
+        prediction = prediction_of(entry.classifier, subject, framing, parameters)
     except InputError as error:
         return Answer(entry, framing, fault=str(error))
     except Exception:

@@ -17,8 +17,8 @@ from benchmarks.explain.upstream import (
     LARGE,
     SAMPLES,
     BenchmarkRow,
-    BothSides,
     LimeCase,
+    ModelPair,
     fidelity,
     first_as_faithful,
     lowest_correlation,
@@ -61,7 +61,7 @@ PARITY_BATCH = 16  # both look again what to divide next after so many
 BASELINE = "blur"
 
 
-def cam_grid(sides: BothSides) -> BenchmarkRow:
+def cam_grid(sides: ModelPair) -> BenchmarkRow:
     """Upstream: one call a class and method, as in its README, after one that warms up. Ours: `explain`, median of 9.
 
     Parity: the lowest correlation of a class's maps, over both methods. The floor is one forward pass of our float32
@@ -81,7 +81,7 @@ def cam_grid(sides: BothSides) -> BenchmarkRow:
     )
 
 
-def cam_upstream(sides: BothSides, classes: int) -> NDArray[np.float32]:
+def cam_upstream(sides: ModelPair, classes: int) -> NDArray[np.float32]:
     """Maps `(methods * classes, S, S)`, each scaled to 0..1 as upstream does."""
     inputs = sides.classifier.tensor([sides.view]).contiguous()
     layer = sides.network.stages[sides.network.cut]  # type: ignore[index]
@@ -92,7 +92,7 @@ def cam_upstream(sides: BothSides, classes: int) -> NDArray[np.float32]:
     return np.stack(maps)
 
 
-def first_estimate(sides: BothSides) -> list[BenchmarkRow]:
+def first_estimate(sides: ModelPair) -> list[BenchmarkRow]:
     """A row a method, `case` "first-estimate" and the method's name in the note; default settings, warm model.
 
     Counted from the request of a picture never seen before to a map in hand, with superpixels, baselines and the
@@ -108,7 +108,7 @@ def first_estimate(sides: BothSides) -> list[BenchmarkRow]:
     return rows
 
 
-def first_map(sides: BothSides, name: str) -> None:
+def first_map(sides: ModelPair, name: str) -> None:
     """Ask, and wait for the first map."""
     service = ExplanationService()
     try:
@@ -121,7 +121,7 @@ def first_map(sides: BothSides, name: str) -> None:
         service.close()
 
 
-def lime_same_fidelity(sides: BothSides) -> BenchmarkRow:
+def lime_same_fidelity(sides: ModelPair) -> BenchmarkRow:
     """Fidelity: mean rank correlation of coefficients with a reference's, over the classes that say anything.
 
     Both have the same superpixels and hidden picture, hence the same limit. The reference is ours, of another seed, and
@@ -147,7 +147,7 @@ def lime_same_fidelity(sides: BothSides) -> BenchmarkRow:
     return replace(row, parity=found[1] / wanted if found else None)
 
 
-def run_of(sides: BothSides, seed: int) -> Estimator:
+def run_of(sides: ModelPair, seed: int) -> Estimator:
     """Our LIME, not begun."""
     return start("lime", sides.classifier, sides.context(), {"samples": FEWEST}, seed)
 
@@ -159,7 +159,7 @@ def weights(estimator: Estimator) -> NDArray[np.float32]:
     return regions.weights
 
 
-def lime_same_masks(sides: BothSides) -> BenchmarkRow:
+def lime_same_masks(sides: ModelPair) -> BenchmarkRow:
     """Both from nothing to coefficients: the same superpixels, hidden picture and masks, which are ours.
 
     Upstream is not charged for cutting superpixels, ours is. Our precision is what "auto" chooses. Parity: the lowest
@@ -178,7 +178,7 @@ def lime_same_masks(sides: BothSides) -> BenchmarkRow:
     return BenchmarkRow("lime-same-masks", sides.classifier.name, ours_s, upstream_s, found, floor_s, precision)
 
 
-def shap_gradients_same_fidelity(sides: BothSides) -> BenchmarkRow:
+def shap_gradients_same_fidelity(sides: ModelPair) -> BenchmarkRow:
     """Fidelity: mean rank correlation of a class's pixels (colours added up) with a reference's, over all classes.
 
     Both have our default background, 25 simulated cells, hence the same limit. The reference is ours with evenly
@@ -211,7 +211,7 @@ def shap_gradients_same_fidelity(sides: BothSides) -> BenchmarkRow:
     return replace(row, parity=agreement)
 
 
-def gradients_run_of(sides: BothSides, seed: int) -> Estimator:
+def gradients_run_of(sides: ModelPair, seed: int) -> Estimator:
     """Our expected gradients, not begun."""
     return start("shap", sides.classifier, sides.context(), {"samples": GRADIENTS_FEWEST}, seed)
 
@@ -221,13 +221,13 @@ def values(estimator: Estimator) -> NDArray[np.float32]:
     return estimator.maps().native
 
 
-def backgrounds(sides: BothSides) -> torch.Tensor:
+def backgrounds(sides: ModelPair) -> torch.Tensor:
     """The default background `(n, 3, S, S)` in [0, 1]."""
     shown = background(sides.context(), "cells", sides.classifier.card.framing)
     return pixels(sides.classifier, shown.pictures(range(shown.count), sides.picture.shape[0]))
 
 
-def gradients_upstream(sides: BothSides, samples: int, seed: int = 0) -> NDArray[np.float32]:
+def gradients_upstream(sides: ModelPair, samples: int, seed: int = 0) -> NDArray[np.float32]:
     """Values `(K, S, S)` of every class by shap's GradientExplainer, as in its README."""
     explainer = shap.GradientExplainer(sides.wrapped, backgrounds(sides).contiguous())
     picture = pixels(sides.classifier, sides.picture[None]).contiguous()
@@ -235,7 +235,7 @@ def gradients_upstream(sides: BothSides, samples: int, seed: int = 0) -> NDArray
     return np.asarray(found[0].sum(axis=0).transpose(2, 0, 1), dtype=np.float32)
 
 
-def same_draws(sides: BothSides, seed: int, samples: int, precision: str) -> NDArray[np.float32]:
+def same_draws(sides: ModelPair, seed: int, samples: int, precision: str) -> NDArray[np.float32]:
     """The same values from shap's draws by our network: all classes from one graph."""
     generator = np.random.RandomState(seed)
     pictures = backgrounds(sides)
@@ -251,7 +251,7 @@ def same_draws(sides: BothSides, seed: int, samples: int, precision: str) -> NDA
     return np.asarray((total / samples).float().numpy())  # type: ignore[union-attr]
 
 
-def shap_partition(sides: BothSides) -> BenchmarkRow:
+def shap_partition(sides: ModelPair) -> BenchmarkRow:
     """Upstream: `shap.Explainer` with `maskers.Image("inpaint_telea")`, 500 evaluations, as in its image examples.
 
     Ours: `shap-partition` with its default baseline, 500 evaluations, in the precision that "auto" chooses. Parity:
@@ -268,7 +268,7 @@ def shap_partition(sides: BothSides) -> BenchmarkRow:
     return BenchmarkRow("shap-partition", classifier.name, ours_s, upstream_s, parity(sides), floor_s, precision)
 
 
-def parity(sides: BothSides) -> float:
+def parity(sides: ModelPair) -> float:
     """How far both agree where they hide the picture behind the same baseline."""
     hidden = baseline(sides.context(), BASELINE, sides.picture.shape[0])
     theirs = partition_upstream(sides, hidden, PARITY_EVALUATIONS, PARITY_BATCH)
@@ -277,7 +277,7 @@ def parity(sides: BothSides) -> float:
 
 
 def partition_upstream(
-    sides: BothSides, hidden: str | NDArray[np.uint8], evaluations: int, batch: int = BATCH
+    sides: ModelPair, hidden: str | NDArray[np.uint8], evaluations: int, batch: int = BATCH
 ) -> NDArray[np.float32]:
     """Values `(K, S, S)` of every class."""
     shape = sides.picture.shape

@@ -45,7 +45,7 @@ GROWTH = 1.1
 
 
 @dataclass(frozen=True)
-class BothSides:
+class ModelPair:
     """A classifier of ours, and the upstream side: plain float32 network in the default layout, trainable as loaded."""
 
     classifier: Classifier
@@ -57,7 +57,7 @@ class BothSides:
         return frame_image(image, self.classifier.card.framing).rgb
 
     def context(self) -> ImageContext:
-        """A scene that nothing is remembered of."""
+        """A context that nothing is remembered of."""
         return ImageContext(self.view)
 
     @cached_property
@@ -107,7 +107,7 @@ class BothSides:
         precision: str = "auto",
         context: ImageContext | None = None,
     ) -> Estimator:
-        """Our side, to the end of the budget, from a scene that nothing is remembered of."""
+        """Our side, to the end of the budget, from a context that nothing is remembered of."""
         estimator = start(method, self.classifier, context or self.context(), settings, seed, precision)
         while not estimator.done:
             estimator.advance()
@@ -165,7 +165,7 @@ def lowest_correlation(ours: NDArray[np.floating], theirs: NDArray[np.floating])
 class LimeCase:
     """One model's settings, superpixels `labels` `(S, S)` and hidden picture, with default settings of our side."""
 
-    def __init__(self, sides: BothSides) -> None:
+    def __init__(self, sides: ModelPair) -> None:
         self.sides = sides
         self.settings: dict[str, Value] = resolve(method("lime").controls)
         context, side = sides.context(), sides.picture.shape[0]

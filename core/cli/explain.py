@@ -33,18 +33,18 @@ from core.explanation.context import ImageContext
 from core.explanation.engine import (
     PRECISIONS,
     Explanation,
-    begin,
+    checked_classes,
     checked_request,
     checked_settings,
     explanation_of,
-    known_classes,
+    start_checked,
 )
-from core.explanation.evidence import MANIFEST, Documented, Findings, evidence
+from core.explanation.evidence import MANIFEST, Documented, Findings, evidence_files
 from core.explanation.method import Control, Request
 from core.explanation.methods.registry import METHODS, method
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
-from core.explanation.quality.similarity import MapSimilarities, all_map_similarities
+from core.explanation.quality.similarity import SimilarityMatrix, similarity_matrices
 from core.explanation.render import DIVERGING, PALETTES, picture
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import FRAMINGS, View, frame_image, framed_mask, mask_of
@@ -169,7 +169,7 @@ def plans(
 ) -> list[ExplainPlan]:
     """Frame the image `rgb` and its `mask` for every model, and check all that was asked for; InputError says what not.
 
-    Models that see the same picture share its scene, and with it superpixels, baselines and masks.
+    Models that see the same picture share its context, and with it superpixels, baselines and masks.
     """
     views: dict[str, View] = {}
     contexts: dict[str, ImageContext] = {}
@@ -182,7 +182,7 @@ def plans(
             contexts[framing] = ImageContext(views[framing].rgb, framed)
             for warning in views[framing].warnings:
                 say(f"{FRAMINGS[framing]}: {warning}")
-        classes = known_classes(classifier, asked.classes)
+        classes = checked_classes(classifier, asked.classes)
         requests = _requests(classifier, contexts[framing], asked)
         found.append(ExplainPlan(classifier, views[framing], contexts[framing], requests, classes))
     return found
@@ -207,11 +207,11 @@ def work(planned: Sequence[ExplainPlan], asked: ExplainOptions, stop: Stop, faul
     return found
 
 
-def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[MapSimilarities]:
+def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[SimilarityMatrix]:
     """How alike the maps of all methods and models are, for each class that was named or answered."""
     answers = [each.prediction.predicted for each in findings if each.prediction is not None]
     maps = [item for each in findings for item in each.explanations.values()]
-    return all_map_similarities(maps, asked.classes or answers)
+    return similarity_matrices(maps, asked.classes or answers)
 
 
 def _requests(classifier: Classifier, context: ImageContext, asked: ExplainOptions) -> dict[str, Request]:
@@ -262,7 +262,7 @@ def _explanation(name: str, request: Request, classes: Sequence[str], stop: Stop
     """A method's maps, of as much of the budget as was spent; None before its first step."""
     if stop.asked:
         return None
-    estimator = begin(name, request)
+    estimator = start_checked(name, request)
     run(estimator, f"{request.classifier.name}: {name}", stop)
     return explanation_of(name, estimator, classes) if estimator.evaluations else None
 
@@ -375,7 +375,9 @@ def explain(
         parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
         del parameters["lenient"]
         alike = agreements_of(findings, asked) if scores else []
-        files = evidence(_source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike)
+        files = evidence_files(
+            _source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike
+        )
         write_bundle(out, files)
     emit(json.loads(files[MANIFEST]), [str(out)] if is_zip(out) else [str(out / name) for name in files], as_json)
     if stop.asked or faults.entries:

@@ -94,11 +94,11 @@ def describe(data: Dataset) -> dict[str, Any]:
         "images": len(data.table),
         "counts": counts,
         "notes": list(data.notes),
-        "fingerprint": fingerprint(data),
+        "fingerprint": data_fingerprint(data),
     }
 
 
-def fingerprint(data: Dataset) -> str:
+def data_fingerprint(data: Dataset) -> str:
     """SHA-256 of paths (relative to the folder that holds all), labels and boxes, in any order of rows."""
     paths = list(data.table["path"])
     base = os.path.commonpath([str(Path(path).parent) for path in paths])

@@ -38,7 +38,7 @@ def as_table(rows: Iterable[Row]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(COLUMNS), dtype=object)
 
 
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_csv_as_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read a CSV as text, column names in lower case.
 
     InputError where it cannot be read, lacks one of `columns` or has one twice, or has rows longer than its first line.
@@ -239,7 +239,7 @@ def read_listing(file: Path) -> Reading:
     Relative paths count from the CSV's folder. A row that stands twice is taken once. InputError for missing files,
     empty labels, unknown splits, boxes that are none, and one picture under two labels.
     """
-    table = read_table(file, ("path", "label"))
+    table = read_csv_as_text(file, ("path", "label"))
     if table.empty:
         raise InputError(f"{file} has no rows. Wanted is one a picture: path,label.")
     for column, default in (("split", "all"), ("box", "")):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from core.evaluation.intervals import Area, Estimate, Frozen, Roc, area_estimate, f1_score, roc, share, undefined
+from core.evaluation.intervals import Area, Estimate, Frozen, Roc, area_estimate, f1_score, roc, undefined, wilson
 from core.evaluation.predictions import Answers
 from core.models.card import CardScore
 
@@ -25,7 +25,7 @@ def confusion_matrix(labels: NDArray[np.int64], answers: NDArray[np.int64], clas
     return np.bincount(labels * classes + answers, minlength=classes * classes).reshape(classes, classes)
 
 
-def score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: Sequence[str]) -> CardScore:
+def card_score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: Sequence[str]) -> CardScore:
     """Accuracy and recall per class; the mean recall leaves out classes under 10 images (None if all are)."""
     counts = confusion_matrix(labels, answers, len(classes))
     totals = counts.sum(axis=1)
@@ -82,10 +82,10 @@ def _rates(counts: NDArray[np.int64], number: int, name: str) -> Rates:
         images=images,
         named=named,
         few=images < FEWEST,
-        precision=share(right, named) if there else undefined(),
-        sensitivity=share(right, images),
+        precision=wilson(right, named) if there else undefined(),
+        sensitivity=wilson(right, images),
         f1=f1_score(right, named - right, images - right) if there else undefined(),
-        specificity=share(others - (named - right), others),
+        specificity=wilson(others - (named - right), others),
     )
 
 
@@ -215,7 +215,7 @@ def figures_of(answers: Answers, data: str, temperature: float = 1.0) -> Figures
         data=data,
         images=len(labels),
         classes=classes,
-        accuracy=share(int(counts.trace()), len(labels)),
+        accuracy=wilson(int(counts.trace()), len(labels)),
         per_class=class_rates(counts, classes),
         macro=class_means(counts),
         confusion=tuple(tuple(int(count) for count in row) for row in counts),

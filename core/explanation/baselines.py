@@ -159,7 +159,7 @@ class Background:
 
 
 def background(context: ImageContext, name: str, framing: str = "cell") -> Background:
-    """The background `name`, one of BACKGROUNDS, for a scene; InputError for an unknown one."""
+    """The background `name`, one of BACKGROUNDS, for a context; InputError for an unknown one."""
     if name not in BACKGROUNDS:
         raise InputError(f"No background {name!r}. Choose one of: {', '.join(BACKGROUNDS)}.")
     return Background(name, framing, context)

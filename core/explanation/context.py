@@ -135,7 +135,7 @@ class CellMasks:
 
 
 def cell_masks(context: ImageContext) -> CellMasks:
-    """The scene's masks, made once: the reader's own where one was given, else estimated from the picture."""
+    """The context's masks, made once: the reader's own where one was given, else estimated from the picture."""
     return context.shared(
         ("cell masks",), lambda: _given(context) if context.given_mask is not None else _estimated(context)
     )

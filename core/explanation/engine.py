@@ -61,7 +61,7 @@ class Explanation:
 
     @property
     def nbytes(self) -> int:
-        """Of its arrays; the view is the scene's."""
+        """Of its arrays; the view is the context's."""
         return nbytes_of(self.values, self.native, self.error, self.gap, self.regions)
 
     @property
@@ -108,13 +108,13 @@ def explain(
     precision: str = "auto",
     watch: Watcher = lambda name, estimator: None,
 ) -> dict[str, Explanation]:
-    """Explain one framed RGB picture `(h, w, 3) uint8`, or its scene, by each of `methods`, to the end of its budget.
+    """Explain one framed RGB picture `(h, w, 3) uint8`, or its context, by each of `methods`, to the end of its budget.
 
     `settings` holds, by method, the controls that differ from their defaults. `classes` are those shown, all by
     default. `watch` is called with the method's name and its estimator after every step.
     """
     context = picture if isinstance(picture, ImageContext) else ImageContext(picture)
-    chosen = known_classes(classifier, classes)
+    chosen = checked_classes(classifier, classes)
     answers = {}
     for name in dict.fromkeys(methods):
         estimator = start(name, classifier, context, (settings or {}).get(name), seed, precision)
@@ -133,11 +133,11 @@ def start(
     seed: int = 0,
     precision: str = "auto",
 ) -> Estimator:
-    """Start the method `name` on a scene; InputError where a setting is wrong or the method does not fit."""
-    return begin(name, checked_request(name, classifier, context, settings, seed, precision))
+    """Start the method `name` on a context; InputError where a setting is wrong or the method does not fit."""
+    return start_checked(name, checked_request(name, classifier, context, settings, seed, precision))
 
 
-def begin(name: str, request: Request) -> Estimator:
+def start_checked(name: str, request: Request) -> Estimator:
     """Start the method `name` on a request of `checked_request`."""
     kind = method(name)
     return kind.start(request, kind.budget(request.settings))
@@ -151,7 +151,7 @@ def checked_request(
     seed: int = 0,
     precision: str = "auto",
 ) -> Request:
-    """The request that `begin` serves; InputError where a setting is wrong or the method does not fit."""
+    """The request that `start_checked` takes; InputError where a setting is wrong or the method does not fit."""
     kind = method(name)
     values = checked_settings(kind, classifier, settings)
     request = Request(classifier, context, values, seed, chosen_precision(classifier, kind.family, precision))
@@ -181,7 +181,7 @@ def explanation_of(name: str, estimator: Estimator, classes: Sequence[str] | Non
     """What an estimator has found so far, for `classes` (all by default)."""
     kind, request = method(name), estimator.request
     classifier = request.classifier
-    chosen = known_classes(classifier, classes)
+    chosen = checked_classes(classifier, classes)
     order = [classifier.card.classes.index(label) for label in chosen]
     maps, side = estimator.maps(), request.side
     native = maps.native[order]
@@ -217,7 +217,7 @@ def interpolate(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(values, (size, size)), dtype=np.float32)
 
 
-def known_classes(classifier: Classifier, classes: Sequence[str] | None) -> tuple[str, ...]:
+def checked_classes(classifier: Classifier, classes: Sequence[str] | None) -> tuple[str, ...]:
     """The classes asked for, each once and known to the model; all of them where none is named."""
     known = classifier.card.classes
     for name in classes or ():

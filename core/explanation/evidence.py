@@ -24,7 +24,7 @@ from core.explanation.baselines import BACKGROUNDS, background
 from core.explanation.context import CellMasks, ImageContext, cell_masks
 from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
-from core.explanation.quality.similarity import MapSimilarities
+from core.explanation.quality.similarity import SimilarityMatrix
 from core.explanation.render import picture, region_overlay
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import View
@@ -153,7 +153,7 @@ def _by_class(explanation: Explanation, numbers: NDArray[np.float32] | None) -> 
 
 
 class Documented(Protocol):
-    """A result about a model's maps that writes itself as a JSON document: a map's worth, a randomisation check."""
+    """A result about a model's maps that writes itself as a JSON document: a map's scores, a randomisation check."""
 
     @property
     def model(self) -> str:
@@ -167,7 +167,7 @@ class Documented(Protocol):
 class Findings:
     """All that was found out about one model on one picture.
 
-    `view` is how the image was framed for it, `scene` the framed picture with what its explanations shared.
+    `view` is how the image was framed for it, `context` the framed picture with what its explanations shared.
     """
 
     classifier: Classifier
@@ -179,14 +179,14 @@ class Findings:
     randomisations: Sequence[Documented] = ()
 
 
-def evidence(
+def evidence_files(
     image: Mapping[str, Any],
     rgb: Picture,
     findings: Sequence[Findings],
     parameters: Mapping[str, Any],
     paint: Painter = picture,
     faults: Sequence[Mapping[str, str]] = (),
-    agreements: Sequence[MapSimilarities] = (),
+    agreements: Sequence[SimilarityMatrix] = (),
 ) -> dict[str, bytes]:
     """The files of a bundle by their path, the manifest last.
 

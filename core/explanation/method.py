@@ -116,7 +116,7 @@ class Regions:
 
     @property
     def nbytes(self) -> int:
-        """Of weights and errors; the superpixels are the scene's."""
+        """Of weights and errors; the superpixels are the context's."""
         return nbytes_of(self.weights, self.errors)
 
 

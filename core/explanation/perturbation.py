@@ -52,7 +52,7 @@ class MaskCompositor:
 
     @property
     def nbytes(self) -> int:
-        """Of what is known of the two pictures; they themselves are the scene's."""
+        """Of what is known of the two pictures; they themselves are the context's."""
         return nbytes_of(self._step, self._base, self._moments, self._squares)
 
     def sums(self, labels: NDArray[np.uint8]) -> Sums:
@@ -229,7 +229,7 @@ class HiddenViews:
 
     @property
     def nbytes(self) -> int:
-        """Of its own array; the rest is the scene's."""
+        """Of its own array; the rest is the context's."""
         return nbytes_of(self._unchanged)
 
     def logits(self, keep: NDArray[np.bool_] | NDArray[np.float32]) -> NDArray[np.float64]:
@@ -265,7 +265,7 @@ class RegionViews:
 
     @property
     def nbytes(self) -> int:
-        """Of the views' outputs; superpixels are the scene's."""
+        """Of the views' outputs; superpixels are the context's."""
         return nbytes_of(self._unchanged, self.logits)
 
     @property

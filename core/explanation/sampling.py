@@ -116,7 +116,7 @@ def evenness(
     return np.clip((along + between) / np.maximum(total, tiny), 0, 1)
 
 
-class Products:
+class ProductMeans:
     """Of draws with scores a `(K,)` and masks c `(P,)` of mean 0: the mean of a c, or of (a - mean a) c.
 
     The second has the same expectation for independent a and c, and no noise where a is the same in all draws; it needs
@@ -168,7 +168,7 @@ class Products:
         total = first[: self._classes]
         return (total + self._origin[:, None] * first[-1] if self._centred else total) / self.count
 
-    def settled(self) -> tuple[Matrix, Matrix]:
+    def means_and_errors(self) -> tuple[Matrix, Matrix]:
         """Mean of (a - mean a) c if centred, else of a c, and its standard error, `(K, P)` each."""
         first, second = self._sums()
         total, squares = first[: self._classes], second[: self._classes]

@@ -155,7 +155,7 @@ def rooted(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Prints:
+class Fingerprints:
     """`prints` of the files that could be read, at these places of the list; reasons for the places that could not."""
 
     prints: list[Fingerprint]
@@ -163,9 +163,9 @@ class Prints:
     skipped: dict[int, str]
 
 
-def read_prints(paths: Sequence[Path], tell: Tell) -> Prints:
+def read_fingerprints(paths: Sequence[Path], tell: Tell) -> Fingerprints:
     """Read and describe every file, on as many threads as there are processors."""
-    found = Prints([], [], {})
+    found = Fingerprints([], [], {})
     told, rest = time.monotonic(), enumerate(paths)
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
         while wave := list(islice(rest, WAVE)):

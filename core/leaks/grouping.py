@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
 from core.errors import InputError
-from core.leaks.fingerprint import Fingerprint, read_prints
+from core.leaks.fingerprint import Fingerprint, read_fingerprints
 from core.leaks.matching import compare
 from core.leaks.retrieval import Candidates, find_candidates
 
@@ -33,7 +33,7 @@ GROUPING_FORMAT = 1
 """Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
 
 
-def group_prints(prints: Sequence[Fingerprint], tell: Tell) -> NDArray[np.int64]:
+def group_fingerprints(prints: Sequence[Fingerprint], tell: Tell) -> NDArray[np.int64]:
     """A group number for each image: 0, 1, 2, ... in the order in which groups first appear."""
     groups = DisjointSet(range(len(prints)))
     images = _join_identical(prints, groups)
@@ -102,7 +102,7 @@ def _speakers(groups: DisjointSet, images: NDArray[np.int64]) -> NDArray[np.int6
     return np.sort(np.concatenate(chosen))
 
 
-def photographs(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArray[np.int64]:
+def cached_groups(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArray[np.int64]:
     """A group number for each image, equal for images of one photograph: 0, 1, 2, ... as groups first appear.
 
     What cannot be read as an image is a group of its own. With `cache`, a folder, the numbers are kept there under
@@ -122,8 +122,8 @@ def photographs(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArra
 
 def find_groups(paths: Sequence[Path], tell: Tell) -> tuple[NDArray[np.int64], dict[int, str]]:
     """A group number for each file, and why files (by their place in the list) could not be read."""
-    read = read_prints(paths, tell)
-    of_read = group_prints(read.prints, tell)
+    read = read_fingerprints(paths, tell)
+    of_read = group_fingerprints(read.prints, tell)
     raw = np.full(len(paths), -1, np.int64)
     raw[read.places] = of_read
     unread = sorted(read.skipped)
@@ -183,7 +183,7 @@ def photographs_of(
 
         return np.asarray(read_groups(groups, paths), dtype=np.int64)
 
-    return np.asarray(photographs(paths, cache, tell), dtype=np.int64)
+    return np.asarray(cached_groups(paths, cache, tell), dtype=np.int64)
 
 
 def shared_with(

@@ -22,10 +22,10 @@ FEW_FOR_SHEAR, MOST_SHEAR = 8, 0.4
 FINE, COARSE = 1.0, 4.0  # px: standard deviations whose difference is the band that is compared
 LEAST_OVERLAP = 0.05  # of the smaller picture
 LEAST_PIXELS = 250
-MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # likeness asked where few and where many points agree
+MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # similarity asked where few and where many points agree
 A_POINT_MORE = 0.04
 
-# smallest size of two groups, and the points and likeness that join them. Photographs of overlapping fields agree in
+# smallest size of two groups, and the points and similarity that join them. Photographs of overlapping fields agree in
 # part (up to some 25 points in BCCD's), copies among many of one photograph in far more
 JOINING = ((3, 10, 0.75), (8, 30, 0.85))
 
@@ -193,22 +193,22 @@ def _correlation(one: Picture, other: Picture) -> float:
 
 @dataclass(frozen=True)
 class Match:
-    """What speaks for one photograph: the number of points that agree and the likeness of the pixels."""
+    """What speaks for one photograph: the number of points that agree and the similarity of the pixels."""
 
     points: int
-    likeness: float
+    similarity: float
 
     @property
     def same(self) -> bool:
         """Whether that is enough: the fewer points, the more the pixels must be alike."""
         asked = max(LEAST_ASKED, MOST_ASKED - A_POINT_MORE * (self.points - FEWEST))
-        return self.points >= FEWEST and self.likeness >= asked
+        return self.points >= FEWEST and self.similarity >= asked
 
     def joins(self, size: int) -> bool:
         """Whether it does by itself to join two groups, the smaller of `size` images."""
-        asked = [(points, pixel_similarity) for least, points, pixel_similarity in JOINING if size >= least]
+        asked = [(points, similarity) for least, points, similarity in JOINING if size >= least]
         return self.same and all(
-            self.points >= points and self.likeness >= pixel_similarity for points, pixel_similarity in asked
+            self.points >= points and self.similarity >= similarity for points, similarity in asked
         )
 
 

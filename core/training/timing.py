@@ -63,7 +63,7 @@ def threads() -> int:
 
 
 def tabled_timing(architecture: str, size: int) -> Timing | None:
-    """A rough pace on a processor, by the table, the image's area and the cores at hand; None for other networks."""
+    """A rough timing on a processor, by the table, the image's area and the cores at hand; None for other networks."""
     if architecture not in TABLE:
         return None
     train = TABLE[architecture] * (size / TABLE_SIZE) ** 2 * TABLE_THREADS / min(16, threads())
@@ -173,7 +173,7 @@ def _machine(device: torch.device) -> str:
     return f"{count} thread{'s' if count > 1 else ''}, no GPU"
 
 
-PaceOf = Callable[[int, int], Timing | None]
+TimingOf = Callable[[int, int], Timing | None]
 
 
 @dataclass(frozen=True)
@@ -190,13 +190,15 @@ class DurationEstimate:
     machine: str
 
 
-def estimate(recipe: Recipe, train: int, validation: int, pace_of: PaceOf, devices: int = 1) -> DurationEstimate | None:
-    """Estimate a training on so many images of the set; `pace_of(size, batch)` tells what one costs.
+def estimate(
+    recipe: Recipe, train: int, validation: int, timing_of: TimingOf, devices: int = 1
+) -> DurationEstimate | None:
+    """Estimate a training on so many images of the set; `timing_of(size, batch)` tells what one costs.
 
     Images an epoch, times epochs, times cost, over the stages; each epoch judges the validation images once. Reading
-    the images, which is done once for each set and framing, is not in it. None where a stage's pace is not known.
+    the images, which is done once for each set and framing, is not in it. None where a stage's timing is not known.
     """
-    timings = [pace_of(stage.size, stage.batch_size) for stage in recipe.stages]
+    timings = [timing_of(stage.size, stage.batch_size) for stage in recipe.stages]
     known = [timing for timing in timings if timing is not None]
     if len(known) < len(timings):
         return None
@@ -214,7 +216,7 @@ def estimate(recipe: Recipe, train: int, validation: int, pace_of: PaceOf, devic
 
 
 def pairs(recipe: Recipe) -> tuple[tuple[int, int], ...]:
-    """The input sizes and batch sizes whose pace an estimate needs."""
+    """The input sizes and batch sizes whose timing an estimate needs."""
     return tuple(dict.fromkeys((stage.size, stage.batch_size) for stage in recipe.stages))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from core.evaluation.intervals import Estimate
-from core.evaluation.intervals import share as counted
+from core.evaluation.intervals import wilson as counted
 from core.evaluation.metrics import FEWEST, Figures
 from core.models.card import CardScore
 from dashboard.evaluate.models import Evaluated

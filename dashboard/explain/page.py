@@ -10,7 +10,7 @@ import streamlit as st
 from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
 from core.explanation.method import Control
 from core.explanation.methods.registry import METHODS
-from core.explanation.quality.similarity import all_map_similarities
+from core.explanation.quality.similarity import similarity_matrices
 from dashboard import state
 from dashboard.answers import parameters_for
 from dashboard.compare.consensus import show_unfamiliar
@@ -117,7 +117,7 @@ def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> No
         scorings = [scoring_of(check) for check in scored]
         checks = [randomisation_of(check) for check in checked]
         maps = [item for row in rows for item in row.explanations.values()]
-        alike = all_map_similarities(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
+        alike = similarity_matrices(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
         return zip_of(rows, subject, parameters, look, scorings, checks, asked.mask, alike)
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)

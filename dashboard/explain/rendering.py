@@ -89,7 +89,7 @@ def forget_drawn_maps() -> None:
 
 
 def outlined(stamp: str, context: ImageContext) -> NDArray[np.uint8]:
-    """Return the scene's picture with both outlines, white beside black: seen on every stain, `(224, 224, 3) uint8`."""
+    """Return the context's picture with both outlines, white beside black, `(224, 224, 3) uint8`."""
     return _drawn(stamp.partition("/")[0], context)
 
 

@@ -14,11 +14,11 @@ from html import escape
 import streamlit as st
 
 from core.errors import InputError
-from core.evaluation.intervals import share
+from core.evaluation.intervals import wilson
 from core.files import read_bounded, read_end
 from core.models.card import CardScore, ModelCard, read_card
 from core.runs.directory import ACTIVE, RunDirectory, RunStatus
-from core.runs.publish import publish, published_as
+from core.runs.publish import publish, published_name
 from core.training.launch import OUTPUT, cancel, resume_run
 from core.training.recipe import Recipe, checked_recipe
 from dashboard.models import root, title
@@ -94,7 +94,7 @@ def _offer_cancel(run: RunDirectory) -> None:
 
 
 def _offer_model(run: RunDirectory) -> None:
-    name = published_as(run, root())
+    name = published_name(run, root())
     if name is None:
         st.button(
             "Show it in the dashboard",
@@ -250,7 +250,7 @@ def _show_result(run: RunDirectory) -> None:
 
 def _scored(score: CardScore) -> str:
     """A set's accuracy with its 95 % interval (Wilson 1927) and number of images."""
-    counted = share(round(score.accuracy * score.images), score.images)
+    counted = wilson(round(score.accuracy * score.images), score.images)
     ends = f" (95 % interval {interval(counted)})" if counted.defined else ""
     return f"{score.data}: accuracy {measured(score.accuracy)}{ends}, n = {score.images:,}"
 

@@ -158,7 +158,7 @@ class KernelShapEstimator(Estimator):
         if self._coalitions.finite and count == fixed:
             errors, note = np.zeros_like(values), "All coalitions were asked about: the values are exact."
         else:
-            errors, note = standard_errors(keep, weights, gains, values, fixed), self._so_far(count)
+            errors, note = shapley_errors(keep, weights, gains, values, fixed), self._so_far(count)
         known = Regions(self._views.labels, values.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
         return Maps(self._views.painted(values), error=error, gap=_gap(values, total), regions=known, note=note)
@@ -183,7 +183,7 @@ def shapley_values(keep: Matrix, weights: Matrix, gains: Matrix, total: Matrix) 
     return np.asarray((total / parts + found - found.mean(axis=0)).T)
 
 
-def standard_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix, fixed: int) -> Matrix:
+def shapley_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix, fixed: int) -> Matrix:
     """Standard errors `(K, s)`; NaN where there are too few random coalitions to tell.
 
     The sandwich estimator for clusters (Liang & Zeger 1986): the pairs of complements after the first `fixed`

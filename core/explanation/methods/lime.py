@@ -124,7 +124,7 @@ class LimeEstimator(Estimator):
         keep, outputs = self._keep[:count].astype(np.float64), self._views.probabilities
         weights = lime_coefficients(keep, outputs)
         paired = self.request.text("masks") == "orthogonal"
-        errors = standard_errors(keep, outputs, weights, 2 if paired else 1)
+        errors = lime_errors(keep, outputs, weights, 2 if paired else 1)
         known = Regions(self._views.labels, weights.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
         return Maps(self._views.painted(weights), error=error, regions=known)
@@ -149,7 +149,7 @@ def lime_coefficients(keep: Matrix, outputs: Matrix) -> Matrix:
     return coefficients
 
 
-def standard_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: int) -> Matrix:
+def lime_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: int) -> Matrix:
     """Standard errors `(K, s)` of lime's coefficients; NaN where there are too few samples to tell, 0 where an output
     never changes.
 

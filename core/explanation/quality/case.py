@@ -19,7 +19,7 @@ from core.models.classifier import Classifier
 
 
 class Probe:
-    """One model's probability of one class, of versions of one scene in `precision`."""
+    """One model's probability of one class, of versions of one context in `precision`."""
 
     def __init__(
         self, classifier: Classifier, context: ImageContext, label: str, precision: str, baseline: str

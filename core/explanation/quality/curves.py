@@ -98,7 +98,7 @@ def mask_curve(probe: Probe, kind: str, of: str, order: Order, found: list[Curve
 def road_curve(probe: Probe, kind: str, of: str, order: Order, seed: int, found: list[Curve]) -> Steps:
     """ROAD's curve: the first ("road-most") or last ("road-least") pixels of the order painted over.
 
-    A control's pictures and answers are kept with the scene: they are the same for every method and class.
+    A control's pictures and answers are kept with the context: they are the same for every method and class.
     """
     painted: dict[tuple[str, str, float], NDArray[np.uint8]] = {}
     answers: dict[tuple[str, str, float], NDArray[np.float32]] = {}
