@@ -5,14 +5,13 @@ from __future__ import annotations
 import typer
 
 from benchmarks.explain.command import explain
-from benchmarks.latency import main as latency
+from benchmarks.latency import latency
 from benchmarks.leaks import leaks
 from benchmarks.load import load
 from benchmarks.models import models
-from benchmarks.novelty import main as novelty
+from benchmarks.novelty import novelty
 from benchmarks.precision import precision
-from benchmarks.preprocessing import main as preprocessing
-from benchmarks.preprocessing import measure_preset_bounds as preset_bounds
+from benchmarks.preprocessing import measure_preset_bounds, preprocessing
 from benchmarks.reproduction import reproduction
 
 app = typer.Typer(
@@ -29,7 +28,7 @@ app.command("precision")(precision)
 app.command("latency")(latency)
 app.command("novelty")(novelty)
 app.command("preprocessing")(preprocessing)
-app.command("preset-bounds")(preset_bounds)
+app.command("preset-bounds")(measure_preset_bounds)
 app.command("reproduction")(reproduction)
 
 

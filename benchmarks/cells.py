@@ -25,7 +25,7 @@ class Photograph:
     white_cells: tuple[Corners, ...]
 
 
-def photographs(data: Path) -> list[Photograph]:
+def bccd_photographs(data: Path) -> list[Photograph]:
     """All annotated BCCD photographs under `data`, in the order of their names."""
     return [_photograph(data, path) for path in sorted((data / "bccd" / "annotations").glob("*.xml"))]
 
@@ -59,7 +59,7 @@ def empty_crops(fields: list[Photograph], count: int, seed: int) -> list[NDArray
     return crops
 
 
-def halves(data: Path, source: str, half: str) -> list[Path]:
+def images_of_half(data: Path, source: str, half: str) -> list[Path]:
     """The images of `source` ("lisc" or "jtsc") in `half` ("development" or "report")."""
     with (data / "unseen_stains.csv").open(encoding="utf-8", newline="") as table:
         rows = [row["path"] for row in csv.DictReader(table) if row["half"] == half]

@@ -38,7 +38,7 @@ def milliseconds(work: Callable[[], Any]) -> float:
     return statistics.median(taken)
 
 
-def measure(classifiers: list[Classifier]) -> list[dict[str, Any]]:
+def measure_latency(classifiers: list[Classifier]) -> list[dict[str, Any]]:
     """A row a model and one for all: milliseconds of prediction and of all gradient CAMs, framing included."""
     image = gallery()[0].cell().image
     rows = []
@@ -50,13 +50,13 @@ def measure(classifiers: list[Classifier]) -> list[dict[str, Any]]:
     return [*rows, {"model": "all", **totals}]
 
 
-def main(
+def latency(
     checkpoints: Annotated[Path | None, typer.Option("--checkpoints")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Print the table, with the processor's threads and whether it has bf16 (not used here: float32)."""
     root = checkpoints or default_root()
-    rows = measure([load_classifier(root / name) for name in available(root)])
+    rows = measure_latency([load_classifier(root / name) for name in available(root)])
     lines = [
         f"{row['model']:20} predict {row['predict_ms']:7.1f} ms   maps {row['explain_ms']:7.1f} ms" for row in rows
     ]
@@ -66,4 +66,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(latency)

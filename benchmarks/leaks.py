@@ -3,8 +3,8 @@
 `python -m benchmarks leaks --data DIR [--half tune|report] [--unseen] [--json]`. Copies and their kinds are drawn from
 a seed; each photograph gives its original and some copies of different kinds, and single cells stand among them.
 Settings were chosen on images of BCCD, PBC and Kaggle; `--unseen` takes LISC and JTSC, on which nothing was chosen.
+Changes to copies come first, each on its own `(rgb, generator) -> rgb`, then the measurement.
 """
-# FOLDED """Ways to make a copy of a photograph: each on its own and combined, every one `(rgb, generator) -> rgb`."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from scipy.cluster.hierarchy import DisjointSet
 from core.cli.common import emit, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.leaks.fingerprint import Fingerprint, fingerprint
-from core.leaks.grouping import group_numbers, group_prints
+from core.leaks.grouping import group_fingerprints, group_numbers
 
 Picture = NDArray[np.uint8]
-
 Change = Callable[[Picture, np.random.Generator], Picture]
 
 # optical densities of three dyes, rows of unit length (Ruifrok and Johnston 2001)
 DYES = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 
 BORDERS = {"black": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE, "reflected": cv2.BORDER_REFLECT}
+SETS = {"bccd": "bccd/images", "pbc": "pbc"}
+UNSEEN = {"lisc": "lisc", "jtsc": "jtsc/images"}  # no setting was chosen on them
 
 
 def turned(rgb: Picture, border: str, random: np.random.Generator) -> Picture:
@@ -137,11 +138,6 @@ COPIES: dict[str, Change] = {
 }
 
 
-SETS = {"bccd": "bccd/images", "pbc": "pbc"}
-
-UNSEEN = {"lisc": "lisc", "jtsc": "jtsc/images"}  # no setting was chosen on them
-
-
 @dataclass(frozen=True)
 class LeakCase:
     """Images to group: the photograph that each was made from, how, and of which set."""
@@ -172,8 +168,8 @@ def leaks(
     case = make_case(data, UNSEEN if unseen else SETS, half, photographs, copies, strangers, seed)
     made = time.monotonic()
     say(f"{len(case.prints)} images made and described in {made - started:.0f} s")
-    groups = group_prints(case.prints, say)
-    document = figures(case, groups) | {"half": half, "seconds_to_group": round(time.monotonic() - made, 1)}
+    groups = group_fingerprints(case.prints, say)
+    document = pair_figures(case, groups) | {"half": half, "seconds_to_group": round(time.monotonic() - made, 1)}
     lines = [f"{name}: {value}" for name, value in document.items() if name != "kinds"]
     lines += [f"| {kind} | {' | '.join(map(str, row))} |" for kind, row in document["kinds"].items()]
     emit(document, lines, as_json)
@@ -210,9 +206,9 @@ def make_case(
     return LeakCase(case.prints, np.array(source), case.kinds, case.sets)
 
 
-def figures(case: LeakCase, groups: NDArray[np.int64]) -> dict[str, Any]:
+def pair_figures(case: LeakCase, groups: NDArray[np.int64]) -> dict[str, Any]:
     """Pair-level figures of the groups; `kinds` has the share of copies joined to their original, a set a column."""
-    truth = _twins_joined(case)
+    truth = _copies_joined(case)
     found, real, both = (_pairs(labels) for labels in (groups, truth, groups * (truth.max() + 1) + truth))
     original = {
         int(number): int(group)
@@ -242,7 +238,7 @@ def figures(case: LeakCase, groups: NDArray[np.int64]) -> dict[str, Any]:
     }
 
 
-def _twins_joined(case: LeakCase) -> NDArray[np.int64]:
+def _copies_joined(case: LeakCase) -> NDArray[np.int64]:
     """The photograph of each image; originals whose pixels are equal, as some of PBC's, are one."""
     photographs, seen = DisjointSet(range(int(case.source.max()) + 1)), dict[bytes, int]()
     for image, number, kind in zip(case.prints, case.source.tolist(), case.kinds, strict=True):

@@ -3,7 +3,7 @@
 Every thread asks for its own random choice of (model, picture, method), waits for the map and asks for the next.
 Nothing is prepared: a round begins with models that were just loaded, and each thread once loads one of them anew and
 puts it in the old one's place while the others run. Only when all rounds are over are the maps computed one after the
-other, by models loaded for that, from scenes that nothing is remembered of, without a queue. A map is wrong where it
+other, by models loaded for that, from contexts that nothing is remembered of, without a queue. A map is wrong where it
 differs by more than TOLERANCE of the largest value, in float32. Latency is from asking to having the finished map, of
 all requests: also of those that another thread had made before. Memory is the process's resident set: before, and after
 each round; the rounds' maps, which are kept until they are compared, are part of it.
@@ -117,7 +117,7 @@ def storm(load: Load, threads: int, each: int) -> Storm:
     return result
 
 
-def differences(load: Load, storms: list[Storm]) -> dict[str, float]:
+def wrong_maps(load: Load, storms: list[Storm]) -> dict[str, float]:
     """The cases with a map that is wrong, and by how much of the largest value at worst."""
     models, wrong = load.models(), {}
     for case in sorted({case for one in storms for case, _ in one.maps}):
@@ -136,7 +136,7 @@ def resident_mb() -> int:
     return psutil.Process().memory_info().rss // 2**20
 
 
-def measure(load: Load, threads: int, each: int, rounds: int) -> dict[str, Any]:
+def measure_load(load: Load, threads: int, each: int, rounds: int) -> dict[str, Any]:
     """All rounds from cold, then the maps computed one after the other."""
     memory, storms = [resident_mb()], []
     for number in range(rounds):
@@ -144,7 +144,7 @@ def measure(load: Load, threads: int, each: int, rounds: int) -> dict[str, Any]:
         storms.append(storm(load, threads, each))
         memory.append(resident_mb())
     say(f"{len(load.cases)} maps one after the other")
-    wrong = differences(load, storms)
+    wrong = wrong_maps(load, storms)
     seconds = [value for one in storms for value in one.seconds]
     errors = [error for one in storms for error in one.errors]
     return {
@@ -181,5 +181,5 @@ def load(
     names = model or available(root)
     folders = {name: find(name, root) for name in names}
     images = tuple(cell.cell().image for cell in gallery()[::2][:pictures])
-    figures = measure(Load(folders, images, budget), threads, each, rounds)
+    figures = measure_load(Load(folders, images, budget), threads, each, rounds)
     emit(figures, [f"{name:12} {value}" for name, value in figures.items()], as_json)

@@ -11,7 +11,7 @@ import typer
 from benchmarks.generated import RESULTS, write_made_part
 from core.cli.common import emit, reports_bad_input
 from core.errors import InputError
-from core.evaluation.intervals import share
+from core.evaluation.intervals import wilson
 from core.models.card import CardScore, ModelCard, read_card
 from core.models.checkpoints import available, default_root
 from core.reproduction.table import minutes
@@ -83,7 +83,7 @@ def _score_table(data: str, scores: Sequence[tuple[str, CardScore]]) -> str:
 
 
 def _score_row(title: str, score: CardScore) -> tuple[str, ...]:
-    found = share(round(score.accuracy * score.images), score.images)
+    found = wilson(round(score.accuracy * score.images), score.images)
     interval = f"{100 * (found.low or 0):.1f} to {100 * (found.high or 0):.1f}" if found.defined else NONE
     recalls = (_percent(score.recall.get(name)) for name in score.counts)
     return (title, f"{_percent(score.accuracy)} ({interval})", _percent(score.mean_recall), *recalls)

@@ -39,7 +39,7 @@ PHOTOGRAPHS = (
 Pictures = list[NDArray[np.uint8]]
 
 
-def photographs() -> Pictures:
+def other_photographs() -> Pictures:
     """Photographs of other things, RGB uint8."""
     found = []
     for name in PHOTOGRAPHS:
@@ -63,13 +63,13 @@ def sets(root: Path, limit: int) -> dict[str, Pictures]:
         if folder.is_dir():
             known[f"PBC {folder.name}"] = [read_image(path).rgb for path in find_images([folder])]
     random = np.random.default_rng(0)
-    known["photographs"] = photographs()
+    known["photographs"] = other_photographs()
     known["simulated fields"] = [draw_field(seed) for seed in range(30)]
     known["noise"] = [random.integers(0, 256, (224, 224, 3), dtype=np.uint8) for _ in range(20)]
     return known
 
 
-def main(
+def novelty(
     root: Annotated[Path, typer.Option("--data", envvar="LEUKOLENS_DATA")],
     checkpoints: Annotated[Path | None, typer.Option("--checkpoints")] = None,
     limit: Annotated[int, typer.Option(help="Pictures of the test split.")] = 300,
@@ -94,4 +94,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(novelty)

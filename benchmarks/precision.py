@@ -22,7 +22,7 @@ import typer
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.explain.upstream import BothSides
+from benchmarks.explain.upstream import ModelPair
 from core.cli.common import emit, reports_bad_input
 from core.explanation.context import ImageContext
 from core.explanation.engine import FAITHFUL
@@ -94,7 +94,7 @@ def _values(
     classifier: Classifier, view: NDArray[np.uint8], name: str, samples: int, precision: str
 ) -> NDArray[np.float32]:
     """A row a class: superpixels' weights, or pixels' values."""
-    estimator: Estimator = BothSides(classifier).run(
+    estimator: Estimator = ModelPair(classifier).run(
         name, {"samples": samples}, precision=precision, context=ImageContext(view)
     )
     maps = estimator.maps()

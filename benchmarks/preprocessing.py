@@ -1,13 +1,10 @@
 """How often the cell pipeline finds the cell, how well its mask fits, and how long it takes, on real cells.
 
-`python -m benchmarks.preprocessing --data DIR [--json]`; DIR (or LEUKOLENS_DATA) is the folder of the real cells.
-The presets and the automatic mode were chosen on the development halves; `--half report` reads the other half, once.
+`python -m benchmarks preprocessing --data DIR [--json]`; DIR (or LEUKOLENS_DATA) is the folder of the real cells. The
+presets and the automatic mode were chosen on the development halves; `--half report` reads the other half, once.
+`python -m benchmarks preset-bounds` fits the bounds of the presets: PBC's training split and LISC's development half
+against the nuclei that optical density shows, JTSC's development half against its masks of the whole cell.
 """
-# FOLDED """Fit the bounds of the presets to pooled pixels: `python -m benchmarks.preprocessing --data DIR [--json]`.
-#
-# PBC's training split and LISC's development half against the nuclei that optical density shows, JTSC's development half
-# against its masks of the whole cell. The report halves are not read.
-# """
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.cells import Corners, empty_crops, halves, jtsc_mask, pbc_training, photographs
+from benchmarks.cells import Corners, bccd_photographs, empty_crops, images_of_half, jtsc_mask, pbc_training
 from core.cli.common import emit, reports_bad_input
 from core.decoding import read_image
 from core.errors import InputError
@@ -30,16 +27,16 @@ from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
 from core.preprocessing.segmentation import find_nucleus
 
-CROPS = 1000
-
-PBC_SAMPLE = 500
-
-SEED = 20_240
-
-
 Crop = Callable[[NDArray[np.uint8]], CellCrop]
-
 Figures = dict[str, Any]
+Target = Callable[[Path, NDArray[np.uint8]], NDArray[np.bool_] | None]
+
+CROPS = 1000
+PBC_SAMPLE = 500
+SEED = 20_240
+BOUNDS_SAMPLE = 250
+BOUNDS_SEED = 20_240
+EVERY = 7  # of an image's pixels, one in so many is pooled
 
 
 def automatic(rgb: NDArray[np.uint8]) -> CellCrop:
@@ -69,7 +66,7 @@ def mask_overlap(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def on_photographs(data: Path, crop: Crop) -> Figures:
     """BCCD: is a cell found whose centre lies in an annotated WBC box, and is one found where there is none?"""
-    fields = photographs(data)
+    fields = bccd_photographs(data)
     hits, overlaps, seconds = [], [], []
     for field in (field for field in fields if field.white_cells):
         started = time.perf_counter()
@@ -130,9 +127,13 @@ def on_nuclei(paths: Sequence[Path], crop: Crop) -> Figures:
     }
 
 
-def measure(data: Path, half: str) -> Figures:
+def measure_pipeline(data: Path, half: str) -> Figures:
     """All figures: of the paper's preset, of the other presets, and of the automatic mode."""
-    jtsc, lisc, pbc = halves(data, "jtsc", half), halves(data, "lisc", half), pbc_training(data, PBC_SAMPLE, SEED)
+    jtsc, lisc, pbc = (
+        images_of_half(data, "jtsc", half),
+        images_of_half(data, "lisc", half),
+        pbc_training(data, PBC_SAMPLE, SEED),
+    )
     return {
         "half": half,
         "preset bccd on BCCD": on_photographs(data, preset("bccd")),
@@ -147,7 +148,7 @@ def measure(data: Path, half: str) -> Figures:
 
 
 @reports_bad_input
-def main(
+def preprocessing(
     data: Annotated[Path | None, typer.Option(help="Folder of the real cells. Default: LEUKOLENS_DATA.")] = None,
     half: Annotated[str, typer.Option(help="development or report, of LISC and JTSC.")] = "development",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -158,7 +159,7 @@ def main(
         raise InputError(f"{folder} does not hold the real cells. Name their folder with --data.")
     if half not in ("development", "report"):
         raise InputError(f"No half {half!r}. Known: development, report.")
-    figures = measure(folder, half)
+    figures = measure_pipeline(folder, half)
     lines = [f"{name}: {_readable(value)}" for name, value in figures.items()]
     emit(figures, lines, as_json)
 
@@ -167,15 +168,6 @@ def _readable(value: Figures | str) -> str:
     if isinstance(value, str):
         return value
     return ", ".join(f"{name} {number:.3g}" for name, number in value.items())
-
-
-BOUNDS_SAMPLE = 250
-
-BOUNDS_SEED = 20_240
-
-EVERY = 7  # of an image's pixels, one in so many is pooled
-
-Target = Callable[[Path, NDArray[np.uint8]], NDArray[np.bool_] | None]
 
 
 def nucleus(_: Path, rgb: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
@@ -189,7 +181,7 @@ def whole_cell(path: Path, _: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return jtsc_mask(path) > 0
 
 
-def fitted(paths: Sequence[Path], target: Target) -> Bounds:
+def fitted_bounds(paths: Sequence[Path], target: Target) -> Bounds:
     """The box of colours whose pixels overlap the targets of all images most, every pixel counted alike."""
     colours, inside = [], []
     for path in paths:
@@ -210,16 +202,8 @@ def measure_preset_bounds(
 ) -> None:
     """Print (lower, upper) for each stain."""
     bounds = {
-        "pbc": fitted(pbc_training(data, BOUNDS_SAMPLE, BOUNDS_SEED), nucleus),
-        "lisc": fitted(halves(data, "lisc", "development"), nucleus),
-        "jtsc": fitted(halves(data, "jtsc", "development"), whole_cell),
+        "pbc": fitted_bounds(pbc_training(data, BOUNDS_SAMPLE, BOUNDS_SEED), nucleus),
+        "lisc": fitted_bounds(images_of_half(data, "lisc", "development"), nucleus),
+        "jtsc": fitted_bounds(images_of_half(data, "jtsc", "development"), whole_cell),
     }
     emit(bounds, [f"{name}: {lower} to {upper}" for name, (lower, upper) in bounds.items()], as_json)
-
-
-if __name__ == "__main__":
-    typer.run(main)
-
-
-if __name__ == "__main__":
-    typer.run(measure_preset_bounds)

@@ -10,7 +10,14 @@ import typer
 from benchmarks.generated import RESULTS, write_made_part
 from core.cli.common import emit, reports_bad_input
 from core.reproduction.record import row_of_run
-from core.reproduction.table import FIGURES, interval, markdown, percent, read_table, write_table
+from core.reproduction.table import (
+    FIGURES,
+    read_reproduction_table,
+    share_with_interval,
+    table_markdown,
+    two_digit_percent,
+    write_table,
+)
 
 PAGE = RESULTS / "reproduction.md"
 
@@ -25,16 +32,16 @@ def reproduction(
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON document.")] = False,
 ) -> None:
     """Add a row a run, or replace the one that the run has; everything is read from the run's own files."""
-    table = read_table(out)
+    table = read_reproduction_table(out)
     for run in runs or ():
         table = table.with_row(row_of_run(run, note))
     if runs:
         write_table(table, out)
     if write:
-        write_made_part(PAGE, "reproduction", markdown(table))
+        write_made_part(PAGE, "reproduction", table_markdown(table))
     lines = [
-        f"{row.run}: {row.title}, {row.protocol}: {interval(row.accuracy)} of {row.images:,} images, "
-        f"published {percent(row.published)}"
+        f"{row.run}: {row.title}, {row.protocol}: {share_with_interval(row.accuracy)} of {row.images:,} images, "
+        f"published {two_digit_percent(row.published)}"
         for row in table.rows
     ]
-    emit(table.model_dump(mode="json"), [markdown(table)] if as_markdown else lines or ["No rows."], as_json)
+    emit(table.model_dump(mode="json"), [table_markdown(table)] if as_markdown else lines or ["No rows."], as_json)

@@ -1,5 +1,5 @@
-"""What each model says about an image: its answer, or the reason why there is none."""
-# FOLDED """Engine calls, remembered by content: model, image, framing and parameters. Nothing here draws on the page."""
+"""What each model says about an image: its answer, or the reason why there is none. Engine calls are remembered by
+content (model, image, framing, parameters); nothing here draws on the page."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from core.preprocessing.pipeline import CellCrop, crop_cell
 from dashboard.images import Subject
 from dashboard.models import ModelEntry
 from dashboard.url import TRAINED, default_parameters
+
+LOG = logging.getLogger(__name__)
 
 
 def parameters_for(subject: Subject, parameters: CellParameters) -> CellParameters:
@@ -52,7 +54,7 @@ def _view(sha256: str, framing: str, key: str, _subject: Subject, _cut: CellPara
     return frame_image(_subject.rgb, framing, _cut)
 
 
-def predict(classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters) -> Prediction:
+def prediction_of(classifier: Classifier, subject: Subject, framing: str, parameters: CellParameters) -> Prediction:
     """Ask one model about one image, framed; numbers alone are kept, for all sessions."""
     cut = _cut(subject, framing, parameters)
     view_of = framed_view(subject, framing, parameters)
@@ -78,9 +80,6 @@ def _cut(subject: Subject, framing: str, parameters: CellParameters) -> CellPara
 
 def _key(cut: CellParameters | None) -> str:
     return "" if cut is None else cut.to_json()
-
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def ask(entry: ModelEntry, subject: Subject, chosen_framing: str, parameters: Ce
     framing = framing_for(entry, chosen_framing)
     try:
         view = framed_view(subject, framing, parameters)
-        prediction = predict(entry.classifier, subject, framing, parameters)
+        prediction = prediction_of(entry.classifier, subject, framing, parameters)
     except InputError as error:
         return Answer(entry, framing, fault=str(error))
     except Exception:

@@ -1,7 +1,5 @@
-"""Uploaded images: kept in the memory of one session, bounded, never written to disk or to a log."""
-# FOLDED """The image that the page is about: a gallery cell or an upload."""
-# FOLDED """The ten simulated cells of a fresh install, in an order that gives no class away."""
-# FOLDED """Which image is looked at, and what is said where the address asks for one that is not here."""
+"""The images of a session: uploads (kept in memory, bounded, never written to disk or to a log), the simulated gallery,
+and which image the page is about."""
 
 from __future__ import annotations
 
@@ -22,6 +20,14 @@ from core.errors import InputError
 from core.simulation import gallery
 from dashboard import state
 from dashboard.ui.html import data_address
+
+STORE = "uploads"
+MOST_FILES, MOST_BYTES = 100, 200 * 2**20
+PREFIX = "upload-"
+HASH_DIGITS = 16
+THUMBNAIL = 112
+ORDER_SEED = 7
+FIRST = "cell-1"
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,6 @@ class Subject:
     def alt(self) -> str:
         """What a reader who cannot see the picture is told; the class stays out, for a student is to find it."""
         return f"{self.title}: a stained blood smear, {self.rgb.shape[1]} by {self.rgb.shape[0]} pixels"
-
-
-STORE = "uploads"
-
-MOST_FILES, MOST_BYTES = 100, 200 * 2**20
-
-PREFIX = "upload-"
-
-HASH_DIGITS = 16
 
 
 class Incoming(Protocol):
@@ -217,11 +214,6 @@ def label_of(name: str) -> str | None:
     return folder if folder in CLASSES else None
 
 
-THUMBNAIL = 112
-
-ORDER_SEED = 7
-
-
 @st.cache_resource(show_spinner=False, max_entries=1)
 def gallery_subjects() -> dict[str, Subject]:
     """Draw the gallery once for all sessions: `cell-1` to `cell-10`, shuffled in one fixed way."""
@@ -264,9 +256,6 @@ def pick_from_gallery() -> None:
             help="Each is drawn from the textbook description of its class. Real cells can be uploaded in the sidebar.",
             **state.bound("image", to_widget=lambda key: key if key in subjects else None),
         )
-
-
-FIRST = "cell-1"
 
 
 @dataclass(frozen=True)

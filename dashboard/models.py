@@ -1,4 +1,4 @@
-"""The models that can stand on a page: one slot each, filled by a checkpoint or by the reason why it is not."""
+"""The models that can stand on a page: each with its classifier, or with the reason why there is none."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def choose_models() -> None:
 
 
 def entry(name: str) -> ModelEntry:
-    """Fill the slot of the model `name`; whatever goes wrong becomes the slot's message and nobody else's."""
+    """Load the model `name`; whatever goes wrong becomes its own message and nobody else's."""
     folder = root() / name
     if not folder.is_dir():
         return ModelEntry(
@@ -104,7 +104,7 @@ def entry(name: str) -> ModelEntry:
             "Train the model (`python -m core train --help`) or copy its folder there.",
         )
     try:
-        return ModelEntry(name, title(name), load(str(folder), signature_of(folder)))
+        return ModelEntry(name, title(name), shared_classifier(str(folder), signature_of(folder)))
     except InputError as error:
         return ModelEntry(name, title(name), None, str(error))
     except Exception:
@@ -113,7 +113,7 @@ def entry(name: str) -> ModelEntry:
 
 
 @st.cache_resource(show_spinner=False, max_entries=MOST_MODELS)
-def load(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
+def shared_classifier(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
     """Load a checkpoint once for all sessions; `signature` changes when one of its files does."""
     classifier = checkpoints.load_classifier(Path(folder))
     classifier.predict([np.full((64, 64, 3), 200, dtype=np.uint8)])  # the first pass sets up kernels: nobody's time

@@ -1,6 +1,5 @@
-"""What stands around every page: the gallery and the shared controls."""
-# FOLDED """Forgetting what a session's own pictures led to: maps, their pictures, scores, and a mask."""
-# FOLDED """Where images come in: files, a folder, or the camera."""
+"""What stands around every page: where images come in (files, a folder, the camera, the gallery), the shared controls,
+and forgetting what a session's own pictures led to."""
 
 from __future__ import annotations
 
@@ -23,6 +22,10 @@ from dashboard.models import choose_models
 from dashboard.url import TRAINED
 from dashboard.verified import forget_references
 
+LIMIT_MB = MAX_BYTES // 2**20
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+SOURCES = {"files": "Files", "folder": "Folder", "camera": "Camera"}
+
 
 def forget_explanations() -> None:
     """Stop this session's work and drop all that it found out about private pictures."""
@@ -32,13 +35,6 @@ def forget_explanations() -> None:
     forget_checks()
     forget_references()
     forget_mask()
-
-
-LIMIT_MB = MAX_BYTES // 2**20
-
-LOCAL = {"localhost", "127.0.0.1", "::1"}
-
-SOURCES = {"files": "Files", "folder": "Folder", "camera": "Camera"}
 
 
 def take_images() -> None:

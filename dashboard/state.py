@@ -1,5 +1,5 @@
-"""The shared choices of one session, kept in step with the address and bound to widgets."""
-# FOLDED """What a session has entered on the Train page, kept when it looks at other pages."""
+"""The shared choices of one session, kept in step with the address and bound to widgets; and what was entered on the
+Train page, kept while other pages are looked at."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from core.errors import InputError
 from dashboard import url
 
 VALUES, PROBLEMS, PAGE = "choices", "choice-problems", "page-shown"
-
 WRITTEN, EMPTY, RETURNED = "address-written", "address-empty", "address-returned"
-
 FORMER, MOST_FORMER = "addresses-before", 20
-
 _NOTHING = object()
+MEMORY = "training-memory"
 
 
 def begin(page: str) -> None:
@@ -129,9 +127,6 @@ def _take(name: str, key: str, from_widget: Callable[[Any], Any]) -> None:
         return
     if value is not None:
         put(name, value)
-
-
-MEMORY = "training-memory"
 
 
 def recall(name: str, default: Any = None) -> Any:

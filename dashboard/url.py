@@ -1,6 +1,5 @@
-"""The choices that stand in the address: each one's name, default, and how it is written there."""
-# FOLDED """The methods' settings as short text for an address: `lime.regions:80,gradcam.layer@vgg19:features.30`."""
-# FOLDED """Preprocessing parameters as short text for an address: `padding~20*lower~80-80-180`, or `mode~bccd`."""
+"""What stands in the address: first methods' settings as short text (`lime.regions:80,gradcam.layer@vgg19:features.30`)
+and preprocessing parameters (`padding~20*lower~80-80-180`, or `mode~bccd`), then each choice's name and default."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def verify(subjects: Sequence[MapOf]) -> None:
             continue
         process = ReferenceProcess(question)
         line().join(process)
-        ticket = subject.row.tickets[subject.method]
+        ticket = subject.row.jobs[subject.method]
         held[subject.key] = Comparison(subject.explanation, process, ticket.job.seconds)
     while len(held) > MOST_HELD:
         held.popitem(last=False)[1].process.stop()
@@ -95,10 +95,10 @@ def stop_all() -> None:
 def finished_of(rows: Sequence[ModelRow]) -> list[Verification]:
     """Return the results about the maps that `rows` show as they stand now."""
     now = {
-        row.tickets[method].key: item.evaluations
+        row.jobs[method].key: item.evaluations
         for row in rows
         for method, item in row.explanations.items()
-        if method in row.tickets
+        if method in row.jobs
     }
     return [
         held.result

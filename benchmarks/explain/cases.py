@@ -1,9 +1,5 @@
-"""Case cam-grid: Grad-CAM and Grad-CAM++ of every class, float32."""
-# FOLDED """Case first-estimate: seconds from asking until something is seen, of every method that sharpens step by step."""
-# FOLDED """Case lime-same-fidelity: how long until our LIME is as close to its limit as upstream's at 1,000 samples."""
-# FOLDED """Case lime-same-masks: LIME's coefficients from the same 1,000 masks, every class."""
-# FOLDED """Case shap-gradients-same-fidelity: how long until our expected gradients are as close to their limit as shap's."""
-# FOLDED """Case shap-partition: SHAP values of rectangles by halving, the same number of evaluations, every class."""
+"""The cases of the explanation benchmark: CAM, the first estimate, LIME, expected gradients and partition SHAP, each
+against the library that a user would take. Every case returns rows of the table; `command` runs them."""
 
 from __future__ import annotations
 
@@ -21,8 +17,8 @@ from benchmarks.explain.upstream import (
     LARGE,
     SAMPLES,
     BenchmarkRow,
-    BothSides,
     LimeCase,
+    ModelPair,
     fidelity,
     first_as_faithful,
     lowest_correlation,
@@ -42,11 +38,30 @@ from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationService
 
 CAM_METHODS = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus}
-
 ROUNDS = 9
+LONGEST = 60.0  # s
+REFERENCE = 20_000
+REFERENCE_OF_LARGE = 3_000
+TIMED_OF_LARGE = 200
+REFERENCE_SEED = 1000
+SEEDS = (0, 1, 2)  # of both sides' runs
+FEWEST = 20
+GRADIENTS_SAMPLES = 200  # upstream's default
+GRADIENTS_REFERENCE = {"small": 1600, "large": 200}  # whole rounds of the background
+TIMED = {"small": GRADIENTS_SAMPLES, "large": 10}
+PARITY_SAMPLES = 10
+GRADIENTS_SEEDS = {"small": (0, 1, 2), "large": (0,)}
+GRADIENTS_REFERENCE_SEED = 1000
+GRADIENTS_FEWEST = 8
+CHUNK = 10
+EVALUATIONS = 500
+PARITY_EVALUATIONS = 100
+BATCH = 50  # pictures, upstream's in its example
+PARITY_BATCH = 16  # both look again what to divide next after so many
+BASELINE = "blur"
 
 
-def cam_grid(sides: BothSides) -> BenchmarkRow:
+def cam_grid(sides: ModelPair) -> BenchmarkRow:
     """Upstream: one call a class and method, as in its README, after one that warms up. Ours: `explain`, median of 9.
 
     Parity: the lowest correlation of a class's maps, over both methods. The floor is one forward pass of our float32
@@ -66,7 +81,7 @@ def cam_grid(sides: BothSides) -> BenchmarkRow:
     )
 
 
-def cam_upstream(sides: BothSides, classes: int) -> NDArray[np.float32]:
+def cam_upstream(sides: ModelPair, classes: int) -> NDArray[np.float32]:
     """Maps `(methods * classes, S, S)`, each scaled to 0..1 as upstream does."""
     inputs = sides.classifier.tensor([sides.view]).contiguous()
     layer = sides.network.stages[sides.network.cut]  # type: ignore[index]
@@ -77,10 +92,7 @@ def cam_upstream(sides: BothSides, classes: int) -> NDArray[np.float32]:
     return np.stack(maps)
 
 
-LONGEST = 60.0  # s
-
-
-def first_estimate(sides: BothSides) -> list[BenchmarkRow]:
+def first_estimate(sides: ModelPair) -> list[BenchmarkRow]:
     """A row a method, `case` "first-estimate" and the method's name in the note; default settings, warm model.
 
     Counted from the request of a picture never seen before to a map in hand, with superpixels, baselines and the
@@ -96,7 +108,7 @@ def first_estimate(sides: BothSides) -> list[BenchmarkRow]:
     return rows
 
 
-def first_map(sides: BothSides, name: str) -> None:
+def first_map(sides: ModelPair, name: str) -> None:
     """Ask, and wait for the first map."""
     service = ExplanationService()
     try:
@@ -109,20 +121,7 @@ def first_map(sides: BothSides, name: str) -> None:
         service.close()
 
 
-REFERENCE = 20_000
-
-REFERENCE_OF_LARGE = 3_000
-
-TIMED_OF_LARGE = 200
-
-REFERENCE_SEED = 1000
-
-SEEDS = (0, 1, 2)  # of both sides' runs
-
-FEWEST = 20
-
-
-def lime_same_fidelity(sides: BothSides) -> BenchmarkRow:
+def lime_same_fidelity(sides: ModelPair) -> BenchmarkRow:
     """Fidelity: mean rank correlation of coefficients with a reference's, over the classes that say anything.
 
     Both have the same superpixels and hidden picture, hence the same limit. The reference is ours, of another seed, and
@@ -148,7 +147,7 @@ def lime_same_fidelity(sides: BothSides) -> BenchmarkRow:
     return replace(row, parity=found[1] / wanted if found else None)
 
 
-def run_of(sides: BothSides, seed: int) -> Estimator:
+def run_of(sides: ModelPair, seed: int) -> Estimator:
     """Our LIME, not begun."""
     return start("lime", sides.classifier, sides.context(), {"samples": FEWEST}, seed)
 
@@ -160,7 +159,7 @@ def weights(estimator: Estimator) -> NDArray[np.float32]:
     return regions.weights
 
 
-def lime_same_masks(sides: BothSides) -> BenchmarkRow:
+def lime_same_masks(sides: ModelPair) -> BenchmarkRow:
     """Both from nothing to coefficients: the same superpixels, hidden picture and masks, which are ours.
 
     Upstream is not charged for cutting superpixels, ours is. Our precision is what "auto" chooses. Parity: the lowest
@@ -179,24 +178,7 @@ def lime_same_masks(sides: BothSides) -> BenchmarkRow:
     return BenchmarkRow("lime-same-masks", sides.classifier.name, ours_s, upstream_s, found, floor_s, precision)
 
 
-GRADIENTS_SAMPLES = 200  # upstream's default
-
-GRADIENTS_REFERENCE = {"small": 1600, "large": 200}  # whole rounds of the background
-
-TIMED = {"small": GRADIENTS_SAMPLES, "large": 10}
-
-PARITY_SAMPLES = 10
-
-GRADIENTS_SEEDS = {"small": (0, 1, 2), "large": (0,)}
-
-GRADIENTS_REFERENCE_SEED = 1000
-
-GRADIENTS_FEWEST = 8
-
-CHUNK = 10
-
-
-def shap_gradients_same_fidelity(sides: BothSides) -> BenchmarkRow:
+def shap_gradients_same_fidelity(sides: ModelPair) -> BenchmarkRow:
     """Fidelity: mean rank correlation of a class's pixels (colours added up) with a reference's, over all classes.
 
     Both have our default background, 25 simulated cells, hence the same limit. The reference is ours with evenly
@@ -229,7 +211,7 @@ def shap_gradients_same_fidelity(sides: BothSides) -> BenchmarkRow:
     return replace(row, parity=agreement)
 
 
-def gradients_run_of(sides: BothSides, seed: int) -> Estimator:
+def gradients_run_of(sides: ModelPair, seed: int) -> Estimator:
     """Our expected gradients, not begun."""
     return start("shap", sides.classifier, sides.context(), {"samples": GRADIENTS_FEWEST}, seed)
 
@@ -239,13 +221,13 @@ def values(estimator: Estimator) -> NDArray[np.float32]:
     return estimator.maps().native
 
 
-def backgrounds(sides: BothSides) -> torch.Tensor:
+def backgrounds(sides: ModelPair) -> torch.Tensor:
     """The default background `(n, 3, S, S)` in [0, 1]."""
     shown = background(sides.context(), "cells", sides.classifier.card.framing)
     return pixels(sides.classifier, shown.pictures(range(shown.count), sides.picture.shape[0]))
 
 
-def gradients_upstream(sides: BothSides, samples: int, seed: int = 0) -> NDArray[np.float32]:
+def gradients_upstream(sides: ModelPair, samples: int, seed: int = 0) -> NDArray[np.float32]:
     """Values `(K, S, S)` of every class by shap's GradientExplainer, as in its README."""
     explainer = shap.GradientExplainer(sides.wrapped, backgrounds(sides).contiguous())
     picture = pixels(sides.classifier, sides.picture[None]).contiguous()
@@ -253,7 +235,7 @@ def gradients_upstream(sides: BothSides, samples: int, seed: int = 0) -> NDArray
     return np.asarray(found[0].sum(axis=0).transpose(2, 0, 1), dtype=np.float32)
 
 
-def same_draws(sides: BothSides, seed: int, samples: int, precision: str) -> NDArray[np.float32]:
+def same_draws(sides: ModelPair, seed: int, samples: int, precision: str) -> NDArray[np.float32]:
     """The same values from shap's draws by our network: all classes from one graph."""
     generator = np.random.RandomState(seed)
     pictures = backgrounds(sides)
@@ -269,18 +251,7 @@ def same_draws(sides: BothSides, seed: int, samples: int, precision: str) -> NDA
     return np.asarray((total / samples).float().numpy())  # type: ignore[union-attr]
 
 
-EVALUATIONS = 500
-
-PARITY_EVALUATIONS = 100
-
-BATCH = 50  # pictures, upstream's in its example
-
-PARITY_BATCH = 16  # both look again what to divide next after so many
-
-BASELINE = "blur"
-
-
-def shap_partition(sides: BothSides) -> BenchmarkRow:
+def shap_partition(sides: ModelPair) -> BenchmarkRow:
     """Upstream: `shap.Explainer` with `maskers.Image("inpaint_telea")`, 500 evaluations, as in its image examples.
 
     Ours: `shap-partition` with its default baseline, 500 evaluations, in the precision that "auto" chooses. Parity:
@@ -297,7 +268,7 @@ def shap_partition(sides: BothSides) -> BenchmarkRow:
     return BenchmarkRow("shap-partition", classifier.name, ours_s, upstream_s, parity(sides), floor_s, precision)
 
 
-def parity(sides: BothSides) -> float:
+def parity(sides: ModelPair) -> float:
     """How far both agree where they hide the picture behind the same baseline."""
     hidden = baseline(sides.context(), BASELINE, sides.picture.shape[0])
     theirs = partition_upstream(sides, hidden, PARITY_EVALUATIONS, PARITY_BATCH)
@@ -306,7 +277,7 @@ def parity(sides: BothSides) -> float:
 
 
 def partition_upstream(
-    sides: BothSides, hidden: str | NDArray[np.uint8], evaluations: int, batch: int = BATCH
+    sides: ModelPair, hidden: str | NDArray[np.uint8], evaluations: int, batch: int = BATCH
 ) -> NDArray[np.float32]:
     """Values `(K, S, S)` of every class."""
     shape = sides.picture.shape

@@ -17,14 +17,14 @@ from benchmarks.explain.cases import (
     shap_gradients_same_fidelity,
     shap_partition,
 )
-from benchmarks.explain.upstream import BenchmarkRow, BothSides, total
+from benchmarks.explain.upstream import BenchmarkRow, ModelPair, total
 from core.cli.common import emit, reports_bad_input, say
 from core.errors import InputError
 from core.models.checkpoints import available, default_root, find, load_classifier
 from core.models.classifier import Classifier
 from core.models.staged import processor_has
 
-CASES: dict[str, Callable[[BothSides], BenchmarkRow | list[BenchmarkRow]]] = {
+CASES: dict[str, Callable[[ModelPair], BenchmarkRow | list[BenchmarkRow]]] = {
     "cam-grid": cam_grid,
     "lime-same-masks": lime_same_masks,
     "lime-same-fidelity": lime_same_fidelity,
@@ -34,11 +34,11 @@ CASES: dict[str, Callable[[BothSides], BenchmarkRow | list[BenchmarkRow]]] = {
 }
 
 
-def measure(case: str, classifiers: list[Classifier]) -> list[BenchmarkRow]:
+def measure_case(case: str, classifiers: list[Classifier]) -> list[BenchmarkRow]:
     """One case on each model, and the total."""
     rows: list[BenchmarkRow] = []
     for classifier in classifiers:
-        found = CASES[case](BothSides(classifier))
+        found = CASES[case](ModelPair(classifier))
         rows += [found] if isinstance(found, BenchmarkRow) else found
         for row in rows[-1:] if isinstance(found, BenchmarkRow) else found:
             say(row.line())
@@ -68,5 +68,5 @@ def explain(
         raise InputError(f"There is no model in {root}.")
     fast = processor_has("bfloat16", classifiers[0].device)
     say(f"{torch.get_num_threads()} threads, {'with' if fast else 'without'} bfloat16")
-    rows = [row for name in case or CASES for row in measure(name, classifiers)]
+    rows = [row for name in case or CASES for row in measure_case(name, classifiers)]
     emit([row.document() for row in rows], [row.line() for row in rows], as_json)

@@ -1,7 +1,5 @@
-"""The two sides of a comparison: our models and picture, and the same as a user of the upstream libraries has them."""
-# FOLDED """Both sides of the LIME cases: the same superpixels and the same hidden picture for both."""
-# FOLDED """How close an estimate is to the limit it tends to, and after how much work ours is as close as the other side's."""
-# FOLDED """One line of the table: what took how long on which side, and how well the results agree."""
+"""What the explanation cases have in common: our models and picture, the same as a user of the upstream libraries has
+them, how close an estimate is to its limit, and the row of the table that comes of it."""
 
 from __future__ import annotations
 
@@ -34,15 +32,20 @@ from core.models.staged import DTYPES
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 
+Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Values = Callable[[Estimator], NDArray[np.floating]]
+
 T = TypeVar("T")
-
 LARGE = 10_000_000  # parameters
-
 CELL = "neutrophil-1"  # of the gallery: the picture of every case
+SAMPLES = 1000  # upstream's default
+TOP_LABELS = 5  # upstream's default
+LOUD = 0.01  # of the largest class's: a class whose reference adds up to less says nothing, its ranks are noise
+GROWTH = 1.1
 
 
 @dataclass(frozen=True)
-class BothSides:
+class ModelPair:
     """A classifier of ours, and the upstream side: plain float32 network in the default layout, trainable as loaded."""
 
     classifier: Classifier
@@ -54,7 +57,7 @@ class BothSides:
         return frame_image(image, self.classifier.card.framing).rgb
 
     def context(self) -> ImageContext:
-        """A scene that nothing is remembered of."""
+        """A context that nothing is remembered of."""
         return ImageContext(self.view)
 
     @cached_property
@@ -104,7 +107,7 @@ class BothSides:
         precision: str = "auto",
         context: ImageContext | None = None,
     ) -> Estimator:
-        """Our side, to the end of the budget, from a scene that nothing is remembered of."""
+        """Our side, to the end of the budget, from a context that nothing is remembered of."""
         estimator = start(method, self.classifier, context or self.context(), settings, seed, precision)
         while not estimator.done:
             estimator.advance()
@@ -159,17 +162,10 @@ def lowest_correlation(ours: NDArray[np.floating], theirs: NDArray[np.floating])
     return min(found) if found else float("nan")
 
 
-SAMPLES = 1000  # upstream's default
-
-TOP_LABELS = 5  # upstream's default
-
-Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-
 class LimeCase:
     """One model's settings, superpixels `labels` `(S, S)` and hidden picture, with default settings of our side."""
 
-    def __init__(self, sides: BothSides) -> None:
+    def __init__(self, sides: ModelPair) -> None:
         self.sides = sides
         self.settings: dict[str, Value] = resolve(method("lime").controls)
         context, side = sides.context(), sides.picture.shape[0]
@@ -223,14 +219,6 @@ class _Given:
     def randint(self, low: int, high: int = 0, size: int = 0) -> Any:
         """The masks where masks are asked for; else lime draws the seed of a segmentation that is not used."""
         return self._masks.ravel() if size == self._masks.size else low
-
-
-LOUD = 0.01  # of the largest class's: a class whose reference adds up to less says nothing, its ranks are noise
-
-GROWTH = 1.1
-
-
-Values = Callable[[Estimator], NDArray[np.floating]]
 
 
 def fidelity(values: NDArray[np.floating], reference: NDArray[np.floating]) -> float:

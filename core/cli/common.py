@@ -1,7 +1,5 @@
-"""What every command shares: one JSON document on stdout, progress on stderr, exit code 2 for bad input."""
-# FOLDED """Writing what a command made: to a folder or a zip, tried before the work and not after."""
-# FOLDED """Long work in the terminal: how far it is, and stopping it without losing what it has found."""
-# FOLDED """`models`: which trained models there are."""
+"""What every command shares: one JSON document on stdout, progress on stderr, exit code 2 for bad input; files written
+to a folder or a zip; long work that can be stopped. The command `models` comes last."""
 
 from __future__ import annotations
 
@@ -27,9 +25,13 @@ from core.models.card import read_card
 from core.models.checkpoints import available, default_root
 from core.preprocessing.framing import FRAMINGS
 
-P = ParamSpec("P")
+Checkpoints = Annotated[Path | None, typer.Option("--checkpoints", help="Folder of model folders.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+OFTEN = 0.2  # seconds between two signs of life in a terminal
+SELDOM = 15.0  # and in a log
 
 
 def emit(document: Any, lines: Iterable[str], as_json: bool) -> None:
@@ -132,11 +134,6 @@ def _refused(place: Path, error: OSError) -> InputError:
     return InputError(f"Cannot write to {place}: {error.strerror or error}. Choose another folder.")
 
 
-OFTEN = 0.2  # seconds between two signs of life in a terminal
-
-SELDOM = 15.0  # and in a log
-
-
 class Stop:
     """Whether the user has asked for an end, by Ctrl-C."""
 
@@ -189,11 +186,6 @@ def _tell(task: Task, label: str, seconds: float, live: bool) -> None:
         sys.stderr.flush()
     else:
         say(line)
-
-
-Checkpoints = Annotated[Path | None, typer.Option("--checkpoints", help="Folder of model folders.")]
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 
 
 @reports_bad_input

@@ -1,6 +1,5 @@
-"""`datasets`: the sets we know, where they come from, and whether what is here is what was published."""
-# FOLDED """`leaks`: find images that come from one photograph, and say which splits share them."""
-# FOLDED """`samples`: simulated cells with their masks, as files."""
+"""Commands about images: `datasets` (the known sets, and whether they are here as published), `leaks` (photographs that
+splits share) and `samples` (simulated cells with their masks)."""
 
 from __future__ import annotations
 
@@ -102,17 +101,17 @@ def leaks(
     """
     from core.leaks.grouping import find_groups
     from core.leaks.groups_file import check_out, write_groups
-    from core.leaks.report import Report, find_places, shown
+    from core.leaks.report import Report, locate_images, terminal_text
 
     started = time.monotonic()
     if out is not None:
         check_out(out)
-    places, notes = find_places(dirs)
+    places, notes = locate_images(dirs)
     for note in notes:
         say(note)
     groups, unread = find_groups([place.file for place in places], say)
     for index, reason in unread.items():
-        say(f"skipped {shown(str(places[index].file))}: {reason}")
+        say(f"skipped {terminal_text(str(places[index].file))}: {reason}")
     if len(unread) == len(places):
         raise InputError(f"None of the {len(places):,} images can be read.")
     kept = [index for index in range(len(places)) if index not in unread]

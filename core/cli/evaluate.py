@@ -1,5 +1,4 @@
-"""`evaluate`: figures of trained models on labelled images."""
-# FOLDED """The figures of `evaluate` as lines to read."""
+"""`evaluate`: figures of trained models on labelled images, as lines to read or as JSON."""
 
 from __future__ import annotations
 
@@ -26,11 +25,12 @@ from core.leaks.grouping import photographs_of, shared_with
 from core.models.classifier import Classifier
 from core.preprocessing.framing import FRAMINGS
 
+Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
+
 INTERVAL_KINDS = ("precision", "sensitivity", "f1", "specificity")
-
 MOST_LISTED = 10
-
 COLUMN = 27  # letters: those of 100.00% (100.0% to 100.0%), and a gap
+PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
 
 
 def lines_of(entry: dict[str, Any]) -> list[str]:
@@ -92,11 +92,6 @@ def _auc(estimate: dict[str, Any], interval: bool = False) -> str:
     return f"{text} ({estimate['low']:.4f}-{estimate['high']:.4f})" if interval else text
 
 
-PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
-
-Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
-
-
 @reports_bad_input
 def evaluate(
     data: Data = None,
@@ -136,7 +131,7 @@ def evaluate(
     leaks = None
     with nullcontext() if out is None else writable(out):
         if without_leaks or others or groups is not None:
-            leaks = Leaks(_shared(labelled, part.name, others, groups, cache), others)
+            leaks = SharedRows(_shared(labelled, part.name, others, groups, cache), others)
         document = [_measured(classifier, part, framing, leaks, out) for classifier in classifiers]
         if out is not None:
             write_files(out, {"figures.json": json.dumps(document, indent=2).encode()})
@@ -144,7 +139,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class EvaluatedPart:
+class EvaluatedSplit:
     """The split that is measured: its name, its rows, and how the figures call it."""
 
     name: str
@@ -154,7 +149,7 @@ class EvaluatedPart:
 
 
 @dataclass(frozen=True)
-class Leaks:
+class SharedRows:
     """Which rows of the split share a photograph with `others` (all other splits where empty)."""
 
     shared: NDArray[np.bool_]
@@ -166,10 +161,10 @@ class Leaks:
         return f"without photographs that {' and '.join(self.others) if self.others else 'other splits'} hold too"
 
 
-def _part(data: Dataset, split: str | None) -> EvaluatedPart:
+def _part(data: Dataset, split: str | None) -> EvaluatedSplit:
     there = set(data.table["split"])
     name = split or next((name for name in PARTS if name in there), min(there))
-    return EvaluatedPart(name, data.split(name).reset_index(drop=True), f"{data.title}: {name}", data.notes)
+    return EvaluatedSplit(name, data.split(name).reset_index(drop=True), f"{data.title}: {name}", data.notes)
 
 
 def _shared(data: Dataset, part: str, others: tuple[str, ...], groups: Path | None, cache: Path) -> NDArray[np.bool_]:
@@ -179,7 +174,7 @@ def _shared(data: Dataset, part: str, others: tuple[str, ...], groups: Path | No
 
 
 def _measured(
-    classifier: Classifier, part: EvaluatedPart, framing: str | None, leaks: Leaks | None, out: Path | None
+    classifier: Classifier, part: EvaluatedSplit, framing: str | None, leaks: SharedRows | None, out: Path | None
 ) -> dict[str, Any]:
     """One model's entry: the card's figures at the top, all others under `figures`."""
     classes, table = classifier.card.classes, part.table.assign(row=range(len(part.table)))
@@ -217,7 +212,9 @@ def _scored(classifier: Classifier, table: pd.DataFrame, title: str) -> dict[str
     }
 
 
-def _without_leaks(classifier: Classifier, asked: SetPredictions, part: EvaluatedPart, leaks: Leaks) -> dict[str, Any]:
+def _without_leaks(
+    classifier: Classifier, asked: SetPredictions, part: EvaluatedSplit, leaks: SharedRows
+) -> dict[str, Any]:
     shared = leaks.shared[asked.table["row"].to_numpy()]
     left_out = {"left_out": int(shared.sum())}
     if shared.all():

@@ -1,6 +1,5 @@
-"""`explain`: maps of an image, as raw values, pictures, scores and a manifest."""
-# FOLDED """The explanation methods that `explain` is asked for, and their settings, as they are typed."""
-# FOLDED """The work behind `explain`: planned and checked for every model first, then done step by step."""
+"""`explain`: maps of an image, as raw values, pictures, scores and a manifest. Methods and their settings are parsed
+first; then every model is planned and checked before any work is done, step by step."""
 
 from __future__ import annotations
 
@@ -36,18 +35,18 @@ from core.explanation.context import ImageContext
 from core.explanation.engine import (
     PRECISIONS,
     Explanation,
-    begin,
+    checked_classes,
     checked_request,
     checked_settings,
     explanation_of,
-    known_classes,
+    start_checked,
 )
-from core.explanation.evidence import MANIFEST, Documented, Findings, evidence
+from core.explanation.evidence import MANIFEST, Documented, Findings, evidence_files
 from core.explanation.method import Control, Request
 from core.explanation.methods.registry import METHODS, method
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
-from core.explanation.quality.similarity import MapSimilarities, all_map_similarities
+from core.explanation.quality.similarity import SimilarityMatrix, similarity_matrices
 from core.explanation.render import DIVERGING, PALETTES, picture
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import FRAMINGS, View, frame_image, framed_mask, mask_of
@@ -173,7 +172,7 @@ def plans(
 ) -> list[ExplainPlan]:
     """Frame the image `rgb` and its `mask` for every model, and check all that was asked for; InputError says what not.
 
-    Models that see the same picture share its scene, and with it superpixels, baselines and masks.
+    Models that see the same picture share its context, and with it superpixels, baselines and masks.
     """
     views: dict[str, View] = {}
     contexts: dict[str, ImageContext] = {}
@@ -186,7 +185,7 @@ def plans(
             contexts[framing] = ImageContext(views[framing].rgb, framed)
             for warning in views[framing].warnings:
                 say(f"{FRAMINGS[framing]}: {warning}")
-        classes = known_classes(classifier, asked.classes)
+        classes = checked_classes(classifier, asked.classes)
         requests = _requests(classifier, contexts[framing], asked)
         found.append(ExplainPlan(classifier, views[framing], contexts[framing], requests, classes))
     return found
@@ -211,11 +210,11 @@ def work(planned: Sequence[ExplainPlan], asked: ExplainOptions, stop: Stop, faul
     return found
 
 
-def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[MapSimilarities]:
+def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[SimilarityMatrix]:
     """How alike the maps of all methods and models are, for each class that was named or answered."""
     answers = [each.prediction.predicted for each in findings if each.prediction is not None]
     maps = [item for each in findings for item in each.explanations.values()]
-    return all_map_similarities(maps, asked.classes or answers)
+    return similarity_matrices(maps, asked.classes or answers)
 
 
 def _requests(classifier: Classifier, context: ImageContext, asked: ExplainOptions) -> dict[str, Request]:
@@ -274,7 +273,7 @@ def _explanation(name: str, request: Request, classes: Sequence[str], stop: Stop
     """A method's maps, of as much of the budget as was spent; None before its first step."""
     if stop.asked:
         return None
-    estimator = begin(name, request)
+    estimator = start_checked(name, request)
     run(estimator, f"{request.classifier.name}: {name}", stop)
     return explanation_of(name, estimator, classes) if estimator.evaluations else None
 
@@ -401,7 +400,9 @@ def explain(
         parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
         del parameters["lenient"]
         alike = agreements_of(findings, asked) if scores else []
-        files = evidence(_source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike)
+        files = evidence_files(
+            _source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike
+        )
         write_bundle(out, files)
     verified = [checked for each in findings for checked in each.verifications]
     lines = lines_of(verified)

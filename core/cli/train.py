@@ -89,7 +89,7 @@ def train(
     if data is None:
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")
     folder = run or default_runs() / f"{chosen.name}-{chosen.architecture}"
-    order = TrainOptions(
+    options = TrainOptions(
         recipe=chosen,
         place=data,
         dataset=dataset or ("pbc" if "pbc" in found_sets(data) else "auto"),
@@ -98,9 +98,9 @@ def train(
         cache=cache,
         devices=devices,
         leak_check=leak_check,
-        in_line=in_line,
+        queued=in_line,
         resume=resume,
     )
-    result = train_all(order, say)
+    result = train_all(options, say)
     if result is not None:
         emit(result.document, result.lines, as_json)

@@ -1,5 +1,5 @@
-"""Labelled images on disk: a known set, a folder of class folders, or a CSV of paths and labels."""
-# FOLDED """What of a known set is at a place, against what was published."""
+"""Labelled images on disk: a known set, a folder of class folders, or a CSV of paths and labels, read into one table;
+and what of a known set is there, against what was published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from core.data.readers import Reading, is_folder, own_folder, printable, read_fo
 from core.errors import InputError
 
 KINDS = ("auto", *KNOWN, "folder", "csv")
-
 """What `read_data` can be told that a place is."""
 
 
@@ -95,11 +94,11 @@ def describe(data: Dataset) -> dict[str, Any]:
         "images": len(data.table),
         "counts": counts,
         "notes": list(data.notes),
-        "fingerprint": fingerprint(data),
+        "fingerprint": data_fingerprint(data),
     }
 
 
-def fingerprint(data: Dataset) -> str:
+def data_fingerprint(data: Dataset) -> str:
     """SHA-256 of paths (relative to the folder that holds all), labels and boxes, in any order of rows."""
     paths = list(data.table["path"])
     base = os.path.commonpath([str(Path(path).parent) for path in paths])

@@ -14,21 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.classes import CLASSES
-from core.data.image_cache import Packed, packed
+from core.data.image_cache import CachedRows, cached_rows
 from core.data.labels import shortened
 from core.data.loading import FRAMED_SIDE, SIDE, UNKNOWN, Framed, digest_images, framed, read_boxed
 from core.data.readers import utf8
 from core.errors import InputError
 from core.simulation import draw_cell
 
-__all__ = ["SIDE", "UNKNOWN", "FramedImages", "pack_simulated", "pack_table"]
+__all__ = ["SIDE", "UNKNOWN", "FramedImages", "frame_simulated", "frame_table"]
 
 FRAMING_FORMAT = 1
-
 """Part of the key of every kept array: raise it when `framed` or `read_boxed` gives other pixels than before."""
 
 DRAWING_FORMAT = 1
-
 """Part of the key of kept simulated cells: raise it when `draw_cell` draws other pixels for the same seed."""
 
 MOST_UNREADABLE = 0.1  # of the images of one split
@@ -78,7 +76,7 @@ class FramedImages:
         return FramedImages(images, reach, self.labels, self.fingerprint, self.skipped, self.kept, self.whole)
 
 
-def pack_table(
+def frame_table(
     table: pd.DataFrame,
     framing: str,
     cache: Path,
@@ -87,11 +85,11 @@ def pack_table(
     side: int | None = None,
     within: pd.DataFrame | None = None,
 ) -> FramedImages:
-    """Pack the images of `table` (columns path, label, and box where there are any), framed as `framing`.
+    """Frame the images of `table` (columns path, label, and box where there are any), framed as `framing`.
 
     Labels are places in `classes`, `side` px (by default 192, 120 for "islam"). Images that cannot be read are
     skipped, counted and listed; InputError where they are more than a tenth or all of a class. Where `table` is a part
-    of the table `within` (same index), that one is packed and kept, once for all its splits and folds, and the part
+    of the table `within` (same index), that one is framed and kept, once for all its splits and folds, and the part
     copied out of it.
     """
     everything = table if within is None else within
@@ -101,7 +99,7 @@ def pack_table(
     made, digest = _made(everything, framing, cache, tell, side or FRAMED_SIDE.get(framing, SIDE))
     paths, names = list(everything["path"]), list(everything["label"])
     places = torch.tensor([classes.index(name) if name in classes else -1 for name in names])
-    pack = FramedImages(
+    stored = FramedImages(
         made.images,
         made.reach,
         places[made.notes.kept],
@@ -111,13 +109,13 @@ def pack_table(
         tuple(made.notes.whole),
     )
     if within is not None:
-        pack = _part(pack, within.index.get_indexer(table.index), paths)
-    _tell_losses(pack, table, classes, tell)
-    return pack
+        stored = _part(stored, within.index.get_indexer(table.index), paths)
+    _tell_losses(stored, table, classes, tell)
+    return stored
 
 
-def _made(table: pd.DataFrame, framing: str, cache: Path, tell: Tell, side: int) -> tuple[Packed, str]:
-    """The packed images of a table, and their digest."""
+def _made(table: pd.DataFrame, framing: str, cache: Path, tell: Tell, side: int) -> tuple[CachedRows, str]:
+    """The framed images of a table, and their digest."""
     paths = [Path(path) for path in table["path"]]
     boxes = list(table["box"]) if "box" in table.columns else [""] * len(table)
     digest = hashlib.sha256(f"framing {FRAMING_FORMAT} {framing} {side}\n".encode())
@@ -127,36 +125,38 @@ def _made(table: pd.DataFrame, framing: str, cache: Path, tell: Tell, side: int)
         return framed(read_boxed(paths[number], boxes[number]), framing, side)
 
     target = cache / f"{digest.hexdigest()[:24]}.npy"
-    return packed(target, len(paths), side, draw, tell, MOST_UNREADABLE), digest.hexdigest()
+    return cached_rows(target, len(paths), side, draw, tell, MOST_UNREADABLE), digest.hexdigest()
 
 
-def _part(pack: FramedImages, wanted: NDArray[np.intp], paths: Sequence[str]) -> FramedImages:
-    """The images at the places `wanted` of the packed table, as far as they could be read."""
+def _part(stored: FramedImages, wanted: NDArray[np.intp], paths: Sequence[str]) -> FramedImages:
+    """The images at the places `wanted` of the framed table, as far as they could be read."""
     row_of = torch.full((len(paths),), -1)
-    row_of[pack.kept] = torch.arange(len(pack.kept))
+    row_of[stored.kept] = torch.arange(len(stored.kept))
     places = torch.from_numpy(wanted.astype(np.int64))
     found = row_of[places] >= 0
     rows = row_of[places[found]]
-    digest = hashlib.sha256(pack.fingerprint.encode() + places.numpy().tobytes()).hexdigest()
+    digest = hashlib.sha256(stored.fingerprint.encode() + places.numpy().tobytes()).hexdigest()
     asked = {utf8(paths[place]) for place in places[~found].tolist()}
-    skipped = tuple(line for line in pack.skipped if any(line.startswith(f"{path}: ") for path in asked))
-    whole = tuple(torch.isin(rows, torch.tensor(pack.whole, dtype=torch.int64)).nonzero()[:, 0].tolist())
+    skipped = tuple(line for line in stored.skipped if any(line.startswith(f"{path}: ") for path in asked))
+    whole = tuple(torch.isin(rows, torch.tensor(stored.whole, dtype=torch.int64)).nonzero()[:, 0].tolist())
     kept = found.nonzero()[:, 0]
-    return FramedImages(pack.images[rows], pack.reach[rows], pack.labels[rows], digest, skipped, kept, whole)
+    return FramedImages(stored.images[rows], stored.reach[rows], stored.labels[rows], digest, skipped, kept, whole)
 
 
-def _tell_losses(pack: FramedImages, table: pd.DataFrame, classes: Sequence[str], tell: Tell) -> None:
+def _tell_losses(stored: FramedImages, table: pd.DataFrame, classes: Sequence[str], tell: Tell) -> None:
     """Say what could not be read and where no cell was found; InputError for a class that is lost."""
-    if pack.skipped:
-        tell(f"{len(pack.skipped):,} of {len(table):,} images cannot be read: skipped are {shortened(pack.skipped)}")
-    if pack.whole:
-        tell(f"No cell was found in {len(pack.whole):,} of {len(pack.labels):,} images: they stand whole.")
-    lost = sorted(set(table["label"]) - {classes[label] for label in pack.labels.unique().tolist()})
+    if stored.skipped:
+        tell(
+            f"{len(stored.skipped):,} of {len(table):,} images cannot be read: skipped are {shortened(stored.skipped)}"
+        )
+    if stored.whole:
+        tell(f"No cell was found in {len(stored.whole):,} of {len(stored.labels):,} images: they stand whole.")
+    lost = sorted(set(table["label"]) - {classes[label] for label in stored.labels.unique().tolist()})
     if lost:
-        raise InputError(f"No image of {', '.join(lost)} can be read. First: {pack.skipped[0]}")
+        raise InputError(f"No image of {', '.join(lost)} can be read. First: {stored.skipped[0]}")
 
 
-def pack_simulated(
+def frame_simulated(
     count: int,
     first_seed: int,
     framing: str,
@@ -165,7 +165,7 @@ def pack_simulated(
     classes: Sequence[str] = CLASSES,
     side: int | None = None,
 ) -> FramedImages:
-    """Pack `count` simulated cells, the `classes` (each one of ours) in turn, from seeds `first_seed` on."""
+    """Frame `count` simulated cells, the `classes` (each one of ours) in turn, from seeds `first_seed` on."""
     side = side or FRAMED_SIDE.get(framing, SIDE)
     foreign = [name for name in classes if name not in CLASSES]
     if foreign:
@@ -177,6 +177,6 @@ def pack_simulated(
     def draw(number: int) -> Framed:
         return framed(draw_cell(classes[int(labels[number])], first_seed + number).image, framing, side)
 
-    made = packed(cache / f"{digest.hexdigest()[:24]}.npy", count, side, draw, tell, 0.0)
+    made = cached_rows(cache / f"{digest.hexdigest()[:24]}.npy", count, side, draw, tell, 0.0)
     kept = torch.arange(count)
     return FramedImages(made.images, made.reach, labels, digest.hexdigest(), (), kept, tuple(made.notes.whole))

@@ -1,5 +1,5 @@
-"""Making the array of a pack on all cores, in bounded memory, and finding it again."""
-# FOLDED """An array on disk, written row by row with little memory and read back without loading it."""
+"""The framed images of a data set as one array on disk: made once, on all cores and in bounded memory, written whole or
+not at all, and mapped when it is found again."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from core.data.readers import utf8
 from core.errors import InputError
 from core.files import write_whole
 
-HEADER_ROOM = 4096  # bytes for header, notes and rounding, on top of the rows
-
 Rows = NDArray[np.uint8]
+
+HEADER_ROOM = 4096  # bytes for header, notes and rounding, on top of the rows
+AT_ONCE = 256  # images in memory at once
 
 
 def stored_rows(target: Path, row: tuple[int, ...]) -> tuple[Rows, bytes] | None:
@@ -119,10 +120,7 @@ def _no_room(folder: Path, needed: int, error: OSError) -> InputError:
     return InputError(f"Cannot write to {folder}: {error.strerror or error}. Name another folder with --cache.")
 
 
-AT_ONCE = 256  # images in memory while packing
-
-
-class PackNotes(BaseModel):
+class CacheNotes(BaseModel):
     """What is kept beside the rows.
 
     `kept` numbers the images that were read, in the order of the rows, `skipped` those that could not be, with the
@@ -137,23 +135,23 @@ class PackNotes(BaseModel):
     whole: list[int]
 
     @model_validator(mode="after")
-    def _consistent(self) -> PackNotes:
+    def _consistent(self) -> CacheNotes:
         if self.rows != len(self.kept):
             raise ValueError("rows and kept images differ")
         return self
 
 
-class Packed(NamedTuple):
+class CachedRows(NamedTuple):
     """Mapped `images` `(N, 3, S, S)` and `reach` `(N, 1, S, S)`, uint8, with their notes."""
 
     images: Tensor
     reach: Tensor
-    notes: PackNotes
+    notes: CacheNotes
 
 
 @dataclass
 class _Tally:
-    """What happens while packing."""
+    """What happens while images are framed."""
 
     count: int
     most_unreadable: float
@@ -177,15 +175,15 @@ class _Tally:
         return True
 
 
-def packed(
+def cached_rows(
     target: Path,
     count: int,
     side: int,
     draw: Callable[[int], Framed],
     tell: Callable[[str], None],
     most_unreadable: float,
-) -> Packed:
-    """Find the pack at `target`, or make it of `draw(number)` for `count` numbers and keep it there.
+) -> CachedRows:
+    """Find the rows at `target`, or make them of `draw(number)` for `count` numbers and keep them there.
 
     An image for which `draw` raises InputError is skipped; InputError where these are more than `most_unreadable`.
     """
@@ -196,24 +194,24 @@ def packed(
             stored = _stored(target, row) or _made(target, row, draw, _Tally(count, most_unreadable, tell))
     array, notes = stored
     rows = torch.from_numpy(array)
-    return Packed(rows[:, :3], rows[:, 3:], notes)
+    return CachedRows(rows[:, :3], rows[:, 3:], notes)
 
 
-def _stored(target: Path, row: tuple[int, ...]) -> tuple[NDArray[np.uint8], PackNotes] | None:
+def _stored(target: Path, row: tuple[int, ...]) -> tuple[NDArray[np.uint8], CacheNotes] | None:
     """What is kept at `target`; None where it is missing or damaged."""
     stored = stored_rows(target, row)
     try:
-        return None if stored is None else (stored[0], PackNotes.model_validate_json(stored[1]))
+        return None if stored is None else (stored[0], CacheNotes.model_validate_json(stored[1]))
     except ValidationError:
         return None
 
 
 def _made(
     target: Path, row: tuple[int, ...], draw: Callable[[int], Framed], tally: _Tally
-) -> tuple[NDArray[np.uint8], PackNotes]:
+) -> tuple[NDArray[np.uint8], CacheNotes]:
     tally.tell(f"Decoding and framing {tally.count:,} images.")
     count = store_rows(target, tally.count, row, _parts(row, draw, tally))
-    notes = PackNotes(rows=count, kept=tally.kept, skipped=tally.skipped, whole=tally.whole)
+    notes = CacheNotes(rows=count, kept=tally.kept, skipped=tally.skipped, whole=tally.whole)
     store_notes(target, notes.model_dump_json())
     stored = _stored(target, row)
     if stored is None:

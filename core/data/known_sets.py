@@ -1,5 +1,5 @@
-"""The sets we know: where they come from, how they are laid out, how many images of each class were published."""
-# FOLDED """How each known set is read from its own folder."""
+"""The known data sets: where they come from, how many images of each class were published, and how each is read from
+its own folder."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from core.data.readers import (
     is_file,
     own_folder,
     read_boxes,
+    read_csv_as_text,
     read_folders,
     read_splits,
-    read_table,
     require_files,
 )
 from core.errors import InputError
 
 Counts = Mapping[str, Mapping[str, int]]
+
+HALVES = "unseen_stains.csv"
+_AGAIN = "The download may have been interrupted: fetch the set again."
 
 
 @dataclass(frozen=True)
@@ -170,14 +173,9 @@ def _registry() -> dict[str, KnownSet]:
 KNOWN: dict[str, KnownSet] = _registry()
 
 
-HALVES = "unseen_stains.csv"
-
-_AGAIN = "The download may have been interrupted: fetch the set again."
-
-
 def _pbc(folder: Path) -> Reading:
     file = folder / "attributes.csv"
-    table = read_table(file, ("img_name", "label", "split"))
+    table = read_csv_as_text(file, ("img_name", "label", "split"))
     labels = table["label"].str.strip().str.lower()
     paths = [str(folder / label / name) for label, name in zip(labels, table["img_name"], strict=True)]
     require_files(paths, "PBC", _AGAIN)
@@ -202,7 +200,7 @@ def _lisc(folder: Path) -> Reading:
 def _jtsc(folder: Path) -> Reading:
     if is_file(_halves(folder)):
         return _half(folder)
-    table = read_table(folder / "labels.csv", ("image", "label"))
+    table = read_csv_as_text(folder / "labels.csv", ("image", "label"))
     paths = [str(folder / "images" / name) for name in table["image"]]
     require_files(paths, "JTSC", _AGAIN)
     return Reading(as_table((path, label, "all", "") for path, label in zip(paths, table["label"], strict=True)))
@@ -216,7 +214,7 @@ def _halves(folder: Path) -> Path:
 def _half(folder: Path) -> Reading:
     """The set's rows of the table that halves LISC and JTSC into development and report."""
     file = _halves(folder)
-    table = read_table(file, ("path", "label", "half"))
+    table = read_csv_as_text(file, ("path", "label", "half"))
     name = own_folder(folder).name
     table = table[table["path"].str.startswith(f"{name}/")]
     paths = [str(folder / path.removeprefix(f"{name}/")) for path in table["path"]]
@@ -228,7 +226,7 @@ def _half(folder: Path) -> Reading:
 
 def _bccd(folder: Path) -> Reading:
     """White cells of photographs with one label and one box; the others are counted."""
-    table = read_table(folder / "labels.csv", ("image", "category"))
+    table = read_csv_as_text(folder / "labels.csv", ("image", "category"))
     left_out: Counter[str] = Counter()
     rows = []
     for number, label in zip(table["image"], table["category"], strict=True):
@@ -299,7 +297,7 @@ def recognised(folder: Path) -> str | None:
 
 def _has_columns(file: Path, columns: tuple[str, ...]) -> bool:
     try:
-        read_table(file, columns)
+        read_csv_as_text(file, columns)
     except InputError:
         return False
     return True

@@ -1,5 +1,4 @@
-"""One image as it is packed: framed, at one side, with each pixel's distance from the nucleus."""
-# FOLDED """The pixels that a row of a data set stands for: a whole image, or the cell in a box of it."""
+"""One image of a data set: its pixels (a whole file, or the cell in a box of it), and framed as training takes it."""
 
 from __future__ import annotations
 
@@ -18,10 +17,9 @@ from core.models.classifier import resize
 from core.preprocessing.framing import PAPER, cut_out, frame_image
 
 SIDE = 192  # px at which images are kept: a PBC cut-out is about as large
-
 FRAMED_SIDE = {"islam": PAPER.output_size}  # training sees the pixels that the pipeline puts out
-
 UNKNOWN = 255
+MARGIN = 0.5  # of the box's longer side, around it: surroundings that a square cut-out shows, rather than reflections
 
 
 class Framed(NamedTuple):
@@ -50,9 +48,6 @@ def _reach(nucleus: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
     cv2.fillConvexPoly(outside, cv2.convexHull(points), 0)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 3) / side
     return np.minimum(distance * 254, 254).astype(np.uint8)
-
-
-MARGIN = 0.5  # of the box's longer side, around it: surroundings that a square cut-out shows, rather than reflections
 
 
 def read_boxed(path: Path, box: str = "") -> NDArray[np.uint8]:

@@ -1,7 +1,5 @@
-"""What a reader of labelled images found: their table and what the user should know about it."""
-# FOLDED """A folder of class folders, or of split folders that hold class folders."""
-# FOLDED """A CSV of paths and labels."""
-# FOLDED """Boxes around cells, from Pascal VOC annotations that may come from anyone."""
+"""Reading tables of labelled images: from a folder of class folders, from a CSV of paths and labels, and boxes around
+cells from Pascal VOC annotations. What is read may come from anyone."""
 
 from __future__ import annotations
 
@@ -19,11 +17,13 @@ from core.data.labels import SPLITS, shortened, split_name
 from core.decoding.formats import expected_format
 from core.errors import InputError
 
-COLUMNS = ("path", "label", "split", "box")
-
-LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
-
 Row = tuple[str, str, str, str]
+SplitOf = Callable[[str], str | None]
+Box = tuple[int, int, int, int]
+
+COLUMNS = ("path", "label", "split", "box")
+LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
+LARGEST_ANNOTATION = 2**20  # bytes
 
 
 class Reading(NamedTuple):
@@ -38,7 +38,7 @@ def as_table(rows: Iterable[Row]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(COLUMNS), dtype=object)
 
 
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_csv_as_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read a CSV as text, column names in lower case.
 
     InputError where it cannot be read, lacks one of `columns` or has one twice, or has rows longer than its first line.
@@ -115,9 +115,6 @@ def printable(text: str) -> str:
     """`text` without control characters, its middle left out where it is long."""
     shown = "".join(character for character in text if character.isprintable())
     return shown if len(shown) <= 120 else f"{shown[:60]}…{shown[-50:]}"
-
-
-SplitOf = Callable[[str], str | None]
 
 
 def read_folders(root: Path, split_of: SplitOf = split_name) -> Reading:
@@ -242,7 +239,7 @@ def read_listing(file: Path) -> Reading:
     Relative paths count from the CSV's folder. A row that stands twice is taken once. InputError for missing files,
     empty labels, unknown splits, boxes that are none, and one picture under two labels.
     """
-    table = read_table(file, ("path", "label"))
+    table = read_csv_as_text(file, ("path", "label"))
     if table.empty:
         raise InputError(f"{file} has no rows. Wanted is one a picture: path,label.")
     for column, default in (("split", "all"), ("box", "")):
@@ -286,11 +283,6 @@ def _absolute(folder: Path, path: str) -> Path:
 def _of_its_folder(path: Path) -> Path:
     """The one path that a file has in its folder, however it was written: links to folders and ".." followed."""
     return path.parent.resolve() / path.name
-
-
-LARGEST_ANNOTATION = 2**20  # bytes
-
-Box = tuple[int, int, int, int]
 
 
 def read_boxes(file: Path, name: str) -> list[Box]:

@@ -1,5 +1,5 @@
-"""Which images train, validate and test: the set's own split, a random one, or one fold of several."""
-# FOLDED """Dealing images, or whole groups of them, to sides or folds so that each class keeps its share."""
+"""Which images train, validate and test: the set's own split, a random one, or one fold of several. Images, or whole
+groups of them, are dealt so that each class keeps its share."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from core.data.datasets import Dataset
 from core.errors import InputError
 
 Integers = NDArray[np.int64]
-
 Floats = NDArray[np.float64]
 
 ROUNDS = 20  # of improvement by moving single groups
+SIDES = ("train", "val", "test")
 
 
 def assign_images(labels: Integers, shares: Sequence[float], random: Generator) -> Integers:
@@ -107,9 +107,6 @@ def _table(labels: Integers, groups: Integers) -> Floats:
     table = np.zeros((int(groups.max()) + 1, len(classes)))
     np.add.at(table, (groups, columns), 1)
     return table
-
-
-SIDES = ("train", "val", "test")
 
 
 class SplitRecipe(BaseModel):

@@ -1,11 +1,9 @@
-"""The one way from untrusted bytes to an RGB image."""
-# FOLDED """From any of Pillow's pixel modes to RGB uint8, with a sentence for each change that a reader should know of.
-#
-# The rules: more than 8 bits are scaled by the declared depth (the eight most significant bits are kept, the same for
-# grey and for colour); transparency is laid over white; CMYK is converted without its colour profile; embedded colour
-# profiles and gamma are not applied; values without a declared range (floating point, signed or 32-bit integers) are
-# refused.
-# """
+"""The one way from untrusted bytes to an RGB image, with a sentence for each change that a reader should know of.
+
+More than 8 bits are scaled by the declared depth (the eight most significant bits are kept, for grey and for colour);
+transparency is laid over white; CMYK is converted without its colour profile; embedded colour profiles and gamma are
+not applied; values without a declared range (floating point, signed or 32-bit integers) are refused.
+"""
 
 from __future__ import annotations
 
@@ -40,17 +38,24 @@ _WITHOUT_RANGE = {
 }
 
 _GREY_MODES = ("1", "L", "LA", "La")
-
 _ALPHA_MODES = ("LA", "PA", "RGBA")
-
 _COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "P", "PA")
-
-
 GREY_NOTE = "The picture is grey: its one channel was copied to red, green and blue."
-
 ALPHA_NOTE = "Transparent parts were laid over white."
-
 CMYK_NOTE = "CMYK inks were converted to RGB without their colour profile: colours are approximate."
+_EXIF_ORIENTATION = 274
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+ORIENTATION_NOTE = "The picture was turned or mirrored to stand upright, as its orientation tag says."
 
 
 def check_mode(mode: str, label: str) -> None:
@@ -133,21 +138,6 @@ def _over_white(image: Image.Image) -> tuple[Image.Image, bool]:
     white = Image.new("RGB", image.size, (255, 255, 255))
     white.paste(image, mask=alpha)
     return white, True
-
-
-_EXIF_ORIENTATION = 274
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-ORIENTATION_NOTE = "The picture was turned or mirrored to stand upright, as its orientation tag says."
 
 
 @dataclass(frozen=True)

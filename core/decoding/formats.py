@@ -1,10 +1,9 @@
-"""Opening an image up to its header: size, pages and bit depth, with no pixel decoded.
+"""What a file is, before any pixel is decoded: its format by its first bytes, its size, pages and bit depth by its
+header, and the limits that it must keep.
 
 Pillow's own format classes are called rather than `PIL.Image.open`: they parse the header alone, without the
 process-wide size limit (`Image.MAX_IMAGE_PIXELS`), its warnings, or any format but the one that the signature names.
 """
-# FOLDED """How large an image may be, checked on its bytes and its header before any pixel is decoded."""
-# FOLDED """What a file is by its first bytes, never by its name."""
 
 from __future__ import annotations
 
@@ -19,23 +18,63 @@ from PIL.ImageFile import ImageFile
 from core.errors import InputError
 
 MAX_BYTES = 20 * 2**20
-
 """The largest accepted file, in bytes (20 MB)."""
 
-
 MAX_PIXELS = 40_000_000
-
 """The largest accepted image, in pixels (40 MP): 120 MB as RGB."""
 
-
 MIN_SIDE = 16
-
 """The smallest accepted width and height, in pixels."""
 
-
 MAX_RATIO = 8
-
 """The largest accepted ratio of the longer side to the shorter; a strip, made square, would fill the memory."""
+
+_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.jpeg_factory,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+}
+
+_BITS_PER_SAMPLE, _COMPRESSION, _PLANAR, _PHOTOMETRIC, _ORIENTATION = 258, 259, 284, 262, 274
+_MP_ENTRIES = 0xB002
+_PALETTE_MODES = ("P", "PA")
+
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "BMP": (".bmp", ".dib"),
+    "TIFF": (".tif", ".tiff"),
+    "WebP": (".webp",),
+}
+"""The accepted formats and the file name endings that go with each."""
+
+ACCEPTED = "PNG, JPEG, BMP, TIFF and WebP"
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_OTHER_STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"GIF8", "a GIF image"),
+    (b"8BPS", "a Photoshop document"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"\0\0\1\0", "a Windows icon"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (b"II\xbc", "a JPEG XR image"),
+    (b"SIMPLE  =", "a FITS image"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"PK\3\4", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+)
+
+_ISO_MEDIA_BRANDS = {b"avif": "an AVIF image", b"avis": "an AVIF image", b"heic": "a HEIC image"} | dict.fromkeys(
+    (b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "a HEIC image"
+)
 
 
 def check_bytes(count: int, label: str) -> None:
@@ -61,22 +100,6 @@ def check_size(width: int, height: int, label: str) -> None:
         raise InputError(f"{label} has {size}: a strip. Crop it to at most {MAX_RATIO}:1 around the cell.")
     if min(width, height) < MIN_SIDE:
         raise InputError(f"{label} has {size}: too small to show a cell. Each side needs at least {MIN_SIDE} px.")
-
-
-_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
-    "PNG": PngImagePlugin.PngImageFile,
-    "JPEG": JpegImagePlugin.jpeg_factory,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "WebP": WebPImagePlugin.WebPImageFile,
-}
-
-
-_BITS_PER_SAMPLE, _COMPRESSION, _PLANAR, _PHOTOMETRIC, _ORIENTATION = 258, 259, 284, 262, 274
-
-_MP_ENTRIES = 0xB002
-
-_PALETTE_MODES = ("P", "PA")
 
 
 def open_header(data: bytes, image_format: str, label: str) -> ImageFile:
@@ -169,48 +192,6 @@ def _bmp_depth(image: ImageFile, data: bytes) -> int:
     if image.mode == "1":
         return 1
     return 5 if bits_per_pixel == 16 else 8
-
-
-SUFFIXES: dict[str, tuple[str, ...]] = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "BMP": (".bmp", ".dib"),
-    "TIFF": (".tif", ".tiff"),
-    "WebP": (".webp",),
-}
-
-"""The accepted formats and the file name endings that go with each."""
-
-
-ACCEPTED = "PNG, JPEG, BMP, TIFF and WebP"
-
-
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-_OTHER_STARTS: tuple[tuple[bytes, str], ...] = (
-    (b"GIF8", "a GIF image"),
-    (b"8BPS", "a Photoshop document"),
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "a PostScript document"),
-    (b"\0\0\1\0", "a Windows icon"),
-    (b"\xff\x0a", "a JPEG XL image"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (b"II\xbc", "a JPEG XR image"),
-    (b"SIMPLE  =", "a FITS image"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"PK\3\4", "a ZIP archive or an office document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
-)
-
-
-_ISO_MEDIA_BRANDS = {b"avif": "an AVIF image", b"avis": "an AVIF image", b"heic": "a HEIC image"} | dict.fromkeys(
-    (b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "a HEIC image"
-)
 
 
 def identify(data: bytes) -> str | None:

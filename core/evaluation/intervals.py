@@ -1,5 +1,4 @@
-"""Shares with 95 % confidence intervals."""
-# FOLDED """ROC curves of one class against the rest, and the area under them with its confidence interval."""
+"""Shares, F1 scores and areas under ROC curves with their 95 % confidence intervals (Wilson, Newcombe, DeLong)."""
 
 from __future__ import annotations
 
@@ -42,7 +41,7 @@ def undefined(of: int = 0) -> Estimate:
     return Estimate(value=None, low=None, high=None, of=of)
 
 
-def share(hits: int, of: int) -> Estimate:
+def wilson(hits: int, of: int) -> Estimate:
     """A counted share with its score interval (Wilson 1927, JASA 22); not defined without trials."""
     if of == 0:
         return undefined()
@@ -57,7 +56,7 @@ def f1_score(right: int, wrongly_named: int, missed: int) -> Estimate:
     J is a share of those images that are of the class or were called so, and F1 rises with it, so that the interval's
     ends carry over as they are (Lam, Gopal & Qian 2023, arXiv 2309.14621, "Wilson indirect").
     """
-    union = share(right, right + wrongly_named + missed)
+    union = wilson(right, right + wrongly_named + missed)
     if union.value is None or union.low is None or union.high is None:
         return undefined()
     value, low, high = (2 * part / (1 + part) for part in (union.value, union.low, union.high))

@@ -1,7 +1,5 @@
-"""Everything that is said of a classifier's answers to labelled images."""
-# FOLDED """Figures of a classifier on labelled images, from its answers."""
-# FOLDED """Precision, sensitivity, F1 and specificity of each class, and their means over the classes."""
-# FOLDED """Whether a model is right as often as it is sure."""
+"""Metrics of a classifier on labelled images, from its answers: rates by class and their means, calibration, ROC, and
+`figures_of`, which puts them together."""
 
 from __future__ import annotations
 
@@ -11,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from core.evaluation.intervals import Area, Estimate, Frozen, Roc, area_estimate, f1_score, roc, share, undefined
+from core.evaluation.intervals import Area, Estimate, Frozen, Roc, area_estimate, f1_score, roc, undefined, wilson
 from core.evaluation.predictions import Answers
 from core.models.card import CardScore
 
 FEWEST = 10  # images that a class needs to count in the mean recall
+DRAWS = 2000
+SEED = 2022
+MEANS = ("precision", "sensitivity", "f1", "specificity")
+BINS = 15
 
 
 def confusion_matrix(labels: NDArray[np.int64], answers: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
@@ -23,7 +25,7 @@ def confusion_matrix(labels: NDArray[np.int64], answers: NDArray[np.int64], clas
     return np.bincount(labels * classes + answers, minlength=classes * classes).reshape(classes, classes)
 
 
-def score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: Sequence[str]) -> CardScore:
+def card_score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], classes: Sequence[str]) -> CardScore:
     """Accuracy and recall per class; the mean recall leaves out classes under 10 images (None if all are)."""
     counts = confusion_matrix(labels, answers, len(classes))
     totals = counts.sum(axis=1)
@@ -37,13 +39,6 @@ def score(data: str, labels: NDArray[np.int64], answers: NDArray[np.int64], clas
         recall={name: float(recalls[i]) for i, name in enumerate(classes) if totals[i]},
         counts={name: int(totals[i]) for i, name in enumerate(classes)},
     )
-
-
-DRAWS = 2000
-
-SEED = 2022
-
-MEANS = ("precision", "sensitivity", "f1", "specificity")
 
 
 class Rates(Frozen):
@@ -87,10 +82,10 @@ def _rates(counts: NDArray[np.int64], number: int, name: str) -> Rates:
         images=images,
         named=named,
         few=images < FEWEST,
-        precision=share(right, named) if there else undefined(),
-        sensitivity=share(right, images),
+        precision=wilson(right, named) if there else undefined(),
+        sensitivity=wilson(right, images),
         f1=f1_score(right, named - right, images - right) if there else undefined(),
-        specificity=share(others - (named - right), others),
+        specificity=wilson(others - (named - right), others),
     )
 
 
@@ -138,9 +133,6 @@ def _estimate(value: float, spread: NDArray[np.float64], of: int) -> Estimate:
         return undefined(of)
     low, high = np.quantile(usable, (0.025, 0.975))
     return Estimate(value=float(value), low=float(low), high=float(high), of=of)
-
-
-BINS = 15
 
 
 class Bin(Frozen):
@@ -223,7 +215,7 @@ def figures_of(answers: Answers, data: str, temperature: float = 1.0) -> Figures
         data=data,
         images=len(labels),
         classes=classes,
-        accuracy=share(int(counts.trace()), len(labels)),
+        accuracy=wilson(int(counts.trace()), len(labels)),
         per_class=class_rates(counts, classes),
         macro=class_means(counts),
         confusion=tuple(tuple(int(count) for count in row) for row in counts),

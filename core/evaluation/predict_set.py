@@ -14,7 +14,7 @@ from core.data.loading import read_boxed
 from core.data.readers import utf8
 from core.decoding import read_image
 from core.errors import InputError
-from core.evaluation.metrics import score
+from core.evaluation.metrics import card_score
 from core.models.card import CardScore
 from core.preprocessing.framing import View, frame_image
 
@@ -103,4 +103,4 @@ def score_of(answers: pd.DataFrame, classes: tuple[str, ...], data: str) -> Card
     index = {name: number for number, name in enumerate(classes)}
     labels = np.array([index[name] for name in answers["label"]], dtype=np.int64)
     predicted = np.array([index[name] for name in answers["predicted"]], dtype=np.int64)
-    return score(data, labels, predicted, classes)
+    return card_score(data, labels, predicted, classes)

@@ -1,5 +1,5 @@
-"""Answers to labelled images: from a table just made, or from a `predictions.parquet` that is not to be trusted."""
-# FOLDED """From an answer back to its image: found below a data folder, and nowhere else."""
+"""Answers to labelled images: from a table just made, or from a `predictions.parquet` that is not to be trusted; and
+the way from an answer back to its image, below a data folder and nowhere else."""
 
 from __future__ import annotations
 
@@ -18,20 +18,16 @@ from core.decoding import SUFFIXES
 from core.errors import InputError
 
 PREDICTIONS = "predictions.parquet"
-
 MOST_BYTES = 32 * 2**20
-
 MOST_UNPACKED = 128 * 2**20
-
 MOST_ROWS = 200_000
-
 LONGEST_TEXT = 300
-
 TEXTS = ("image", "label", "predicted")
-
 DIGEST = "sha256"
-
 DOUBT = 1e-3  # logits this close to the largest may be the answer: probabilities are rounded
+DEPTH = 3  # levels of folders below the data folder that are looked through
+MOST_FOLDERS = 400
+ENDINGS = {ending for endings in SUFFIXES.values() for ending in endings}
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +164,6 @@ def _numbers(table: pd.DataFrame, classes: tuple[str, ...], source: str) -> NDAr
 def _short(text: str) -> str:
     kept = "".join(letter for letter in text if letter.isprintable())
     return kept if len(kept) <= 40 else kept[:39] + "…"
-
-
-DEPTH = 3  # levels of folders below the data folder that are looked through
-
-MOST_FOLDERS = 400
-
-ENDINGS = {ending for endings in SUFFIXES.values() for ending in endings}
 
 
 def image_folders(root: Path) -> dict[str, tuple[Path, ...]]:

@@ -1,5 +1,5 @@
-"""What stands where a picture is hidden."""
-# FOLDED """What expected gradients compare a picture with: a fixed set of simulated cells, or one picture made from it."""
+"""What stands in for a picture: baselines where part of it is hidden, and the backgrounds that expected gradients
+compare it with (simulated cells, or one picture made from it)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from core.simulation.cell import draw_cell
 Picture = NDArray[np.uint8]
 
 BLUR = 1 / 8  # standard deviation of the blur, as a share of the side
-
 EMPTY = 90  # percentile of the pixels' darkest channel above which the smear's empty field is taken to lie
-
 MARGIN = 5  # px around the cell that are painted over with it: its halo
-
 REGION_MEAN = "region-mean"
-
 REACH = 3  # px, of Telea's method
+
+# Seeds from 500,000 up to 999,999: the gallery's lie below 100, training's start at 1,000,000, samples' at 2^40.
+FIRST_BACKGROUND_SEED = 500_000
+
+SETS: dict[str, int] = {"cells": 25, "many-cells": 100}
 
 
 def baseline(context: ImageContext, name: str, side: int) -> Picture:
@@ -113,11 +114,6 @@ REGION_BASELINE = replace(
 )
 
 
-# Seeds from 500,000 up to 999,999: the gallery's lie below 100, training's start at 1,000,000, samples' at 2^40.
-FIRST_BACKGROUND_SEED = 500_000
-
-SETS: dict[str, int] = {"cells": 25, "many-cells": 100}
-
 BACKGROUNDS: tuple[str, ...] = (*SETS, *BASELINES)
 
 
@@ -163,7 +159,7 @@ class Background:
 
 
 def background(context: ImageContext, name: str, framing: str = "cell") -> Background:
-    """The background `name`, one of BACKGROUNDS, for a scene; InputError for an unknown one."""
+    """The background `name`, one of BACKGROUNDS, for a context; InputError for an unknown one."""
     if name not in BACKGROUNDS:
         raise InputError(f"No background {name!r}. Choose one of: {', '.join(BACKGROUNDS)}.")
     return Background(name, framing, context)

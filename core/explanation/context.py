@@ -1,5 +1,5 @@
-"""One picture before the models, and all that its explanations share: superpixels, baselines, masks, evaluations."""
-# FOLDED """Where the cell and its nucleus lie in a scene."""
+"""One picture before the models, and all that its explanations share: superpixels, baselines, evaluations, and the
+masks of the cell and its nucleus."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from core.errors import InputError
 from core.models.classifier import resize
 from core.preprocessing.segmentation import find_nucleus, outline_cell
 
+Mask = NDArray[np.bool_]
+
 SIDE = 224  # px: superpixels, baselines and masks are made at this side, and scaled to what each model takes
-
 MOST_SHARED = 96  # results kept, the least recently used go first
-
-
 T = TypeVar("T")
 
 
@@ -115,9 +114,6 @@ def scaled_labels(labels: NDArray[np.int32], side: int) -> NDArray[np.int32]:
     return np.asarray(cv2.resize(labels, (side, side), interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.int32)
 
 
-Mask = NDArray[np.bool_]
-
-
 @dataclass(frozen=True, eq=False)
 class CellMasks:
     """Masks `(224, 224) bool` of the whole cell, nucleus included, and of its nucleus.
@@ -139,7 +135,7 @@ class CellMasks:
 
 
 def cell_masks(context: ImageContext) -> CellMasks:
-    """The scene's masks, made once: the reader's own where one was given, else estimated from the picture."""
+    """The context's masks, made once: the reader's own where one was given, else estimated from the picture."""
     return context.shared(
         ("cell masks",), lambda: _given(context) if context.given_mask is not None else _estimated(context)
     )

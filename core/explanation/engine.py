@@ -1,6 +1,5 @@
-"""From a model, a picture and a method's name to its maps."""
-# FOLDED """One method's maps of one model for one picture."""
-# FOLDED """Which number format an explanation is computed in."""
+"""From a model, a picture and a method's name to an `Explanation`: one method's maps of all classes of one model, in
+the precision asked for."""
 
 from __future__ import annotations
 
@@ -19,6 +18,11 @@ from core.explanation.methods.registry import method
 from core.models.classifier import Classifier
 from core.models.registry import ARCHITECTURES
 from core.models.staged import DTYPES, processor_has
+
+Watcher = Callable[[str, Estimator], None]
+
+PRECISIONS: tuple[str, ...] = ("auto", *DTYPES)
+FAITHFUL = 0.99  # rank correlation with float32's maps that a faster format must reach
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Explanation:
 
     @property
     def nbytes(self) -> int:
-        """Of its arrays; the view is the scene's."""
+        """Of its arrays; the view is the context's."""
         return nbytes_of(self.values, self.native, self.error, self.gap, self.regions)
 
     @property
@@ -74,11 +78,6 @@ class Explanation:
 def has_evidence(values: NDArray[np.float32]) -> bool:
     """Whether a map says anything at all: some value is not zero."""
     return bool(np.any(values != 0))
-
-
-PRECISIONS: tuple[str, ...] = ("auto", *DTYPES)
-
-FAITHFUL = 0.99  # rank correlation with float32's maps that a faster format must reach
 
 
 def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto") -> str:
@@ -99,9 +98,6 @@ def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto
     return "bfloat16" if gains and faithful and processor_has("bfloat16", classifier.device) else "float32"
 
 
-Watcher = Callable[[str, Estimator], None]
-
-
 def explain(
     classifier: Classifier,
     picture: NDArray[np.uint8] | ImageContext,
@@ -112,13 +108,13 @@ def explain(
     precision: str = "auto",
     watch: Watcher = lambda name, estimator: None,
 ) -> dict[str, Explanation]:
-    """Explain one framed RGB picture `(h, w, 3) uint8`, or its scene, by each of `methods`, to the end of its budget.
+    """Explain one framed RGB picture `(h, w, 3) uint8`, or its context, by each of `methods`, to the end of its budget.
 
     `settings` holds, by method, the controls that differ from their defaults. `classes` are those shown, all by
     default. `watch` is called with the method's name and its estimator after every step.
     """
     context = picture if isinstance(picture, ImageContext) else ImageContext(picture)
-    chosen = known_classes(classifier, classes)
+    chosen = checked_classes(classifier, classes)
     answers = {}
     for name in dict.fromkeys(methods):
         estimator = start(name, classifier, context, (settings or {}).get(name), seed, precision)
@@ -137,11 +133,11 @@ def start(
     seed: int = 0,
     precision: str = "auto",
 ) -> Estimator:
-    """Start the method `name` on a scene; InputError where a setting is wrong or the method does not fit."""
-    return begin(name, checked_request(name, classifier, context, settings, seed, precision))
+    """Start the method `name` on a context; InputError where a setting is wrong or the method does not fit."""
+    return start_checked(name, checked_request(name, classifier, context, settings, seed, precision))
 
 
-def begin(name: str, request: Request) -> Estimator:
+def start_checked(name: str, request: Request) -> Estimator:
     """Start the method `name` on a request of `checked_request`."""
     kind = method(name)
     return kind.start(request, kind.budget(request.settings))
@@ -155,7 +151,7 @@ def checked_request(
     seed: int = 0,
     precision: str = "auto",
 ) -> Request:
-    """The request that `begin` serves; InputError where a setting is wrong or the method does not fit."""
+    """The request that `start_checked` takes; InputError where a setting is wrong or the method does not fit."""
     kind = method(name)
     values = checked_settings(kind, classifier, settings)
     request = Request(classifier, context, values, seed, chosen_precision(classifier, kind.family, precision))
@@ -185,7 +181,7 @@ def explanation_of(name: str, estimator: Estimator, classes: Sequence[str] | Non
     """What an estimator has found so far, for `classes` (all by default)."""
     kind, request = method(name), estimator.request
     classifier = request.classifier
-    chosen = known_classes(classifier, classes)
+    chosen = checked_classes(classifier, classes)
     order = [classifier.card.classes.index(label) for label in chosen]
     maps, side = estimator.maps(), request.side
     native = maps.native[order]
@@ -221,7 +217,7 @@ def interpolate(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(values, (size, size)), dtype=np.float32)
 
 
-def known_classes(classifier: Classifier, classes: Sequence[str] | None) -> tuple[str, ...]:
+def checked_classes(classifier: Classifier, classes: Sequence[str] | None) -> tuple[str, ...]:
     """The classes asked for, each once and known to the model; all of them where none is named."""
     known = classifier.card.classes
     for name in classes or ():

@@ -1,5 +1,5 @@
-"""The evidence bundle: all files that stand for a set of explanations, the same from the page and the command line."""
-# FOLDED """Explanations as files: raw values, pictures, and what a manifest says of each."""
+"""The evidence bundle: all files that stand for a set of explanations (raw values, pictures, scores, manifest), the
+same from the page and the command line."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ from core.explanation.baselines import BACKGROUNDS, background
 from core.explanation.context import CellMasks, ImageContext, cell_masks
 from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
-from core.explanation.quality.similarity import MapSimilarities
+from core.explanation.quality.similarity import SimilarityMatrix
 from core.explanation.reference.verification import Verification
 from core.explanation.render import picture, region_overlay
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import View
+
+Picture = NDArray[np.uint8]
+Painter = Callable[[Explanation, str], Picture]
 
 LIBRARIES = (
     "torch",
@@ -45,6 +48,9 @@ LIBRARIES = (
 )
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+MANIFEST = "manifest.json"
+SCORES = "scores.json"
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time in a zip, so that the same evidence has the same bytes
 
 
 def values_npz(explanation: Explanation, cell: NDArray[np.bool_] | None = None) -> bytes:
@@ -149,20 +155,8 @@ def _by_class(explanation: Explanation, numbers: NDArray[np.float32] | None) -> 
     return {name: float(mean) for name, mean in zip(explanation.classes, means, strict=True)}
 
 
-MANIFEST = "manifest.json"
-
-SCORES = "scores.json"
-
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time in a zip, so that the same evidence has the same bytes
-
-
-Picture = NDArray[np.uint8]
-
-Painter = Callable[[Explanation, str], Picture]
-
-
 class Documented(Protocol):
-    """A result about a model's maps that writes itself as a JSON document: a map's worth, a randomisation check."""
+    """A result about a model's maps that writes itself as a JSON document: a map's scores, a randomisation check."""
 
     @property
     def model(self) -> str:
@@ -176,7 +170,7 @@ class Documented(Protocol):
 class Findings:
     """All that was found out about one model on one picture.
 
-    `view` is how the image was framed for it, `scene` the framed picture with what its explanations shared.
+    `view` is how the image was framed for it, `context` the framed picture with what its explanations shared.
     """
 
     classifier: Classifier
@@ -189,14 +183,14 @@ class Findings:
     verifications: Sequence[Verification] = ()
 
 
-def evidence(
+def evidence_files(
     image: Mapping[str, Any],
     rgb: Picture,
     findings: Sequence[Findings],
     parameters: Mapping[str, Any],
     paint: Painter = picture,
     faults: Sequence[Mapping[str, str]] = (),
-    agreements: Sequence[MapSimilarities] = (),
+    agreements: Sequence[SimilarityMatrix] = (),
 ) -> dict[str, bytes]:
     """The files of a bundle by their path, the manifest last.
 

@@ -1,5 +1,5 @@
-"""Activations at a network's cut and the gradients of every class with respect to them, in one pass."""
-# FOLDED """Gradients of every class's logit with respect to the pixels, many pictures at a time."""
+"""Gradients of every class's logit: with respect to the activations at a network's cut, in one pass, and with respect
+to the pixels of many pictures at a time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ from core.errors import InputError
 from core.explanation.context import nbytes_of
 from core.models.classifier import Classifier, standardise
 from core.models.staged import DTYPES, StagedNetwork
+
+PixelNetwork = Callable[[Tensor], Tensor]
+
+# Pictures a pass by millions of parameters, measured on 2 cores: more gain nothing and make steps long.
+_BATCHES: dict[str, tuple[tuple[float, int], ...]] = {
+    "float32": ((15, 8), (float("inf"), 1)),
+    "bfloat16": ((15, 8), (float("inf"), 2)),
+}
+
+_BATCH_ON_GPU = 32
 
 
 @dataclass(frozen=True)
@@ -49,18 +59,6 @@ def class_gradients(network: StagedNetwork, inputs: Tensor, cut: str | None = No
     return ClassGradients(
         activations[0].float().cpu().numpy(), gradients.float().cpu().numpy(), logits[0].detach().float().cpu().numpy()
     )
-
-
-PixelNetwork = Callable[[Tensor], Tensor]
-
-
-# Pictures a pass by millions of parameters, measured on 2 cores: more gain nothing and make steps long.
-_BATCHES: dict[str, tuple[tuple[float, int], ...]] = {
-    "float32": ((15, 8), (float("inf"), 1)),
-    "bfloat16": ((15, 8), (float("inf"), 2)),
-}
-
-_BATCH_ON_GPU = 32
 
 
 def pixel_network(classifier: Classifier, precision: str) -> PixelNetwork:

@@ -1,7 +1,5 @@
-"""What the engine, the page and the command line know of an explanation method."""
-# FOLDED """What a method lets its user set: declared and checked once, for the page's forms and the commands' options."""
-# FOLDED """What an explanation method is to the engine: maps of all classes that sharpen step by step."""
-# FOLDED """How much work makes one step of an estimator."""
+"""What an explanation method is: the controls it declares, its maps of all classes that sharpen step by step, what the
+pages and commands know of it, and how much work makes one step."""
 
 from __future__ import annotations
 
@@ -118,7 +116,7 @@ class Regions:
 
     @property
     def nbytes(self) -> int:
-        """Of weights and errors; the superpixels are the scene's."""
+        """Of weights and errors; the superpixels are the context's."""
         return nbytes_of(self.weights, self.errors)
 
 

@@ -1,7 +1,5 @@
-"""A model's outputs for partly hidden versions of one picture: batched, remembered, in the precision asked for."""
-# FOLDED """From a picture, a baseline and masks to the standardised pictures that a network takes, in few passes."""
-# FOLDED """What methods that hide parts of the picture have in common: what stands there instead, and the outputs then."""
-# FOLDED """A request's picture with superpixels hidden: which there are, and what the model answers."""
+"""A model's outputs for partly hidden versions of one picture: composed from picture, baseline and masks, standardised,
+evaluated in batches and remembered. `HiddenViews` and `RegionViews` are what methods ask."""
 
 from __future__ import annotations
 
@@ -23,9 +21,15 @@ from core.explanation.superpixels import superpixels
 from core.models.classifier import FLOOR, Classifier
 from core.models.staged import DTYPES
 
-LEVELS = np.arange(256, dtype=np.float64)
-
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+Keep = NDArray[np.bool_]
+
+LEVELS = np.arange(256, dtype=np.float64)
+BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
+LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
+LIGHT = 5_000_000  # parameters; below, the calls themselves cost more than the data leaving the cache
+MOST_REMEMBERED = 20_000  # outputs
+ENTRY = 300  # bytes of what is remembered, beside the numbers: key, array and their place
 
 
 class MaskCompositor:
@@ -48,7 +52,7 @@ class MaskCompositor:
 
     @property
     def nbytes(self) -> int:
-        """Of what is known of the two pictures; they themselves are the scene's."""
+        """Of what is known of the two pictures; they themselves are the context's."""
         return nbytes_of(self._step, self._base, self._moments, self._squares)
 
     def sums(self, labels: NDArray[np.uint8]) -> Sums:
@@ -129,17 +133,6 @@ def _tables(mean: NDArray[np.float64], spread: NDArray[np.float64], count: int) 
 def _bits(values: Tensor) -> NDArray[np.generic]:
     """A view of `values` that numpy knows: bfloat16 as the 16-bit numbers it is stored in."""
     return values.numpy() if values.dtype == torch.float32 else values.view(torch.int16).numpy()
-
-
-BATCH = 8  # pictures a pass: more of them leave the processor's cache and are slower, and steps stay short
-
-LIGHT_BATCH = 64  # over the bytes of a number, for networks that are light, and on a GPU: 32 or 16 pictures
-
-LIGHT = 5_000_000  # parameters; below, the calls themselves cost more than the data leaving the cache
-
-MOST_REMEMBERED = 20_000  # outputs
-
-ENTRY = 300  # bytes of what is remembered, beside the numbers: key, array and their place
 
 
 class Evaluator:
@@ -236,7 +229,7 @@ class HiddenViews:
 
     @property
     def nbytes(self) -> int:
-        """Of its own array; the rest is the scene's."""
+        """Of its own array; the rest is the context's."""
         return nbytes_of(self._unchanged)
 
     def logits(self, keep: NDArray[np.bool_] | NDArray[np.float32]) -> NDArray[np.float64]:
@@ -244,9 +237,6 @@ class HiddenViews:
         if self._any_unchanged:
             keep = np.maximum(keep, self._unchanged.astype(keep.dtype))
         return self._evaluator.of_masks(keep).astype(np.float64)
-
-
-Keep = NDArray[np.bool_]
 
 
 class RegionViews:
@@ -275,7 +265,7 @@ class RegionViews:
 
     @property
     def nbytes(self) -> int:
-        """Of the views' outputs; superpixels are the scene's."""
+        """Of the views' outputs; superpixels are the context's."""
         return nbytes_of(self._unchanged, self.logits)
 
     @property

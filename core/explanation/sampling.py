@@ -1,5 +1,5 @@
-"""Draws of expected gradients, spread so evenly that few are needed, and how far their mean may be off."""
-# FOLDED """Running means of scores times masks, pixel by pixel, with their standard errors."""
+"""Sampling: the draws of expected gradients, spread so evenly that few are needed, with the error of their mean; and
+running means of scores times masks, pixel by pixel, with their standard errors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from core.explanation.context import nbytes_of
 
-GOLDEN = 0.5 * (5**0.5 - 1)
+Matrix = NDArray[np.float64]
 
+GOLDEN = 0.5 * (5**0.5 - 1)
 SAMPLED = 16  # pixels a side whose values are kept for the standard error
+FOLD = 64  # draws that wait for one product of matrices
 
 
 def spread_draws(seed: int, pictures: int, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -114,13 +116,7 @@ def evenness(
     return np.clip((along + between) / np.maximum(total, tiny), 0, 1)
 
 
-FOLD = 64  # draws that wait for one product of matrices
-
-
-Matrix = NDArray[np.float64]
-
-
-class Products:
+class ProductMeans:
     """Of draws with scores a `(K,)` and masks c `(P,)` of mean 0: the mean of a c, or of (a - mean a) c.
 
     The second has the same expectation for independent a and c, and no noise where a is the same in all draws; it needs
@@ -172,7 +168,7 @@ class Products:
         total = first[: self._classes]
         return (total + self._origin[:, None] * first[-1] if self._centred else total) / self.count
 
-    def settled(self) -> tuple[Matrix, Matrix]:
+    def means_and_errors(self) -> tuple[Matrix, Matrix]:
         """Mean of (a - mean a) c if centred, else of a c, and its standard error, `(K, P)` each."""
         first, second = self._sums()
         total, squares = first[: self._classes], second[: self._classes]

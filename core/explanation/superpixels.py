@@ -1,5 +1,5 @@
-"""A picture cut into superpixels: the parts that LIME and kernel SHAP weigh."""
-# FOLDED """Superpixels merged with their most similar neighbours until few enough are left."""
+"""A picture cut into superpixels, the parts that LIME and kernel SHAP weigh, and merged with their most similar
+neighbours until few enough are left."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from core.errors import InputError
 from core.explanation.context import ImageContext, scaled_labels
 from core.explanation.method import Control
 
-SMALLEST = 0.05  # of the mean area: smaller superpixels are merged too, or a small model would not see them
+Labels = NDArray[np.int32]
+Picture = NDArray[np.uint8]
 
+SMALLEST = 0.05  # of the mean area: smaller superpixels are merged too, or a small model would not see them
 CONTRAST = 1.0  # squared colour difference added, so that in an even picture the small ones are merged first
+FEWEST, MOST = 8, 200
+SPARE = 1.3  # times as many are cut as are wanted, and merged down to the number
+COMPACTNESS = (10, 30, 100, 300)  # skimage's own first, then more even ones
+KERNELS = (4, 3, 2, 1.5, 1)  # px; lime's own first, then finer ones where it gives too few superpixels
 
 
 def merged(picture: NDArray[np.uint8], labels: NDArray[np.integer], most: int) -> NDArray[np.int32]:
@@ -61,19 +67,6 @@ def _neighbours(labels: NDArray[np.integer]) -> NDArray[np.intp]:
     down = np.stack([labels[:-1].ravel(), labels[1:].ravel()], axis=1)
     pairs = np.sort(np.concatenate([across, down]), axis=1)
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).astype(np.intp)
-
-
-Labels = NDArray[np.int32]
-
-Picture = NDArray[np.uint8]
-
-FEWEST, MOST = 8, 200
-
-SPARE = 1.3  # times as many are cut as are wanted, and merged down to the number
-
-COMPACTNESS = (10, 30, 100, 300)  # skimage's own first, then more even ones
-
-KERNELS = (4, 3, 2, 1.5, 1)  # px; lime's own first, then finer ones where it gives too few superpixels
 
 
 def superpixels(context: ImageContext, name: str, regions: int, side: int) -> Labels:

@@ -26,7 +26,7 @@ class Task(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays that are its own, not of its scene, its model or the evaluations that others share."""
+        """Bytes of the arrays that are its own, not of its context, its model or the evaluations that others share."""
 
     def advance(self) -> None:
         """Do one step."""

@@ -1,7 +1,5 @@
-"""What is kept of an image to tell copies of it: local descriptors, a small picture, a hash of its pixels."""
-# FOLDED """The corners that rotation leaves without a picture, filled with one colour: they say nothing of the photograph."""
-# FOLDED """SIFT descriptors as unit vectors, and as the mirror image of a picture has them."""
-# FOLDED """Fingerprints of many files at once."""
+"""What is kept of an image to tell copies of it: local descriptors (SIFT, as unit vectors), a small picture, a hash of
+its pixels. Corners that a rotation filled with one colour are left out."""
 
 from __future__ import annotations
 
@@ -22,11 +20,25 @@ from core.decoding import read_image
 from core.errors import InputError
 from core.preprocessing.pipeline import reduced
 
+Tell = Callable[[str], None]
+
 BLACK, WHITE = 12, 243  # levels that JPEG leaves of 0 and 255
-
 SAME, STILL = 3, 0.7  # levels: how far another colour may vary, and with what standard deviation
-
 LEAST = 30  # px: one pixel alone is always constant
+LONGEST_SIDE = 640
+FEWEST, MOST = 110, 256  # key points kept of a small and of a large image
+THUMB_SIDE = 160
+TILES = 5  # along the longest side: key points are taken from all of them in turn
+CONTRAST, EDGE = 0.015, 15.0  # SIFT's thresholds, laxer than Lowe's 0.04 and 10: cells are smooth
+
+# Where each of 4 x 4 x 8 values (row, column, orientation) comes from: across the point's own direction rows swap ends
+# and orientations change sign.
+_FROM = np.array(
+    [(3 - row) * 32 + column * 8 + (8 - turn) % 8 for row in range(4) for column in range(4) for turn in range(8)]
+)
+
+TOLD_EVERY = 5.0  # seconds
+WAVE = 256  # files in hand at once
 
 
 def filled_corners(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -51,17 +63,6 @@ def _one_colour(rgb: NDArray[np.uint8], x: int, y: int) -> NDArray[np.bool_]:
     if not extreme and (region.sum() < LEAST or rgb[region].std(axis=0).max() > STILL):
         region[:] = False
     return region
-
-
-LONGEST_SIDE = 640
-
-FEWEST, MOST = 110, 256  # key points kept of a small and of a large image
-
-THUMB_SIDE = 160
-
-TILES = 5  # along the longest side: key points are taken from all of them in turn
-
-CONTRAST, EDGE = 0.015, 15.0  # SIFT's thresholds, laxer than Lowe's 0.04 and 10: cells are smooth
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,6 @@ def _spread(found: Sequence[cv2.KeyPoint], longest: int) -> list[cv2.KeyPoint]:
     return [found[i] for i in np.sort(np.lexsort((-strength, rank))[:count])]
 
 
-# Where each of 4 x 4 x 8 values (row, column, orientation) comes from: across the point's own direction rows swap ends
-# and orientations change sign.
-_FROM = np.array(
-    [(3 - row) * 32 + column * 8 + (8 - turn) % 8 for row in range(4) for column in range(4) for turn in range(8)]
-)
-
-
 def as_mirrored(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`(K, 128)` descriptors of the mirrored picture: the same values in another order."""
     return descriptors[:, _FROM]
@@ -160,15 +154,8 @@ def rooted(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(share), dtype=np.float32)
 
 
-TOLD_EVERY = 5.0  # seconds
-
-WAVE = 256  # files in hand at once
-
-Tell = Callable[[str], None]
-
-
 @dataclass(frozen=True)
-class Prints:
+class Fingerprints:
     """`prints` of the files that could be read, at these places of the list; reasons for the places that could not."""
 
     prints: list[Fingerprint]
@@ -176,9 +163,9 @@ class Prints:
     skipped: dict[int, str]
 
 
-def read_prints(paths: Sequence[Path], tell: Tell) -> Prints:
+def read_fingerprints(paths: Sequence[Path], tell: Tell) -> Fingerprints:
     """Read and describe every file, on as many threads as there are processors."""
-    found = Prints([], [], {})
+    found = Fingerprints([], [], {})
     told, rest = time.monotonic(), enumerate(paths)
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
         while wave := list(islice(rest, WAVE)):

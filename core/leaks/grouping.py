@@ -1,6 +1,5 @@
-"""Groups of images of one photograph: likely pairs compared, those that match joined, again with what is left."""
-# FOLDED """The photograph of each of many images, kept on disk once found."""
-# FOLDED """The images of a split that share a photograph with another split of their set."""
+"""Groups of images of one photograph: likely pairs compared, those that match joined, again with what is left; kept on
+disk once found."""
 
 from __future__ import annotations
 
@@ -18,24 +17,23 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
 from core.errors import InputError
-from core.leaks.fingerprint import Fingerprint, read_prints
+from core.leaks.fingerprint import Fingerprint, read_fingerprints
 from core.leaks.matching import compare
 from core.leaks.retrieval import Candidates, find_candidates
 
-EACH = 10  # partners tried for an image
-
-SPEAKERS = 5  # images that stand for a group once it is found
-
-MOST_ROUNDS = 6
-
-WORTH_IT = 0.005  # share of images joined in a round for another to be tried
-
-MANY = 8  # images: groups of so many are not joined by several weak matches either
-
 Tell = Callable[[str], None]
 
+EACH = 10  # partners tried for an image
+SPEAKERS = 5  # images that stand for a group once it is found
+MOST_ROUNDS = 6
+WORTH_IT = 0.005  # share of images joined in a round for another to be tried
+MANY = 8  # images: groups of so many are not joined by several weak matches either
 
-def group_prints(prints: Sequence[Fingerprint], tell: Tell) -> NDArray[np.int64]:
+GROUPING_FORMAT = 1
+"""Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
+
+
+def group_fingerprints(prints: Sequence[Fingerprint], tell: Tell) -> NDArray[np.int64]:
     """A group number for each image: 0, 1, 2, ... in the order in which groups first appear."""
     groups = DisjointSet(range(len(prints)))
     images = _join_identical(prints, groups)
@@ -104,12 +102,7 @@ def _speakers(groups: DisjointSet, images: NDArray[np.int64]) -> NDArray[np.int6
     return np.sort(np.concatenate(chosen))
 
 
-GROUPING_FORMAT = 1
-
-"""Part of the key of kept groups: raise it when `find_groups` finds other groups in the same files than before."""
-
-
-def photographs(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArray[np.int64]:
+def cached_groups(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArray[np.int64]:
     """A group number for each image, equal for images of one photograph: 0, 1, 2, ... as groups first appear.
 
     What cannot be read as an image is a group of its own. With `cache`, a folder, the numbers are kept there under
@@ -129,8 +122,8 @@ def photographs(paths: Sequence[Path], cache: Path | None, tell: Tell) -> NDArra
 
 def find_groups(paths: Sequence[Path], tell: Tell) -> tuple[NDArray[np.int64], dict[int, str]]:
     """A group number for each file, and why files (by their place in the list) could not be read."""
-    read = read_prints(paths, tell)
-    of_read = group_prints(read.prints, tell)
+    read = read_fingerprints(paths, tell)
+    of_read = group_fingerprints(read.prints, tell)
     raw = np.full(len(paths), -1, np.int64)
     raw[read.places] = of_read
     unread = sorted(read.skipped)
@@ -190,7 +183,7 @@ def photographs_of(
 
         return np.asarray(read_groups(groups, paths), dtype=np.int64)
 
-    return np.asarray(photographs(paths, cache, tell), dtype=np.int64)
+    return np.asarray(cached_groups(paths, cache, tell), dtype=np.int64)
 
 
 def shared_with(

@@ -1,6 +1,5 @@
-"""Whether two images show the same photograph: key points that agree on one similarity, then the pixels under it."""
-# FOLDED """The similarity (shift, turn, scale, mirrored or not; with many points also shear) that most key points agree on."""
-# FOLDED """How well the pixels of two aligned images agree where they overlap."""
+"""Whether two images show the same photograph: key points that agree on one similarity (shift, turn, scale, mirrored or
+not; with many points also shear), then how well the pixels under it agree."""
 
 from __future__ import annotations
 
@@ -12,17 +11,23 @@ from numpy.typing import NDArray
 
 from core.leaks.fingerprint import Fingerprint, as_mirrored, rooted
 
-ALIKE = 0.80  # affinity of two descriptors, 1 for equal ones
-
-NEAR = 0.02  # of the second image's longest side: how far a point may lie from where it should
-
-SCALES, TURNS = 0.5, 0.5  # natural logarithm and radians: how far a point's own size and angle may be off
-
-FEWEST = 4
-
-FEW_FOR_SHEAR, MOST_SHEAR = 8, 0.4
-
 Complex = NDArray[np.complex64]
+Picture = NDArray[np.float32]
+
+ALIKE = 0.80  # affinity of two descriptors, 1 for equal ones
+NEAR = 0.02  # of the second image's longest side: how far a point may lie from where it should
+SCALES, TURNS = 0.5, 0.5  # natural logarithm and radians: how far a point's own size and angle may be off
+FEWEST = 4
+FEW_FOR_SHEAR, MOST_SHEAR = 8, 0.4
+FINE, COARSE = 1.0, 4.0  # px: standard deviations whose difference is the band that is compared
+LEAST_OVERLAP = 0.05  # of the smaller picture
+LEAST_PIXELS = 250
+MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # similarity asked where few and where many points agree
+A_POINT_MORE = 0.04
+
+# smallest size of two groups, and the points and similarity that join them. Photographs of overlapping fields agree in
+# part (up to some 25 points in BCCD's), copies among many of one photograph in far more
+JOINING = ((3, 10, 0.75), (8, 30, 0.85))
 
 
 @dataclass(frozen=True)
@@ -128,15 +133,6 @@ def _imaginary_rows(column: Complex) -> tuple[NDArray[np.float32], NDArray[np.fl
     return column.imag, column.real
 
 
-FINE, COARSE = 1.0, 4.0  # px: standard deviations whose difference is the band that is compared
-
-LEAST_OVERLAP = 0.05  # of the smaller picture
-
-LEAST_PIXELS = 250
-
-Picture = NDArray[np.float32]
-
-
 def pixel_similarity(first: Fingerprint, second: Fingerprint, alignment: Alignment) -> float:
     """Correlation (-1 to 1) of the band-passed pictures over their overlap; 0 where that is too small to tell.
 
@@ -195,33 +191,24 @@ def _correlation(one: Picture, other: Picture) -> float:
     return float(one @ other) / norm if norm > 1e-6 else 0.0
 
 
-MOST_ASKED, LEAST_ASKED = 0.80, 0.50  # likeness asked where few and where many points agree
-
-A_POINT_MORE = 0.04
-
-# smallest size of two groups, and the points and likeness that join them. Photographs of overlapping fields agree in
-# part (up to some 25 points in BCCD's), copies among many of one photograph in far more
-JOINING = ((3, 10, 0.75), (8, 30, 0.85))
-
-
 @dataclass(frozen=True)
 class Match:
-    """What speaks for one photograph: the number of points that agree and the likeness of the pixels."""
+    """What speaks for one photograph: the number of points that agree and the similarity of the pixels."""
 
     points: int
-    likeness: float
+    similarity: float
 
     @property
     def same(self) -> bool:
         """Whether that is enough: the fewer points, the more the pixels must be alike."""
         asked = max(LEAST_ASKED, MOST_ASKED - A_POINT_MORE * (self.points - FEWEST))
-        return self.points >= FEWEST and self.likeness >= asked
+        return self.points >= FEWEST and self.similarity >= asked
 
     def joins(self, size: int) -> bool:
         """Whether it does by itself to join two groups, the smaller of `size` images."""
-        asked = [(points, pixel_similarity) for least, points, pixel_similarity in JOINING if size >= least]
+        asked = [(points, similarity) for least, points, similarity in JOINING if size >= least]
         return self.same and all(
-            self.points >= points and self.likeness >= pixel_similarity for points, pixel_similarity in asked
+            self.points >= points and self.similarity >= similarity for points, similarity in asked
         )
 
 

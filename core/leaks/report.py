@@ -1,6 +1,5 @@
-"""What a search for leaks found, as JSON has it and in sentences."""
-# FOLDED """Which splits share photographs, and which photographs stand under several labels."""
-# FOLDED """The images of several folders, each once, with the split and the class that their place tells."""
+"""What a search for leaks found, as JSON has it and in sentences: which splits share photographs, which photographs
+stand under several labels, and the split and class that an image's place in a folder tells."""
 
 from __future__ import annotations
 
@@ -13,6 +12,14 @@ from typing import Any
 from core.decoding import find_images
 from core.errors import InputError
 from core.leaks import fingerprint, grouping, matching, retrieval
+
+_SPLIT = re.compile(
+    r"(train|training|val|valid|validation|test|testing|dev|development|eval|evaluation|hold-?out|fold|report)"
+    r"([ _.-].*|\d*|[A-Z])",
+    re.IGNORECASE,
+)
+
+LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ def contamination(groups: Sequence[int], splits: Sequence[str]) -> list[Leak]:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedPhotographs:
     """Two splits, the number of photographs that both hold, and the number of images of these in each."""
 
     splits: tuple[str, str]
@@ -50,7 +57,7 @@ class Shared:
     images: tuple[int, int]
 
 
-def shared_pairs(groups: Sequence[int], splits: Sequence[str]) -> list[Shared]:
+def shared_pairs(groups: Sequence[int], splits: Sequence[str]) -> list[SharedPhotographs]:
     """Every two splits that share photographs, sorted by name."""
     counts: dict[int, dict[str, int]] = {}
     for group, split in zip(groups, splits, strict=True):
@@ -64,20 +71,13 @@ def shared_pairs(groups: Sequence[int], splits: Sequence[str]) -> list[Shared]:
             for other in names[place + 1 :]:
                 found.setdefault((one, other), []).append((of_group[one], of_group[other]))
     return [
-        Shared(pair, len(numbers), (sum(one for one, _ in numbers), sum(other for _, other in numbers)))
+        SharedPhotographs(pair, len(numbers), (sum(one for one, _ in numbers), sum(other for _, other in numbers)))
         for pair, numbers in sorted(found.items())
     ]
 
 
-_SPLIT = re.compile(
-    r"(train|training|val|valid|validation|test|testing|dev|development|eval|evaluation|hold-?out|fold|report)"
-    r"([ _.-].*|\d*|[A-Z])",
-    re.IGNORECASE,
-)
-
-
 @dataclass(frozen=True)
-class Place:
+class LocatedImage:
     """One image: the file, the DIR it was found under as given, its path there with forward slashes.
 
     `split` and `label` are "" where nothing tells them.
@@ -90,7 +90,7 @@ class Place:
     label: str
 
 
-def find_places(dirs: Sequence[str]) -> tuple[list[Place], list[str]]:
+def locate_images(dirs: Sequence[str]) -> tuple[list[LocatedImage], list[str]]:
     """Every image of the folders, and sentences on those that were reached twice.
 
     An image belongs to the first DIR that holds it, however often its folder is named, linked to or held by another.
@@ -112,7 +112,7 @@ def find_places(dirs: Sequence[str]) -> tuple[list[Place], list[str]]:
             seen.add(key)
             found.append((file, given, file.relative_to(folder).as_posix()))
         if again:
-            notes.append(f"{shown(given)}: {again} images lie in an earlier DIR too and are counted once.")
+            notes.append(f"{terminal_text(given)}: {again} images lie in an earlier DIR too and are counted once.")
     return _with_splits(found), notes
 
 
@@ -123,23 +123,23 @@ def _folder(given: str) -> Path:
             return folder
         there = folder.exists()
     except (OSError, ValueError) as error:
-        raise InputError(f"{shown(given)} is no path that can be read: {error}.") from error
+        raise InputError(f"{terminal_text(given)} is no path that can be read: {error}.") from error
     if there:
-        raise InputError(f"{shown(given)} is a file. Name a folder of images.")
-    raise InputError(f"{shown(given)} does not exist. Check the path.")
+        raise InputError(f"{terminal_text(given)} is a file. Name a folder of images.")
+    raise InputError(f"{terminal_text(given)} does not exist. Check the path.")
 
 
-def _with_splits(found: list[tuple[Path, str, str]]) -> list[Place]:
+def _with_splits(found: list[tuple[Path, str, str]]) -> list[LocatedImage]:
     """Places with split and label: what a known set's table says, else the names of folders and DIRs."""
     published = {given: _published(Path(given)) for given in {given for _, given, _ in found}}
     several = len(published) > 1
-    places: list[Place] = []
+    places: list[LocatedImage] = []
     for file, given, path in found:
         told = published[given].get(str(file.absolute()))
-        split, label = told if told else (split_of(path), label_of(path))
+        split, label = told if told else (split_of(path), folder_label(path))
         if several:
             split = f"{given}: {split}" if split else given
-        places.append(Place(file, given, path, split, label))
+        places.append(LocatedImage(file, given, path, split, label))
     return places
 
 
@@ -148,7 +148,7 @@ def split_of(path: str) -> str:
     return next((part for part in PurePosixPath(path).parts[:-1] if _SPLIT.fullmatch(part)), "")
 
 
-def label_of(path: str) -> str:
+def folder_label(path: str) -> str:
     """The class that an image's own folder names, or "" where that is a split or the DIR itself."""
     folder = PurePosixPath(path).parent.name
     return "" if folder.lower() in ("", "images", "image", "img") or _SPLIT.fullmatch(folder) else folder
@@ -173,26 +173,23 @@ def _published(folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def shown(text: str) -> str:
+def terminal_text(text: str) -> str:
     """Text for a terminal: a question mark for what is not printable."""
     return "".join(character if character.isprintable() else "?" for character in text)
-
-
-LISTED = 10
 
 
 @dataclass(frozen=True)
 class Report:
     """The readable images, the group of each, what was skipped (dir, path, reason) and how long it took."""
 
-    places: Sequence[Place]
+    places: Sequence[LocatedImage]
     groups: Sequence[int]
     skipped: Sequence[tuple[str, str, str]]
     notes: Sequence[str]
     seconds: float
 
     @property
-    def shared(self) -> list[Shared]:
+    def shared(self) -> list[SharedPhotographs]:
         """Every two splits that share photographs."""
         return shared_pairs(self.groups, [place.split for place in self.places])
 
@@ -201,9 +198,9 @@ class Report:
         """Photographs under several class labels; case makes no difference."""
         return contamination(self.groups, [place.label.lower() for place in self.places])
 
-    def members(self) -> dict[int, list[Place]]:
+    def members(self) -> dict[int, list[LocatedImage]]:
         """The images of each group of two or more."""
-        of_group: dict[int, list[Place]] = {}
+        of_group: dict[int, list[LocatedImage]] = {}
         for group, place in zip(self.groups, self.places, strict=True):
             of_group.setdefault(int(group), []).append(place)
         return {group: places for group, places in of_group.items() if len(places) > 1}
@@ -248,12 +245,14 @@ class Report:
         for pair in self.shared:
             (one, other), (ones, others) = pair.splits, pair.images
             lines.append(
-                f"CONTAMINATED: {shown(one)} and {shown(other)} share {pair.groups:,} photographs "
+                f"CONTAMINATED: {terminal_text(one)} and {terminal_text(other)} share {pair.groups:,} photographs "
                 f"({ones:,} and {others:,} images)."
             )
         if not self.shared:
             splits = {place.split for place in self.places if place.split}
-            alone = f"There is one split alone, {shown(min(splits))}." if splits else "The images are in no splits."
+            alone = (
+                f"There is one split alone, {terminal_text(min(splits))}." if splits else "The images are in no splits."
+            )
             lines.append("No two splits share a photograph." if len(splits) > 1 else alone)
         relabelled = self.relabelled
         if relabelled:
@@ -278,7 +277,7 @@ def settings() -> dict[str, Any]:
     }
 
 
-def _group(group: int, places: Sequence[Place]) -> dict[str, Any]:
+def _group(group: int, places: Sequence[LocatedImage]) -> dict[str, Any]:
     return {
         "group": group,
         "size": len(places),
@@ -288,7 +287,7 @@ def _group(group: int, places: Sequence[Place]) -> dict[str, Any]:
     }
 
 
-def _named(places: Sequence[Place]) -> list[str]:
+def _named(places: Sequence[LocatedImage]) -> list[str]:
     """The first four images by name."""
-    names = [shown(place.path) for place in places[:4]]
+    names = [terminal_text(place.path) for place in places[:4]]
     return names if len(places) <= 4 else [*names, f"... {len(places)} images"]

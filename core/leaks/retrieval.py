@@ -1,5 +1,5 @@
-"""Pairs of images that may show the same photograph, the likeliest first: votes of descriptors that are alike."""
-# FOLDED """Descriptors made short, and sorted into words so that only those of one word need comparing."""
+"""Pairs of images that may show the same photograph, the likeliest first: votes of similar descriptors, which are made
+short and sorted into words so that only those of one word are compared."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from core.leaks.fingerprint import Fingerprint, as_mirrored, rooted
 
-DIMENSIONS = 32
-
-SAMPLE = 60_000
-
-ROUNDS = 4
-
-WORD_SIZE, MOST_WORDS = 256, 4096
-
-BLOCK = 8192
-
 Vectors = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+DIMENSIONS = 32
+SAMPLE = 60_000
+ROUNDS = 4
+WORD_SIZE, MOST_WORDS = 256, 4096
+BLOCK = 8192
+NEIGHBOURS = 8  # votes a descriptor has
+ALIKE = 0.6  # least cosine of two short descriptors for a vote
+ROWS = 2048
 
 
 class Vocabulary:
@@ -69,15 +69,6 @@ class Vocabulary:
 
 def _units(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-6), dtype=np.float32)
-
-
-NEIGHBOURS = 8  # votes a descriptor has
-
-ALIKE = 0.6  # least cosine of two short descriptors for a vote
-
-ROWS = 2048
-
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

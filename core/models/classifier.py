@@ -1,6 +1,5 @@
-"""A trained model that answers: weights, card and how its answers are made."""
-# FOLDED """One model's answer to one picture."""
-# FOLDED """From RGB pictures to the tensor that a network takes."""
+"""A trained model that answers: pictures made into its input, its network and card, and its `Prediction` of a
+picture."""
 
 from __future__ import annotations
 
@@ -23,6 +22,8 @@ from core.errors import InputError
 from core.models.card import ModelCard
 from core.models.novelty import FeatureSpace
 from core.models.staged import StagedNetwork, inference_copy
+
+FLOOR = 0.05  # added to the standard deviation, so that an even image is not blown up into noise
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,6 @@ class Prediction:
         """The highest probability less the second highest."""
         first, second = np.sort(self.probabilities)[::-1][:2]
         return float(first - second)
-
-
-FLOOR = 0.05  # added to the standard deviation, so that an even image is not blown up into noise
 
 
 def resize(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

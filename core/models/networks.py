@@ -1,6 +1,5 @@
-"""ResNet-50, VGG-19 and MobileNet-V3-Small: torchvision's layers as named stages."""
-# FOLDED """The custom CNN of Islam et al. 2024, for input of 120x120 px."""
-# FOLDED """Inception V3, MobileNetV2 and DenseNet-201, the networks that Islam et al. 2024 compare with, as named stages."""
+"""The networks as named stages: torchvision's ResNet-50, VGG-19 and MobileNet-V3-Small, the custom CNN of Islam et al.
+2024 (input 120x120 px), and those that they compare it with, Inception V3, MobileNetV2 and DenseNet-201."""
 
 from __future__ import annotations
 
@@ -16,6 +15,10 @@ from core.errors import InputError
 from core.models.staged import StagedNetwork
 
 VGG_BLOCK_ENDS = {"block1": 4, "block2": 9, "block3": 18, "block4": 27, "block5": 36}  # stage: end in vgg19.features
+FILTERS = (32, 64, 128, 256)  # assumed: the paper says that they grow
+DENSE = ((512, 0.7), (128, 0.5), (64, 0.3))  # units and dropout
+INCEPTION_STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
+INCEPTION_STEM_2 = ("Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2")
 
 
 def build_resnet50(n_classes: int, imagenet: bool = False) -> StagedNetwork:
@@ -97,11 +100,6 @@ def _have(build: Any, weights: Any) -> None:
         ) from error
 
 
-FILTERS = (32, 64, 128, 256)  # assumed: the paper says that they grow
-
-DENSE = ((512, 0.7), (128, 0.5), (64, 0.3))  # units and dropout
-
-
 def build_islam_cnn(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """The custom CNN of Islam et al. 2024: two plain convolutions, four separable blocks, three dense layers.
 
@@ -151,11 +149,6 @@ def _glorot(layer: nn.Module) -> None:
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-
-
-INCEPTION_STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
-
-INCEPTION_STEM_2 = ("Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2")
 
 
 def build_inception_v3(n_classes: int, imagenet: bool = False) -> StagedNetwork:

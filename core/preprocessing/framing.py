@@ -1,6 +1,5 @@
-"""What part of a picture goes into a model: the cut-out cell, the whole frame, or the masked cell of Islam et al."""
-# FOLDED """The square cut-out around a cell, at one scale: what the shipped models are trained on."""
-# FOLDED """A mask of the cell that the reader brings: read from a picture, and framed as the image was."""
+"""What part of a picture goes into a model: the square cut-out around a cell at one scale (what the shipped models are
+trained on), the whole frame, or the masked cell of Islam et al.; and a reader's own mask framed likewise."""
 
 from __future__ import annotations
 
@@ -16,9 +15,22 @@ from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import crop_cell
 from core.preprocessing.segmentation import Nucleus, find_nucleus, frame_extent
 
-HALF_SIDE = 1.45  # of the square, in square roots of the nucleus' area
+Mask = NDArray[np.bool_]
 
+HALF_SIDE = 1.45  # of the square, in square roots of the nucleus' area
 LARGEST = 1024  # px of a cut-out's side; no network takes more
+
+FRAMINGS: dict[str, str] = {
+    "cell": "cut-out cell",
+    "frame": "whole frame",
+    "masked": "masked cell",
+    "islam": "masked cell (the paper's bounds)",
+}
+
+PAPER = CellParameters()  # Islam et al. 2024: their bounds, whatever the stain
+_NOT_FOUND = "No cell found: the whole frame goes in."
+MOST_GREY = 0.1  # share of pixels of middling brightness from which on a picture is no mask
+_WANTED = "Give a picture that is white on the cell and black around it."
 
 
 @dataclass(frozen=True)
@@ -102,16 +114,6 @@ def _reflected(
     return np.ascontiguousarray(padded[top : top + box[3], left : left + box[2]])
 
 
-FRAMINGS: dict[str, str] = {
-    "cell": "cut-out cell",
-    "frame": "whole frame",
-    "masked": "masked cell",
-    "islam": "masked cell (the paper's bounds)",
-}
-
-PAPER = CellParameters()  # Islam et al. 2024: their bounds, whatever the stain
-
-
 @dataclass(frozen=True)
 class View:
     """The picture that a model is shown: `rgb` `(h, w, 3) uint8`, and where it lies in the input.
@@ -150,9 +152,6 @@ def frame_image(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters
     raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
 
 
-_NOT_FOUND = "No cell found: the whole frame goes in."
-
-
 def _masked(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters) -> View:
     crop = crop_cell(rgb, parameters)
     if not crop.found or crop.box is None:
@@ -166,13 +165,6 @@ def framing_warning(framing: str, trained: str) -> str | None:
     if framing == trained:
         return None
     return f"Trained on the {FRAMINGS[trained]}, shown the {FRAMINGS[framing]}: this answer counts for little."
-
-
-Mask = NDArray[np.bool_]
-
-MOST_GREY = 0.1  # share of pixels of middling brightness from which on a picture is no mask
-
-_WANTED = "Give a picture that is white on the cell and black around it."
 
 
 def mask_of(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> Mask:

@@ -1,5 +1,5 @@
-"""Everything that can be tuned in the cell pipeline, validated, and saved to and read from JSON."""
-# FOLDED """Bounds for stains that were measured; each says on what and how often it finds a cell."""
+"""Everything that can be tuned in the cell pipeline, validated, and saved to and read from JSON; and the presets,
+bounds that were measured for a stain, each with what on and how often it finds a cell."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import InputError
 
-MAXIMUM_BYTES = 16_384  # of a saved parameter file
-
-
 Channel = Annotated[int, Field(ge=0, le=255)]
-
 Colour = tuple[Channel, Channel, Channel]
+
+MAXIMUM_BYTES = 16_384  # of a saved parameter file
 
 
 def _number(default: float, minimum: float, maximum: float, title: str, description: str) -> Any:

@@ -1,6 +1,5 @@
-"""The cell pipeline of Islam et al. 2024 (Fig. 3), stage by stage."""
-# FOLDED """Which of the pieces left by threshold and morphology is the cell, and why none is when none is."""
-# FOLDED """Pictures made smaller before work that needs no more."""
+"""The cell pipeline of Islam et al. 2024 (Fig. 3), stage by stage; and which of the pieces left by threshold and
+morphology is the cell."""
 
 from __future__ import annotations
 
@@ -12,11 +11,25 @@ from numpy.typing import NDArray
 
 from core.preprocessing.parameters import CellParameters
 
+Box = tuple[int, int, int, int]
+
 REFERENCE_FRAME = 640 * 480  # px of the frame to which `minimum_area` refers
-
 NOTHING_BETWEEN = "nothing in the picture lies between the bounds (after erosion and dilation)"
-
 NO_NUCLEUS = "no nucleus stands out from the rest of the picture"
+WORKING_SIDE = 1280  # px of the longer side above which threshold and morphology run on a reduced copy
+CONTOUR_COLOUR = (0, 170, 60)
+
+STAGES = (
+    "original",
+    "padded",
+    "thresholded",
+    "eroded",
+    "dilated",
+    "contour",
+    "masked",
+    "cropped",
+    "resized",
+)
 
 
 @dataclass(frozen=True)
@@ -142,26 +155,6 @@ def reduced(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-WORKING_SIDE = 1280  # px of the longer side above which threshold and morphology run on a reduced copy
-
-CONTOUR_COLOUR = (0, 170, 60)
-
-STAGES = (
-    "original",
-    "padded",
-    "thresholded",
-    "eroded",
-    "dilated",
-    "contour",
-    "masked",
-    "cropped",
-    "resized",
-)
-
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)

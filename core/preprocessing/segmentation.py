@@ -1,5 +1,5 @@
-"""Where the nucleus of the cell at hand lies, found by how strongly it takes up stain."""
-# FOLDED """An estimate of the whole cell, nucleus and cytoplasm, around a nucleus that was found."""
+"""Where the cell at hand lies: its nucleus, found by how strongly it takes up stain, and the whole cell, nucleus and
+cytoplasm, estimated around it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from skimage.filters import threshold_multiotsu
 
 from core.preprocessing.pipeline import disc
 
+Mask = NDArray[np.bool_]
+Densities = NDArray[np.float32]
+
 WORKING_SIDE = 240  # px of the shorter side at which the nucleus is sought
-
 MINIMUM_CONTRAST = 0.2  # share of light by which a nucleus stands out from what surrounds it
-
 AREA_LIMITS = (0.003, 0.75)  # plausible share of the frame
-
 JOIN_DISTANCE = 0.06  # lobes closer than this share of the shorter side belong to one nucleus
+BACKGROUND_PERCENTILE = 92.0  # of each channel: the empty field's colour
+ANNULUS = (0.12, 0.45)  # in nuclear radii around the nucleus: where cytoplasm shows its colour, if there is any
+FAR = 1.4  # nuclear radii from the nucleus: from there on what is coloured is another cell
+EVIDENCE_LIMIT = 6.0  # of one pixel's log likelihood ratio
+OTHERS = 0.05  # share of the frame that other cells must cover before their colour counts
+NECK = 0.45  # radius in inscribed radii of the cell under which what hangs on is cut off
+PRIOR = 4.0  # log odds of cytoplasm right at the nucleus
 
 
 @dataclass(frozen=True)
@@ -115,26 +122,6 @@ def _central_group(stained: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
 
 def _disc(radius: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), dtype=np.uint8)
-
-
-Mask = NDArray[np.bool_]
-
-Densities = NDArray[np.float32]
-
-
-BACKGROUND_PERCENTILE = 92.0  # of each channel: the empty field's colour
-
-ANNULUS = (0.12, 0.45)  # in nuclear radii around the nucleus: where cytoplasm shows its colour, if there is any
-
-FAR = 1.4  # nuclear radii from the nucleus: from there on what is coloured is another cell
-
-EVIDENCE_LIMIT = 6.0  # of one pixel's log likelihood ratio
-
-OTHERS = 0.05  # share of the frame that other cells must cover before their colour counts
-
-NECK = 0.45  # radius in inscribed radii of the cell under which what hangs on is cut off
-
-PRIOR = 4.0  # log odds of cytoplasm right at the nucleus
 
 
 def outline_cell(rgb: NDArray[np.uint8], nucleus: Nucleus) -> Mask:

@@ -1,5 +1,4 @@
-"""The reproduction table: rows made from finished runs, kept in `figures.json`."""
-# FOLDED """The reproduction table as the README shows it."""
+"""The reproduction table: rows made from finished runs, kept in `figures.json`, and the Markdown that shows them."""
 
 from __future__ import annotations
 
@@ -14,8 +13,12 @@ from core.files import write_whole
 from core.reproduction.papers import PAPERS
 
 FIGURES = Path(__file__).with_name("figures.json")
-
 LARGEST = 2_000_000  # bytes
+
+HEAD = (
+    "| model | split of the images | test n | accuracy (95 % interval) | published | precision / sensitivity / F1 "
+    "| AUC | input, epochs | time |\n|---|---|---|---|---|---|---|---|---|"
+)
 
 
 class ReproductionRow(Frozen):
@@ -68,7 +71,7 @@ class Table(Frozen):
         return Table(rows=tuple(row if other.run == row.run else other for other in self.rows))
 
 
-def read_table(path: Path = FIGURES) -> Table:
+def read_reproduction_table(path: Path = FIGURES) -> Table:
     """Read and validate the table; empty where there is no file, InputError where it is none of ours."""
     if not path.is_file():
         return Table()
@@ -95,13 +98,7 @@ def write_table(table: Table, path: Path) -> None:
         raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-HEAD = (
-    "| model | split of the images | test n | accuracy (95 % interval) | published | precision / sensitivity / F1 "
-    "| AUC | input, epochs | time |\n|---|---|---|---|---|---|---|---|---|"
-)
-
-
-def markdown(table: Table) -> str:
+def table_markdown(table: Table) -> str:
     """One table a paper, and below them the commands that made the rows; a sentence where there are none."""
     parts = []
     for name in (*PAPERS, "leukolens"):
@@ -118,13 +115,13 @@ def markdown(table: Table) -> str:
 
 def _line(row: ReproductionRow) -> str:
     note = f" ({row.note})" if row.note else ""
-    means = " / ".join(percent(one.value) for one in (row.precision, row.sensitivity, row.f1))
+    means = " / ".join(two_digit_percent(one.value) for one in (row.precision, row.sensitivity, row.f1))
     cells = (
         f"{row.title}, weights: {row.weights}{note}",
         row.protocol,
         f"{row.images:,}",
-        interval(row.accuracy),
-        percent(row.published),
+        share_with_interval(row.accuracy),
+        two_digit_percent(row.published),
         means,
         "–" if row.auc.value is None else f"{row.auc.value:.4f}",
         f"{row.input_size} px, {row.epochs}",
@@ -133,16 +130,16 @@ def _line(row: ReproductionRow) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
-def percent(value: float | None) -> str:
+def two_digit_percent(value: float | None) -> str:
     """A share as a percentage with two digits behind the point; a dash where there is none."""
     return "–" if value is None else f"{100 * value:.2f} %"
 
 
-def interval(estimate: Estimate) -> str:
+def share_with_interval(estimate: Estimate) -> str:
     """A share with its interval."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return "–"
-    return f"{percent(estimate.value)} ({100 * estimate.low:.2f} to {100 * estimate.high:.2f})"
+    return f"{two_digit_percent(estimate.value)} ({100 * estimate.low:.2f} to {100 * estimate.high:.2f})"
 
 
 def minutes(seconds: float) -> str:

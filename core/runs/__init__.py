@@ -1,1 +1,1 @@
-"""Training runs: their directories, the line in which they wait, and how they are started and stopped."""
+"""Training runs: their directories, the queue in which they wait, and how they are started and stopped."""

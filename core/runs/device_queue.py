@@ -1,6 +1,5 @@
-"""The line before a device: one training at a time, in the order in which they came, across processes."""
-# FOLDED """A run's turn at its device: it waits in line, and says so."""
-# FOLDED """What this machine can train on."""
+"""The queue for a device: one training at a time, in the order in which they came, across processes; and the devices of
+this machine."""
 
 from __future__ import annotations
 
@@ -19,22 +18,18 @@ from core.files import read_bounded
 from core.runs.directory import RunDirectory, default_runs
 from core.runs.process import is_held
 
-FOLDER, GATE = ".line", "gate"
-
-TICKET = re.compile(r"(\d{8})\.ticket")
-
-DEVICE = re.compile(r"cpu|cuda:[\w:.-]{1,80}")
-
-LARGEST_TICKET, MOST_DEVICES = 10_000, 64
-
-PAUSE = 0.5  # s between two looks at the line
-
 Tell = Callable[[str], None]
+
+FOLDER, LOCK = ".line", "gate"
+TICKET = re.compile(r"(\d{8})\.ticket")
+DEVICE = re.compile(r"cpu|cuda:[\w:.-]{1,80}")
+LARGEST_TICKET, MOST_DEVICES = 10_000, 64
+PAUSE = 0.5  # s between two looks at the queue
 
 
 @dataclass(frozen=True)
 class QueueTicket:
-    """A place in the line: `number` counts up, `devices` are those that the job wants, all of them at once.
+    """A place in the queue: `number` counts up, `devices` are those that the job wants, all of them at once.
 
     None stands for a ticket that cannot be read: it may want any.
     """
@@ -52,14 +47,14 @@ class QueueTicket:
 def wait_for_devices(runs: Path, devices: Sequence[str], run: str, tell: Tell, pause: float = PAUSE) -> Iterator[None]:
     """Wait until no job that came earlier wants one of `devices` ("cpu", "cuda:0"), then keep them until the end.
 
-    The line stands in `.line` of the folder `runs`. A place is a file that its process keeps locked: the kernel
+    The queue is the folder `.line` of the folder `runs`. A place is a file that its process keeps locked: the kernel
     frees it when the process ends, however it ends. `tell` hears how many jobs come first, when that changes.
     """
     folder = _made(runs)
-    number, lock = _draw(folder, devices, run)
+    number, lock = _take_ticket(folder, devices, run)
     try:
         told = ""
-        while before := jobs_before(folder, number, devices):
+        while before := jobs_ahead(folder, number, devices):
             words = f"{before} job{'s' if before > 1 else ''} before this one"
             if words != told:
                 tell(words)
@@ -71,16 +66,16 @@ def wait_for_devices(runs: Path, devices: Sequence[str], run: str, tell: Tell, p
         os.close(lock)
 
 
-def jobs_before(folder: Path, number: int, devices: Sequence[str]) -> int:
+def jobs_ahead(folder: Path, number: int, devices: Sequence[str]) -> int:
     """How many jobs with an earlier ticket in `folder` want one of `devices`."""
-    return sum(ticket.number < number and ticket.shares(devices) for ticket in waiting(folder))
+    return sum(ticket.number < number and ticket.shares(devices) for ticket in queued_tickets(folder))
 
 
-def waiting(folder: Path) -> list[QueueTicket]:
-    """The line as it stands, first come first; places that their process has left are cleaned up."""
+def queued_tickets(folder: Path) -> list[QueueTicket]:
+    """The queue as it stands, first come first; places that their process has left are cleaned up."""
     if not folder.is_dir():
         return []
-    with _gate(folder):
+    with _locked(folder):
         return [ticket for ticket in _tickets(folder) if _kept(folder, ticket)]
 
 
@@ -88,7 +83,7 @@ def _made(runs: Path) -> Path:
     folder = runs / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _gate(folder):
+        with _locked(folder):
             pass
     except OSError as error:
         raise InputError(
@@ -98,9 +93,9 @@ def _made(runs: Path) -> Path:
     return folder
 
 
-def _draw(folder: Path, devices: Sequence[str], run: str) -> tuple[int, int]:
-    """Take the next place: its number, and the open file whose lock keeps it."""
-    with _gate(folder):
+def _take_ticket(folder: Path, devices: Sequence[str], run: str) -> tuple[int, int]:
+    """Take the next ticket: its number, and the open file whose lock keeps it."""
+    with _locked(folder):
         number = max((ticket.number for ticket in _tickets(folder) if _kept(folder, ticket)), default=0) + 1
         while os.path.lexists(folder / f"{number:08d}.ticket"):
             number += 1
@@ -117,14 +112,14 @@ def _draw(folder: Path, devices: Sequence[str], run: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _gate(folder: Path) -> Iterator[None]:
-    """Be the only one who looks at the line or changes it, for the moment that this takes."""
-    gate = os.open(folder / GATE, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+def _locked(folder: Path) -> Iterator[None]:
+    """Be the only one who looks at the queue or changes it, for the moment that this takes."""
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
     try:
-        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(gate)
+        os.close(lock)
 
 
 def _tickets(folder: Path) -> list[QueueTicket]:
@@ -146,7 +141,7 @@ def _read(folder: Path, number: int) -> QueueTicket:
 
 
 def _kept(folder: Path, ticket: QueueTicket) -> bool:
-    """Whether a process keeps the ticket; one that none keeps is removed. The gate must be held."""
+    """Whether a process keeps the ticket; one that none keeps is removed. The queue must be locked."""
     path = folder / f"{ticket.number:08d}.ticket"
     held = is_held(path)
     if held is False:
@@ -156,10 +151,10 @@ def _kept(folder: Path, ticket: QueueTicket) -> bool:
 
 
 @contextmanager
-def turn(run: RunDirectory, devices: Sequence[str], tell: Tell, runs: Path | None = None) -> Iterator[None]:
+def wait_in_queue(run: RunDirectory, devices: Sequence[str], tell: Tell, runs: Path | None = None) -> Iterator[None]:
     """Wait until no earlier run wants one of `devices`, reported as "waiting"; then go on as "preparing".
 
-    The line is that of the folder `runs` (default: where runs are kept), wherever the run's own directory is.
+    The queue is that of the folder `runs` (default: where runs are kept), wherever the run's own directory is.
     """
 
     def told(words: str) -> None:

@@ -1,6 +1,5 @@
-"""The directory of one training run: who trains in it, where the run stands, what it has reached."""
-# FOLDED """Where a training run stands, as its `status.json` tells it."""
-# FOLDED """Where runs are kept, and how one may be called."""
+"""The directory of one training run: where it lies and how it may be called, which process trains in it, where it
+stands (`status.json`) and what it has reached (`history.csv`)."""
 
 from __future__ import annotations
 
@@ -22,12 +21,31 @@ from core.errors import InputError
 from core.files import read_bounded, write_whole
 from core.runs.process import is_held, runs_still
 
-LONGEST_TEXT = 4000
-
-
 State = Literal["waiting", "preparing", "training", "finishing", "done", "failed", "cancelled"]
+Count = Annotated[int, Field(ge=0, le=10**12)]
 
+LONGEST_TEXT = 4000
 ACTIVE: tuple[State, ...] = ("waiting", "preparing", "training", "finishing")
+LOG = logging.getLogger(__name__)
+LOCK, STATUS, HISTORY = "run.lock", "status.json", "history.csv"
+LARGEST_STATUS, LARGEST_HISTORY = 100_000, 5_000_000  # bytes
+PATIENCE = 1.0  # s: how long `hold` tries, since a look at a lock holds it for an instant
+START_UP = 120.0  # s that a process that was just started may take until it holds the lock
+
+COLUMNS = (
+    "epoch",
+    "size",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_mean_recall",
+    "seconds",
+    "images_per_second",
+)
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _shortened(value: object) -> object:
@@ -35,8 +53,6 @@ def _shortened(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_shortened)]
-
-Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class RunStatus(BaseModel):
@@ -66,30 +82,6 @@ class RunStatus(BaseModel):
     def active(self) -> bool:
         """Whether the run said of itself that it goes on."""
         return self.state in ACTIVE
-
-
-LOG = logging.getLogger(__name__)
-
-
-LOCK, STATUS, HISTORY = "run.lock", "status.json", "history.csv"
-
-LARGEST_STATUS, LARGEST_HISTORY = 100_000, 5_000_000  # bytes
-
-PATIENCE = 1.0  # s: how long `hold` tries, since a look at a lock holds it for an instant
-
-START_UP = 120.0  # s that a process that was just started may take until it holds the lock
-
-COLUMNS = (
-    "epoch",
-    "size",
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "val_mean_recall",
-    "seconds",
-    "images_per_second",
-)
 
 
 class RunDirectory:
@@ -250,11 +242,6 @@ def _tidy(data: bytes) -> pd.DataFrame:
     tidy = tidy.replace([float("inf"), float("-inf")], float("nan"))
     tidy = tidy[tidy["epoch"].between(0, 10**6)]
     return tidy.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
-
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def default_runs() -> Path:

@@ -42,7 +42,7 @@ def publish(run: RunDirectory, checkpoints: Path) -> str:
     return name
 
 
-def published_as(run: RunDirectory, checkpoints: Path) -> str | None:
+def published_name(run: RunDirectory, checkpoints: Path) -> str | None:
     """The name under which this very model stands among the checkpoints already, if it does."""
     try:
         digest = read_card(run.path / MODEL / "card.json").weights_sha256

@@ -1,5 +1,5 @@
-"""Simulated smears: a white cell of a given class among red cells, or a field without any."""
-# FOLDED """From light to a stored picture: optics, sensor and lossy storage."""
+"""Simulated smears: a white cell of a given class among red cells, or a field without any; and the optics, sensor and
+lossy storage that make a stored picture of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from core.simulation.fields import Field, Plane, coverage, random_waves, wavy_di
 from core.simulation.morphology import Anatomy, body_absorbance, nucleus_distance
 from core.simulation.smear import Disc, platelet_density, red_cell_density, scatter_red_cells, slide
 from core.simulation.stain import Stain, draw_stain
+
+SMALLEST, LARGEST = 32, 1024
+FIELD_STREAM = len(CLASSES)
+WIDTH_LIMITS = (0.26, 0.60)
 
 
 def photograph(rng: np.random.Generator, light: NDArray[np.float32], blur: float) -> NDArray[np.uint8]:
@@ -37,13 +41,6 @@ def _store(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     _, stored = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(stored, cv2.IMREAD_COLOR)
     return np.ascontiguousarray(np.asarray(decoded, dtype=np.uint8)[:, :, ::-1])
-
-
-SMALLEST, LARGEST = 32, 1024
-
-FIELD_STREAM = len(CLASSES)
-
-WIDTH_LIMITS = (0.26, 0.60)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""The gallery of a fresh install: ten simulated cells, two a class."""
-# FOLDED """A folder of simulated cells: images sorted by class, masks in a tree of their own, a table of labels."""
+"""Sets of simulated cells: the gallery of a fresh install (ten cells, two a class), and a folder of labelled images
+with their masks and a table."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ GALLERY_SEEDS: dict[str, tuple[int, int]] = {
     "neutrophil": (6, 3),
 }
 
+MOST_PER_CLASS = 10_000
+FIRST_SAMPLE_SEED = 1 << 40
+
 
 @dataclass(frozen=True)
 class GalleryCell:
@@ -46,11 +49,6 @@ def gallery() -> tuple[GalleryCell, ...]:
         for label in CLASSES
         for number, seed in enumerate(GALLERY_SEEDS[label], start=1)
     )
-
-
-MOST_PER_CLASS = 10_000
-
-FIRST_SAMPLE_SEED = 1 << 40
 
 
 @dataclass(frozen=True)

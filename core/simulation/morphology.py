@@ -1,5 +1,5 @@
-"""Shapes of the nucleus, one function a class, each a signed distance in pixels (negative inside)."""
-# FOLDED """Absorbance of a white cell: cytoplasm, granules, vacuoles and chromatin of each class."""
+"""The white cell's body: the shape of its nucleus, one function a class (signed distance in px, negative inside), and
+the absorbance of its cytoplasm, granules, vacuoles and chromatin."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from core.simulation.smear import Disc
 from core.simulation.stain import Stain
 
 Points = NDArray[np.float64]
-
 Widths = NDArray[np.float64]
+Layers = tuple[NDArray[np.float32], NDArray[np.float32] | float]
 
 PATH_POINTS = 32
 
@@ -307,8 +307,6 @@ def _monocyte(rng: np.random.Generator, stain: Stain, anatomy: Anatomy) -> tuple
     count = rng.poisson(7.0) if rng.random() < 0.45 else rng.poisson(0.7)
     return dyed * (1.0 - 0.9 * _vacuoles(rng, anatomy, count, rng.uniform(0.05, 0.11)))[:, :, None], 0.0
 
-
-Layers = tuple[NDArray[np.float32], NDArray[np.float32] | float]
 
 CYTOPLASM: dict[str, Callable[[np.random.Generator, Stain, Anatomy], Layers]] = {
     "basophil": _basophil,

@@ -1,5 +1,5 @@
-"""Random changes to whole batches of images, on whatever device they lie."""
-# FOLDED """Random numbers for a batch that several processes share: drawn for the whole of it, handed out for one's own part."""
+"""Random changes to whole batches of images, on whatever device they lie. Random numbers are drawn for the whole batch,
+and each process takes its part, so that several processes train as one does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from core.training.recipe import AugmentRecipe
+
+EPSILON = 1.0 / 255.0
+COARSEST = 32  # px that a cell's cut-out has left of detail where it is blurred most
 
 
 def seeded(*numbers: int, device: torch.device | str = "cpu") -> Generator:
@@ -61,11 +64,6 @@ class Draws:
             generator = Generator(self.device).manual_seed(seed)
             rows.append(torch.randn(shape, generator=generator, device=self.device))
         return torch.stack(rows) if rows else torch.empty(0, *shape, device=self.device)
-
-
-EPSILON = 1.0 / 255.0
-
-COARSEST = 32  # px that a cell's cut-out has left of detail where it is blurred most
 
 
 def augment(images: Tensor, reach: Tensor, size: int, recipe: AugmentRecipe, draws: Draws) -> Tensor:

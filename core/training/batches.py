@@ -1,5 +1,4 @@
-"""Batches for training and validation, drawn and augmented on the device from packed images."""
-# FOLDED """Mixing pairs of training images: mixup and CutMix."""
+"""Batches for training and validation, drawn, augmented and mixed (mixup, CutMix) on the device from framed images."""
 
 from __future__ import annotations
 
@@ -17,6 +16,11 @@ from core.errors import InputError
 from core.models.classifier import standardise
 from core.training.augment import Draws, augment, seeded
 from core.training.recipe import Recipe
+
+TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
+Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
+
+MARGIN = 1.3  # framed images are kept this much larger than the training size, so that zooming in stays sharp
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,8 @@ def mixed(views: Tensor, others: Tensor, targets: Tensor, theirs: Tensor, mixing
     return views, share * targets + (1 - share) * theirs
 
 
-MARGIN = 1.3  # packed images are kept this much larger than the training size, so that zooming in stays sharp
-
-TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
-
-Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
-
-
 @dataclass(frozen=True)
-class ProcessPlace:
+class ProcessRank:
     """Where batches are made: the device, and which of `world` processes this is."""
 
     device: torch.device
@@ -85,7 +82,7 @@ class ProcessPlace:
         return torch.arange(count).tensor_split(self.world)[self.rank]
 
 
-HERE = ProcessPlace(torch.device("cpu"))
+SINGLE_PROCESS = ProcessRank(torch.device("cpu"))
 
 
 class TrainBatches:
@@ -96,19 +93,19 @@ class TrainBatches:
     """
 
     def __init__(
-        self, pack: FramedImages, recipe: Recipe, epoch: int, n_classes: int, place: ProcessPlace = HERE
+        self, framed: FramedImages, recipe: Recipe, epoch: int, n_classes: int, process: ProcessRank = SINGLE_PROCESS
     ) -> None:
-        self.pack, self.recipe, self.epoch, self.n_classes, self.place = pack, recipe, epoch, n_classes, place
+        self.framed, self.recipe, self.epoch, self.n_classes, self.process = framed, recipe, epoch, n_classes, process
         self.stage, self.augment = recipe.stage_at(epoch)[0], recipe.augment_at(epoch)
-        labels = pack.labels.cpu()
+        labels = framed.labels.cpu()
         weights = (1.0 / torch.bincount(labels).clamp_min(1).double())[labels] ** recipe.balance
         draws = self.stage.samples or len(labels)
         random = seeded(recipe.seed, epoch)
         self.order = torch.multinomial(weights, draws, replacement=True, generator=random)
         if recipe.balance == 0 and draws <= len(labels):
             self.order = torch.randperm(len(labels), generator=random)[:draws]
-        if min(self.stage.batch_size, len(self.order)) < place.world:
-            raise InputError(f"A batch of fewer images than the {place.world} processes: use fewer devices.")
+        if min(self.stage.batch_size, len(self.order)) < process.world:
+            raise InputError(f"A batch of fewer images than the {process.world} processes: use fewer devices.")
 
     def __len__(self) -> int:
         return max(1, len(self.order) // self.stage.batch_size)
@@ -120,12 +117,12 @@ class TrainBatches:
 
     def _batch(self, chosen: Tensor, step: int) -> TrainBatch:
         """This process's part of the batch of images `chosen` `(B,)`; with mixing, the partners' views are made too."""
-        mine = self.place.part(len(chosen))
+        mine = self.process.part(len(chosen))
         mixing = draw_mixing(self.recipe, len(chosen), seeded(self.recipe.seed, self.epoch, step, 1))
         needed = mine if mixing is None else torch.cat([mine, mixing.partners[mine]]).unique()
-        random = seeded(self.recipe.seed, self.epoch, step, device=self.place.device)
+        random = seeded(self.recipe.seed, self.epoch, step, device=self.process.device)
         views = standardise(self._views(chosen[needed], Draws(random, len(chosen), needed)))
-        labels = self.pack.labels[chosen[needed]].to(self.place.device)
+        labels = self.framed.labels[chosen[needed]].to(self.process.device)
         targets = F.one_hot(labels, self.n_classes).float()
         if mixing is not None:
             own, other = (torch.searchsorted(needed, places) for places in (mine, mixing.partners[mine]))
@@ -133,10 +130,10 @@ class TrainBatches:
         return views, targets, len(chosen)
 
     def _views(self, chosen: Tensor, draws: Draws) -> Tensor:
-        images = self.pack.images[chosen].to(self.place.device).float() / 255.0
+        images = self.framed.images[chosen].to(self.process.device).float() / 255.0
         if not self.augment.on:
             return resized(images, self.stage.size)
-        reach = self.pack.reach[chosen].to(self.place.device).float()
+        reach = self.framed.reach[chosen].to(self.process.device).float()
         reach = torch.where(reach == UNKNOWN, -torch.ones((), device=reach.device), reach / 254.0)
         return augment(images, reach, self.stage.size, self.augment, draws)
 
@@ -151,21 +148,23 @@ def resized(images: Tensor, size: int) -> Tensor:
 class ValidationBatches:
     """Every image once, unchanged, at the stage's size; each process takes its part of every batch, maybe none."""
 
-    def __init__(self, pack: FramedImages, size: int, batch_size: int = 64, place: ProcessPlace = HERE) -> None:
-        self.pack, self.size, self.batch_size, self.place = pack, size, batch_size, place
+    def __init__(
+        self, framed: FramedImages, size: int, batch_size: int = 64, process: ProcessRank = SINGLE_PROCESS
+    ) -> None:
+        self.framed, self.size, self.batch_size, self.process = framed, size, batch_size, process
 
     def __len__(self) -> int:
-        return math.ceil(len(self.pack.labels) / self.batch_size)
+        return math.ceil(len(self.framed.labels) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, len(self.pack.labels), self.batch_size):
-            count = min(self.batch_size, len(self.pack.labels) - start)
-            chosen = start + self.place.part(count)
-            labels = self.pack.labels[chosen].to(self.place.device)
+        for start in range(0, len(self.framed.labels), self.batch_size):
+            count = min(self.batch_size, len(self.framed.labels) - start)
+            chosen = start + self.process.part(count)
+            labels = self.framed.labels[chosen].to(self.process.device)
             if len(chosen) == 0:
-                yield torch.zeros(0, 3, self.size, self.size, device=self.place.device), labels
+                yield torch.zeros(0, 3, self.size, self.size, device=self.process.device), labels
                 continue
-            images = self.pack.images[chosen].to(self.place.device).float() / 255.0
+            images = self.framed.images[chosen].to(self.process.device).float() / 255.0
             yield standardise(resized(images, self.size)), labels
 
 
@@ -180,27 +179,27 @@ class CellData(LightningDataModule):
     def _epoch(self) -> int:
         return self.trainer.current_epoch if isinstance(self.trainer, Trainer) else 0
 
-    def _place(self) -> ProcessPlace:
+    def _process(self) -> ProcessRank:
         if not isinstance(self.trainer, Trainer):
-            return HERE
-        return ProcessPlace(self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
+            return SINGLE_PROCESS
+        return ProcessRank(self.trainer.strategy.root_device, self.trainer.global_rank, self.trainer.world_size)
 
     def train_dataloader(self) -> TrainBatches:
-        """Batches of the current epoch; the packed images are shrunk, and moved to a GPU with room, once a stage."""
-        epoch, place = self._epoch(), self._place()
+        """Batches of the current epoch; the framed images are shrunk, and moved to a GPU with room, once a stage."""
+        epoch, process = self._epoch(), self._process()
         size = self.recipe.stage_at(epoch)[0].size
         side = round(size * MARGIN) if self.recipe.augment_at(epoch).on else size
         if side != self._kept[0]:
-            self._kept = side, moved(self.train.at(side), place.device)
-        return TrainBatches(self._kept[1], self.recipe, epoch, self.n_classes, place)
+            self._kept = side, moved(self.train.at(side), process.device)
+        return TrainBatches(self._kept[1], self.recipe, epoch, self.n_classes, process)
 
     def val_dataloader(self) -> ValidationBatches:
         """The validation set at the current stage's size."""
-        return ValidationBatches(self.validation, self.recipe.stage_at(self._epoch())[0].size, place=self._place())
+        return ValidationBatches(self.validation, self.recipe.stage_at(self._epoch())[0].size, process=self._process())
 
 
-def moved(pack: FramedImages, device: torch.device) -> FramedImages:
-    """The pack on a GPU where it takes less than half of its free memory; itself otherwise."""
-    if device.type != "cuda" or pack.images.nbytes * 4 / 3 > torch.cuda.mem_get_info(device)[0] / 2:
-        return pack
-    return FramedImages(pack.images.to(device), pack.reach.to(device), pack.labels, pack.fingerprint)
+def moved(framed: FramedImages, device: torch.device) -> FramedImages:
+    """The images on a GPU where it takes less than half of its free memory; itself otherwise."""
+    if device.type != "cuda" or framed.images.nbytes * 4 / 3 > torch.cuda.mem_get_info(device)[0] / 2:
+        return framed
+    return FramedImages(framed.images.to(device), framed.reach.to(device), framed.labels, framed.fingerprint)

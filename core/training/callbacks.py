@@ -1,5 +1,5 @@
-"""What stands around the training loop: keeping states, stopping early, history, telling how far it is."""
-# FOLDED """Telling how far a training is: status several times a second at most, a row of figures an epoch."""
+"""What stands around the training loop: keeping states, stopping early, the history (a row an epoch), and telling how
+far the training is, a few times a second at most."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ class Progress(Callback):
 
 def callbacks(recipe: Recipe, directory: RunDirectory, images: int) -> list[Callback]:
     """Progress and history, then early stopping with the best and the last state; `images` train."""
-    return [Progress(recipe, directory, images), Keeper(recipe, directory.path)]
+    return [Progress(recipe, directory, images), RunCheckpoint(recipe, directory.path)]
 
 
-class Keeper(Checkpoint):
+class RunCheckpoint(Checkpoint):
     """Keeps every epoch's whole state and the best epoch's weights, and stops when no better one comes.
 
     Epochs of the last stage alone are compared: figures at other input sizes are another network's. What was counted

@@ -1,5 +1,5 @@
-"""From a finished run to a model folder: calibration, novelty threshold, test answers, card."""
-# FOLDED """The card of a freshly trained network, as far as it stands before anything is measured."""
+"""From a finished run to a model folder: calibration, novelty threshold, test answers, and the card, first as far as it
+stands before anything is measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from core.models.classifier import Classifier
 from core.models.novelty import FeatureSpace, fit_feature_space
 from core.models.registry import architecture
 from core.training.batches import ValidationBatches
-from core.training.fit import TrainedRun, TrainingJob, precision
+from core.training.fit import TrainedRun, TrainingJob, trainer_precision
 from core.training.recipe import Recipe
 from core.training.run_state import BEST, read_state
 
@@ -36,7 +36,6 @@ ONE_STAIN = (
 )
 
 FEW_STAINS = "Trained on few stains and cameras; on others expect the lower figures given for unseen stains."
-
 FIVE = "Knows five classes. Immature and abnormal cells are named one of the five, or called unfamiliar at best."
 
 SOURCES = {
@@ -47,6 +46,10 @@ SOURCES = {
     "kaggle": ("Kaggle Blood Cell Images (Mooney 2018), MIT; its originals are BCCD, MIT",),
     "bccd": ("BCCD, MIT",),
 }
+
+QUANTILE = 0.99  # of validation images that the novelty threshold accepts
+FITTED_IMAGES = 1200  # training images that the feature space is fitted on
+UNSEEN = (("lisc", "LISC, report half"), ("jtsc", "JTSC, report half"))
 
 
 def described(job: TrainingJob, trained: TrainedRun) -> ModelCard:
@@ -141,13 +144,6 @@ def _limits(job: TrainingJob) -> tuple[str, ...]:
     return (*limits, f"Its test figures are too high: {job.leak}") if job.leak else limits
 
 
-QUANTILE = 0.99  # of validation images that the novelty threshold accepts
-
-FITTED_IMAGES = 1200  # training images that the feature space is fitted on
-
-UNSEEN = (("lisc", "LISC, report half"), ("jtsc", "JTSC, report half"))
-
-
 def finish(job: TrainingJob, trained: TrainedRun, out: Path) -> ModelCard:
     """Calibrate the best network, measure it on the test split and unseen stains, and write the model folder `out`."""
     data, tell = job.data, job.tell
@@ -164,10 +160,10 @@ def finish(job: TrainingJob, trained: TrainedRun, out: Path) -> ModelCard:
         "novelty": Novelty(threshold=float(answers["novelty"].quantile(QUANTILE)), quantile=QUANTILE),
     }
     card = save_classifier(out, card.model_copy(update=fitted), trained.network, space)
-    return save_classifier(out, measured(card, out, job), trained.network, space)
+    return save_classifier(out, with_test_scores(card, out, job), trained.network, space)
 
 
-def measured(card: ModelCard, out: Path, job: TrainingJob) -> ModelCard:
+def with_test_scores(card: ModelCard, out: Path, job: TrainingJob) -> ModelCard:
     """Answer the test split (kept as predictions.parquet) and the unseen stains; the card with their figures.
 
     Unseen stains are asked where the classes are our five and the sets lie beside the data, but for those that were
@@ -217,11 +213,11 @@ def _unseen(classifier: Classifier, name: str, title: str, root: Path) -> CardSc
 
 def _feature_space(recipe: Recipe, trained: TrainedRun) -> FeatureSpace:
     """Fit the measure of novelty on pooled features of a sample of the training images."""
-    pack = trained.train
+    framed = trained.train
     random = torch.Generator().manual_seed(recipe.seed)
-    chosen = torch.randperm(len(pack.labels), generator=random)[:FITTED_IMAGES].sort().values
-    sample = FramedImages(pack.images[chosen], pack.reach[chosen], pack.labels[chosen], pack.fingerprint)
-    fast = torch.autocast("cpu", torch.bfloat16, enabled=precision(recipe) == "bf16-mixed")
+    chosen = torch.randperm(len(framed.labels), generator=random)[:FITTED_IMAGES].sort().values
+    sample = FramedImages(framed.images[chosen], framed.reach[chosen], framed.labels[chosen], framed.fingerprint)
+    fast = torch.autocast("cpu", torch.bfloat16, enabled=trainer_precision(recipe) == "bf16-mixed")
     with torch.no_grad(), fast:
         batches = ValidationBatches(sample, recipe.stages[-1].size)
         pooled = [trained.network.features(views).float().mean(dim=(2, 3)) for views, _ in batches]

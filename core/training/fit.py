@@ -14,7 +14,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from core.data.datasets import Dataset, read_data
-from core.data.framed_images import SIDE, FramedImages, pack_simulated, pack_table
+from core.data.framed_images import SIDE, FramedImages, frame_simulated, frame_table
 from core.errors import InputError
 from core.models.staged import StagedNetwork, computes_bfloat16, fold_batch_norm
 from core.runs.directory import RunDirectory
@@ -65,7 +65,7 @@ class TrainedRun:
     origin: str
 
 
-def precision(recipe: Recipe) -> str:
+def trainer_precision(recipe: Recipe) -> str:
     """bf16 where the recipe asks for it and the processor or GPU has it, else float32."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return "bf16-mixed" if recipe.bf16 and computes_bfloat16(device) else "32-true"
@@ -83,24 +83,24 @@ def kept_side(recipe: Recipe) -> int | None:
     return max(SIDE, largest) if recipe.data.framing == "frame" else None
 
 
-def packs(job: TrainingJob) -> tuple[FramedImages, FramedImages]:
+def framed_sides(job: TrainingJob) -> tuple[FramedImages, FramedImages]:
     """Training images (real, further sets', simulated) and validation images, framed as the recipe says."""
     wanted, data = job.recipe.data, job.data
     side = kept_side(job.recipe)
 
-    def packed(table: pd.DataFrame, within: pd.DataFrame | None) -> FramedImages:
-        return pack_table(table, wanted.framing, job.cache, job.tell, data.classes, side, within=within)
+    def of_table(table: pd.DataFrame, within: pd.DataFrame | None) -> FramedImages:
+        return frame_table(table, wanted.framing, job.cache, job.tell, data.classes, side, within=within)
 
     further = [_further(name, job) for name in wanted.also]
-    train = packed(data.split("train"), data.table)
+    train = of_table(data.split("train"), data.table)
     for table in further:
-        framed = packed(table, None)
+        framed = of_table(table, None)
         for _ in range(wanted.also_times):
             train = train + framed
     if wanted.simulated:
         count, seed = wanted.simulated, wanted.simulated_seed
-        train = train + pack_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
-    return train, packed(data.split("val"), data.table)
+        train = train + frame_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
+    return train, of_table(data.split("val"), data.table)
 
 
 def _further(name: str, job: TrainingJob) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def run_training(job: TrainingJob) -> TrainedRun:
         _open_directory(job)
     join()
     with first_goes_ahead():
-        train, validation = packs(job)
+        train, validation = framed_sides(job)
     state = read_state(run / LAST) if job.resume and (run / LAST).is_file() else None
     origin = str(run_state.recorded_data(run).get("weights", "")) if state is not None else ""
     network = plain_network(recipe, len(data.classes))
@@ -141,7 +141,7 @@ def run_training(job: TrainingJob) -> TrainedRun:
     module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights)
     _fit(job, module, train, validation, resumed=state is not None)
     network = towards_first(best_network(recipe, run, len(data.classes)), recipe, data.classes, origin)
-    return TrainedRun(network, train, validation, precision(recipe), origin)
+    return TrainedRun(network, train, validation, trainer_precision(recipe), origin)
 
 
 def _open_directory(job: TrainingJob) -> None:
@@ -191,7 +191,7 @@ def _fit(job: TrainingJob, module: CellModule, train: FramedImages, validation: 
     trainer = pl.Trainer(
         **trainer_options(job.devices),  # type: ignore[arg-type]
         max_epochs=recipe.epochs,
-        precision=precision(recipe),  # type: ignore[arg-type]
+        precision=trainer_precision(recipe),  # type: ignore[arg-type]
         callbacks=[_OwnSignals(), *callbacks(recipe, job.directory, len(train.labels))],
         plugins=[WholeFiles()],
         logger=False,

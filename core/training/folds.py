@@ -1,5 +1,5 @@
-"""What the folds of a cross-validation come to."""
-# FOLDED """The images of a run, divided into train, validation and test, and whether the division leaks."""
+"""The images of a run, divided into train, validation and test, and whether the division leaks; and what the folds of a
+cross-validation come to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from core.data.datasets import Dataset
 from core.data.split import SplitRecipe, split_dataset
 from core.models.card import ModelCard
 
+Tell = Callable[[str], None]
+
 FOLDS = "folds.json"
+SIDES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def summary(cards: list[ModelCard]) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def summary(cards: list[ModelCard]) -> dict[str, Any]:
     return {"figures": figures, "folds": folds, "leak": next((c.training.leak for c in cards if c.training), None)}
 
 
-def table(document: dict[str, Any]) -> list[str]:
+def summary_lines(document: dict[str, Any]) -> list[str]:
     """The summary as lines of a table."""
     lines = [f"{'fold':<22}{'accuracy':>10}{'mean recall':>13}{'images':>9}"]
     for number, fold in enumerate(document["folds"], start=1):
@@ -40,11 +43,6 @@ def table(document: dict[str, Any]) -> list[str]:
     for name, figure in document["figures"].items():
         lines.append(f"{name:<22}{figure['mean']:>10.2%} ± {figure['deviation']:.2%}")
     return lines
-
-
-Tell = Callable[[str], None]
-
-SIDES = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Division:
         return divided, leak_sentence(self.groups, list(divided.table["split"]))
 
 
-def find_groups(data: Dataset, recipe: SplitRecipe, check: bool, cache: Path, tell: Tell) -> Sequence[int] | None:
+def photograph_groups(data: Dataset, recipe: SplitRecipe, check: bool, cache: Path, tell: Tell) -> Sequence[int] | None:
     """The photograph of each image, where the split needs it or `check` asks for it; None otherwise."""
     if recipe.group_by == "none" and not check:
         return None
@@ -73,10 +71,10 @@ def find_groups(data: Dataset, recipe: SplitRecipe, check: bool, cache: Path, te
         from core.leaks.groups_file import read_groups
 
         return [int(number) for number in read_groups(Path(recipe.groups), paths)]
-    from core.leaks.grouping import photographs
+    from core.leaks.grouping import cached_groups
 
     tell(f"Looking for images of one photograph among {len(paths):,}.")
-    return [int(number) for number in photographs(paths, cache, tell)]
+    return [int(number) for number in cached_groups(paths, cache, tell)]
 
 
 def leak_sentence(groups: Sequence[int], splits: Sequence[str]) -> str:

@@ -1,5 +1,5 @@
-"""Starting a training as a process of its own, ending it, and going on with it."""
-# FOLDED """What a run was told to train on: the part of its command that its recipe does not hold."""
+"""Starting a training as a process of its own, ending it, and going on with it. `LaunchSpec` is what a run was told to
+train on: the part of its command that its recipe does not hold."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ from core.runs.process import has_open, is_training, runs_still, send
 from core.training.recipe import Recipe, read_recipe, recipe_text
 from core.training.run_state import begun
 
-RECIPE, ORDER = "order.toml", "command.json"
-
-LARGEST_ORDER = 100_000  # bytes
+RECIPE, SPEC = "order.toml", "command.json"
+LARGEST_SPEC = 100_000  # bytes
+LOG = logging.getLogger(__name__)
+OUTPUT = "log.txt"
+NICENESS = 5  # added to ours, so that pages stay quick while a training runs
+MOST_GOING_ON = 20  # runs that train or are queued at once
+GRACE = 20.0  # s that a training has to end by itself once asked
+GO_ON = "Resume it: it goes on after its last finished epoch."
 
 
 def _plain_path(text: str) -> str:
@@ -59,8 +64,8 @@ class LaunchSpec(BaseModel):
         return ",".join(str(number) for number in self.gpus)
 
 
-def checked_order(data: str, dataset: str, gpus: tuple[int, ...] = ()) -> LaunchSpec:
-    """An order of these facts; InputError where one cannot be used."""
+def checked_spec(data: str, dataset: str, gpus: tuple[int, ...] = ()) -> LaunchSpec:
+    """The specification of a training, of these facts; InputError where one cannot be used."""
     try:
         return LaunchSpec(data=data, dataset=dataset, gpus=gpus)
     except ValidationError as error:
@@ -71,30 +76,19 @@ def checked_order(data: str, dataset: str, gpus: tuple[int, ...] = ()) -> Launch
         ) from error
 
 
-def read_order(run: Path) -> LaunchSpec:
-    """The order that `run` was begun with; InputError where it was begun otherwise, or the file was changed."""
-    data = read_bounded(run / ORDER, LARGEST_ORDER)
+def read_spec(run: Path) -> LaunchSpec:
+    """What `run` was told to train on; InputError where it was begun otherwise, or the file was changed."""
+    data = read_bounded(run / SPEC, LARGEST_SPEC)
     try:
         return LaunchSpec.model_validate(json.loads(data or b""))
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{run.name} was not started from here, or its {ORDER} was changed. Resume it on the command line: "
+            f"{run.name} was not started from here, or its {SPEC} was changed. Resume it on the command line: "
             f"python -m core train RECIPE --data FOLDER --run {run} --resume."
         ) from error
 
 
-LOG = logging.getLogger(__name__)
-
-OUTPUT = "log.txt"
-
-NICENESS = 5  # added to ours, so that pages stay quick while a training runs
-
-MOST_GOING_ON = 20  # runs that train or wait in line at once
-
-GRACE = 20.0  # s that a training has to end by itself once asked
-
-
-def start_run(runs: Path, name: str, recipe: Recipe, order: LaunchSpec) -> RunDirectory:
+def start_run(runs: Path, name: str, recipe: Recipe, spec: LaunchSpec) -> RunDirectory:
     """Begin the run `name` in the folder `runs`, as a process that outlives this one; InputError for a taken name."""
     path = new_run(runs, name)
     if sum(entry.going_on for entry in list_runs(runs).runs) >= MOST_GOING_ON:
@@ -103,11 +97,11 @@ def start_run(runs: Path, name: str, recipe: Recipe, order: LaunchSpec) -> RunDi
         runs.mkdir(parents=True, exist_ok=True)
         path.mkdir()
         write_whole(path / RECIPE, recipe_text(recipe.model_dump(mode="json")).encode())
-        write_whole(path / ORDER, order.model_dump_json(indent=2).encode())
+        write_whole(path / SPEC, spec.model_dump_json(indent=2).encode())
     except OSError as error:
         raise InputError(f"The run's folder {path} cannot be written: {error.strerror or error}.") from error
     run = RunDirectory(path)
-    _spawn(run, order, resume=False)
+    _spawn(run, spec, resume=False)
     return run
 
 
@@ -118,9 +112,9 @@ def resume_run(run: RunDirectory) -> None:
         raise InputError(f"{run.name} is done: there is nothing to go on with.")
     if run.alive() or state not in ("failed", "cancelled", "interrupted", "unknown"):
         raise InputError(f"{run.name} goes on already.")
-    order = read_order(run.path)
+    spec = read_spec(run.path)
     read_recipe(str(run.path / RECIPE))
-    _spawn(run, order, resume=begun(run.path))
+    _spawn(run, spec, resume=begun(run.path))
 
 
 def cancel(run: RunDirectory, grace: float = GRACE) -> None:
@@ -138,9 +132,6 @@ def cancel(run: RunDirectory, grace: float = GRACE) -> None:
     if ended and not run.alive():  # a status of another process is of a run that somebody has resumed meanwhile
         known = {} if before is None else {"started": before.started}
         run.report(**known, state="cancelled", pid=0, message="Cancelled.", next_step=GO_ON, seconds_left=None)
-
-
-GO_ON = "Resume it: it goes on after its last finished epoch."
 
 
 def ask_to_end(run: RunDirectory) -> int:
@@ -166,17 +157,17 @@ def _is_of(pid: int, run: RunDirectory) -> bool:
     return has_open(pid, run.path / LOCK) or is_training(pid, run.path)
 
 
-def _spawn(run: RunDirectory, order: LaunchSpec, resume: bool) -> None:
+def _spawn(run: RunDirectory, spec: LaunchSpec, resume: bool) -> None:
     run.report(state="waiting", message="Starting.", pid=os.getpid())
     try:
         with (run.path / OUTPUT).open("ab") as output:
             process = subprocess.Popen(
-                order.command(run.path, resume),
+                spec.command(run.path, resume),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env=_environment(run, order),
+                env=_environment(run, spec),
                 start_new_session=True,
             )
     except OSError as error:
@@ -188,9 +179,9 @@ def _spawn(run: RunDirectory, order: LaunchSpec, resume: bool) -> None:
     threading.Thread(target=_follow, args=(run, process), name=f"run {run.name}", daemon=True).start()
 
 
-def _environment(run: RunDirectory, order: LaunchSpec) -> dict[str, str]:
+def _environment(run: RunDirectory, spec: LaunchSpec) -> dict[str, str]:
     more = {"LEUKOLENS_RUNS": str(run.path.parent), "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **more, "CUDA_VISIBLE_DEVICES": order.shown_gpus()}
+    return {**os.environ, **more, "CUDA_VISIBLE_DEVICES": spec.shown_gpus()}
 
 
 def _step_back(pid: int) -> None:

@@ -1,5 +1,5 @@
-"""The Lightning module: loss, optimiser, averaged weights, accuracy per epoch."""
-# FOLDED """What a run is ended by before its time."""
+"""The Lightning module: loss, optimiser, averaged weights, accuracy per epoch, and `Diverged` where the loss is
+lost."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ from core.training.augment import seeded
 from core.training.batches import Batch, TrainBatch
 from core.training.recipe import Recipe
 
+OPTIMISERS: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
+WARM_UP = 0.1  # share of a stage's steps in which the learning rate rises
+LOOK_EVERY = 20  # steps between looks at the loss on a GPU, which has to be waited for
+SUMS = ("train_loss", "train_correct", "train_count", "val_loss")
+
 
 class Diverged(InputError):
     """The loss became infinite or no number at `step` of `epoch` (both from 0)."""
@@ -29,15 +34,6 @@ class Diverged(InputError):
             "state after the last good epoch is kept. Go on from there with --resume and a smaller --learning-rate "
             "(a tenth, say); if that fails too, look for broken images or a large class weight."
         )
-
-
-OPTIMISERS: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
-
-WARM_UP = 0.1  # share of a stage's steps in which the learning rate rises
-
-LOOK_EVERY = 20  # steps between looks at the loss on a GPU, which has to be waited for
-
-SUMS = ("train_loss", "train_correct", "train_count", "val_loss")
 
 
 class CellModule(LightningModule):

@@ -1,7 +1,5 @@
-"""A training recipe: everything that decides what a run does. Each key is explained in the shipped recipes."""
-# FOLDED """Recipes in TOML files, with what the command line lays over them."""
-# FOLDED """A recipe written as TOML."""
-# FOLDED """Whether a recipe's architecture takes the input sizes that the recipe asks for."""
+"""A training recipe: everything that decides what a run does. The types come first, then reading TOML files with what
+the command line lays over them, then writing. Each key is explained in the shipped recipes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a run's directory says about the run: its recipe and its data, checked when it is resumed."""
-# FOLDED """The files that a run goes on from: written whole or not at all, read without unpickling."""
+"""What a run goes on from: its recipe and data, checked when it is resumed, and its states, written whole or not at all
+and read without unpickling."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from core.files import read_bounded, write_whole
 from core.training.recipe import Recipe, checked_recipe
 
 RECIPE, DATA, DIVERGED = "recipe.json", "data.json", "diverged.txt"
-
 LAST, BEST = "last.ckpt", "best.ckpt"  # states that `core.training.run_state` writes
-
 LARGEST = 5_000_000  # bytes
 
 

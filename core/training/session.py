@@ -1,5 +1,5 @@
-"""What `train` does: one run, or one for each fold, supervised from its first to its last step."""
-# FOLDED """How a run ends: whatever happens, its directory tells it, and how to go on."""
+"""What `train` does: one run, or one for each fold, supervised from its first to its last step. Whatever happens, the
+run's directory tells how it ended, and how to go on."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from core.files import write_whole
 from core.models.card import ModelCard, read_card
 from core.runs.directory import RunDirectory
 from core.training.distributed import rank
-from core.training.folds import FOLDS, Division, find_groups, summary, table, warning_box
+from core.training.folds import FOLDS, Division, photograph_groups, summary, summary_lines, warning_box
 from core.training.module import Diverged
 from core.training.recipe import Recipe, check_sizes
 from core.training.run_state import DIVERGED, LAST, begin_run, begun, check, continue_run, recorded_recipe
 from core.training.weights import check_weights
 
-LOG = "log.txt"
+Tell = Callable[[str], None]
 
+LOG = "log.txt"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -157,9 +158,6 @@ def _crash(directory: RunDirectory) -> None:
     _report(directory, state="failed", message=words, error=words, next_step=next_step(), seconds_left=None)
 
 
-Tell = Callable[[str], None]
-
-
 @dataclass(frozen=True)
 class TrainOptions:
     """What was asked for on the command line."""
@@ -172,7 +170,7 @@ class TrainOptions:
     cache: Path
     devices: int = 1
     leak_check: bool = True
-    in_line: bool = False
+    queued: bool = False
     resume: bool = False
 
 
@@ -184,68 +182,68 @@ class Result:
     lines: list[str]
 
 
-def train_all(order: TrainOptions, say: Tell) -> Result | None:
+def train_all(options: TrainOptions, say: Tell) -> Result | None:
     """Train what was ordered, in a directory that this process holds; None in all processes but the first."""
-    directory = RunDirectory(order.run)
+    directory = RunDirectory(options.run)
     if rank() > 0:
-        if _ended(order, directory) is None:
-            _work(order, directory, lambda _: None)
+        if _ended(options, directory) is None:
+            _work(options, directory, lambda _: None)
         return None
     try:
         with directory.hold():
-            return _held(order, directory, say)
+            return _held(options, directory, say)
     except Cancelled as cancelled:
         raise SystemExit(128 + cancelled.number) from None
 
 
-def _held(order: TrainOptions, directory: RunDirectory, say: Tell) -> Result | None:
+def _held(options: TrainOptions, directory: RunDirectory, say: Tell) -> Result | None:
     """Train in a directory that this process holds; what ended an earlier run stays told if this one is refused."""
-    ended = _ended(order, directory)
+    ended = _ended(options, directory)
     if ended is not None:
-        say(f"This run is done already: {order.out or order.run / 'model'}")
+        say(f"This run is done already: {options.out or options.run / 'model'}")
         return _told(ended)
     status = directory.status()
     if status is not None and not status.active:
-        check(order.recipe, order.run, order.resume)
+        check(options.recipe, options.run, options.resume)
     with supervised(directory):
         directory.report(state="preparing", message="Reading the images", epoch=0, step=0, next_step=None)
-        with _turn(order, directory, say):
-            return _work(order, directory, logged(say, directory))
+        with _queued(options, directory, say):
+            return _work(options, directory, logged(say, directory))
 
 
-def _turn(order: TrainOptions, directory: RunDirectory, say: Tell) -> Any:
-    if not order.in_line:
+def _queued(options: TrainOptions, directory: RunDirectory, say: Tell) -> Any:
+    if not options.queued:
         return nullcontext()
     import torch
 
-    from core.runs.device_queue import claimed_devices, turn
+    from core.runs.device_queue import claimed_devices, wait_in_queue
 
-    return turn(directory, claimed_devices(range(order.devices) if torch.cuda.is_available() else ()), say)
+    return wait_in_queue(directory, claimed_devices(range(options.devices) if torch.cuda.is_available() else ()), say)
 
 
-def _ended(order: TrainOptions, directory: RunDirectory) -> ModelCard | None:
+def _ended(options: TrainOptions, directory: RunDirectory) -> ModelCard | None:
     """The card of a run that is resumed although it is done, by the same recipe; None otherwise."""
-    status, card = directory.status(), (order.out or order.run / "model") / "card.json"
-    if not (order.resume and status is not None and status.state == "done" and card.is_file()):
+    status, card = directory.status(), (options.out or options.run / "model") / "card.json"
+    if not (options.resume and status is not None and status.state == "done" and card.is_file()):
         return None
-    same = begun(order.run) and recorded_recipe(order.run) == order.recipe
+    same = begun(options.run) and recorded_recipe(options.run) == options.recipe
     return read_card(card) if same else None
 
 
-def _work(order: TrainOptions, directory: RunDirectory, tell: Tell) -> Result | None:
-    check_sizes(order.recipe)
-    _check_out(order.out)
-    data = read_data(order.place, order.dataset)
+def _work(options: TrainOptions, directory: RunDirectory, tell: Tell) -> Result | None:
+    check_sizes(options.recipe)
+    _check_out(options.out)
+    data = read_data(options.place, options.dataset)
     for note in data.notes:
         tell(note)
-    if rank() == 0 and not order.resume:
-        check_weights(order.recipe, data.classes)
-    split = order.recipe.split
-    groups = find_groups(data, split, order.leak_check and rank() == 0, order.cache, tell)
+    if rank() == 0 and not options.resume:
+        check_weights(options.recipe, data.classes)
+    split = options.recipe.split
+    groups = photograph_groups(data, split, options.leak_check and rank() == 0, options.cache, tell)
     division = Division(data, split, groups)
     if split.folds:
-        return _folds(order, division, directory, tell)
-    card = _one(order, division, directory, None, tell)
+        return _folds(options, division, directory, tell)
+    card = _one(options, division, directory, None, tell)
     return None if card is None else _told(card)
 
 
@@ -267,7 +265,7 @@ def _check_out(out: Path | None) -> None:
 
 
 def _one(
-    order: TrainOptions, division: Division, directory: RunDirectory, fold: int | None, tell: Tell
+    options: TrainOptions, division: Division, directory: RunDirectory, fold: int | None, tell: Tell
 ) -> ModelCard | None:
     """One run, or one fold of it, to its model folder."""
     from core.training.export import finish
@@ -280,25 +278,27 @@ def _one(
         directory.report(message=leak)
     for note in data.notes[len(division.data.notes) :]:
         tell(note)
-    place = order.place if order.place.is_dir() else order.place.parent
-    job = TrainingJob(order.recipe, data, directory, order.cache, tell, order.resume, order.devices, place, leak)
+    place = options.place if options.place.is_dir() else options.place.parent
+    job = TrainingJob(
+        options.recipe, data, directory, options.cache, tell, options.resume, options.devices, place, leak
+    )
     trained = run_training(job)
-    out = order.out or directory.path / "model"
+    out = options.out or directory.path / "model"
     return finish(job, trained, out) if rank() == 0 else None
 
 
-def _folds(order: TrainOptions, division: Division, directory: RunDirectory, tell: Tell) -> Result | None:
+def _folds(options: TrainOptions, division: Division, directory: RunDirectory, tell: Tell) -> Result | None:
     """Every fold in a directory of its own; those that are done are not done again."""
     if rank() == 0:
-        (continue_run if order.resume else begin_run)(order.recipe, order.run)
+        (continue_run if options.resume else begin_run)(options.recipe, options.run)
     cards = []
-    for fold in range(order.recipe.split.folds):
-        run = RunDirectory(order.run / f"fold-{fold + 1}")
-        words = f"Fold {fold + 1} of {order.recipe.split.folds}"
+    for fold in range(options.recipe.split.folds):
+        run = RunDirectory(options.run / f"fold-{fold + 1}")
+        words = f"Fold {fold + 1} of {options.recipe.split.folds}"
         tell(words)
         resumed = begun(run.path)
-        out = order.out / f"fold-{fold + 1}" if order.out else None
-        one = replace(order, run=run.path, out=out, resume=resumed)
+        out = options.out / f"fold-{fold + 1}" if options.out else None
+        one = replace(options, run=run.path, out=out, resume=resumed)
         ended = _ended(one, run) if resumed else None
         if ended is None and rank() == 0:
             with run.hold(), supervised(run), _of_all_folds(words):
@@ -311,8 +311,8 @@ def _folds(order: TrainOptions, division: Division, directory: RunDirectory, tel
     if rank() > 0:
         return None
     document = summary([card for card in cards if card is not None])
-    write_whole(order.run / FOLDS, json.dumps(document, indent=2, allow_nan=False).encode())
-    return Result(document, table(document))
+    write_whole(options.run / FOLDS, json.dumps(document, indent=2, allow_nan=False).encode())
+    return Result(document, summary_lines(document))
 
 
 @contextmanager

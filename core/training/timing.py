@@ -1,6 +1,5 @@
-"""What one image costs in training: measured on this machine, remembered, or read from a table of another machine."""
-# FOLDED """A trial of some seconds: `python -m core.training.timing ARCHITECTURE SIZE BATCH` prints what an image costs, as JSON."""
-# FOLDED """How long a training will take, roughly, before it starts."""
+"""How long a training will take, roughly, before it starts: what one image costs, measured on this machine (`python -m
+core.training.timing ARCHITECTURE SIZE BATCH`), remembered, or read from a table of another machine."""
 
 from __future__ import annotations
 
@@ -25,14 +24,12 @@ from core.models.registry import architecture
 from core.runs.directory import ROOT
 from core.training.recipe import Recipe, StageRecipe
 
+Positive = Annotated[float, Field(gt=0, lt=1e4, allow_inf_nan=False)]
+
 FILE = ".paces.json"
-
 LARGEST_FILE, MOST_TIMINGS = 1_000_000, 500
-
 PATIENCE = 120.0  # s for a trial of some ten seconds, the start of its process included
-
 JUDGING = 0.3  # of an image's cost in training, where it was not measured: a forward pass without a backward one
-
 TABLE_THREADS, TABLE_SIZE = 2, 128
 
 TABLE = {  # s an image, forward and backward in float32 at 128 px, batches of 32, two cores with AVX2
@@ -45,7 +42,8 @@ TABLE = {  # s an image, forward and backward in float32 at 128 px, batches of 3
     "densenet201": 0.15,
 }
 
-Positive = Annotated[float, Field(gt=0, lt=1e4, allow_inf_nan=False)]
+CLASSES = 5
+SECONDS = 4.0  # for training steps; half of it for judging
 
 
 class Timing(BaseModel):
@@ -65,7 +63,7 @@ def threads() -> int:
 
 
 def tabled_timing(architecture: str, size: int) -> Timing | None:
-    """A rough pace on a processor, by the table, the image's area and the cores at hand; None for other networks."""
+    """A rough timing on a processor, by the table, the image's area and the cores at hand; None for other networks."""
     if architecture not in TABLE:
         return None
     train = TABLE[architecture] * (size / TABLE_SIZE) ** 2 * TABLE_THREADS / min(16, threads())
@@ -124,11 +122,6 @@ def _remember(path: Path, key: str, timing: Timing) -> None:
         return  # it is measured again next time
 
 
-CLASSES = 5
-
-SECONDS = 4.0  # for training steps; half of it for judging
-
-
 def trial(name: str, size: int, batch: int, seconds: float = SECONDS) -> dict[str, float | str]:
     """Time forward and backward passes with an optimiser's step, then forward passes, on pictures of noise."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -180,7 +173,7 @@ def _machine(device: torch.device) -> str:
     return f"{count} thread{'s' if count > 1 else ''}, no GPU"
 
 
-PaceOf = Callable[[int, int], Timing | None]
+TimingOf = Callable[[int, int], Timing | None]
 
 
 @dataclass(frozen=True)
@@ -197,13 +190,15 @@ class DurationEstimate:
     machine: str
 
 
-def estimate(recipe: Recipe, train: int, validation: int, pace_of: PaceOf, devices: int = 1) -> DurationEstimate | None:
-    """Estimate a training on so many images of the set; `pace_of(size, batch)` tells what one costs.
+def estimate(
+    recipe: Recipe, train: int, validation: int, timing_of: TimingOf, devices: int = 1
+) -> DurationEstimate | None:
+    """Estimate a training on so many images of the set; `timing_of(size, batch)` tells what one costs.
 
     Images an epoch, times epochs, times cost, over the stages; each epoch judges the validation images once. Reading
-    the images, which is done once for each set and framing, is not in it. None where a stage's pace is not known.
+    the images, which is done once for each set and framing, is not in it. None where a stage's timing is not known.
     """
-    timings = [pace_of(stage.size, stage.batch_size) for stage in recipe.stages]
+    timings = [timing_of(stage.size, stage.batch_size) for stage in recipe.stages]
     known = [timing for timing in timings if timing is not None]
     if len(known) < len(timings):
         return None
@@ -221,7 +216,7 @@ def estimate(recipe: Recipe, train: int, validation: int, pace_of: PaceOf, devic
 
 
 def pairs(recipe: Recipe) -> tuple[tuple[int, int], ...]:
-    """The input sizes and batch sizes whose pace an estimate needs."""
+    """The input sizes and batch sizes whose timing an estimate needs."""
     return tuple(dict.fromkeys((stage.size, stage.batch_size) for stage in recipe.stages))
 
 

@@ -1,6 +1,5 @@
-"""One model's answer as a card: what it saw, what it names, how sure it is, and what is known of it."""
-# FOLDED """What a model's card says about it, as figures beside its answer and as a text for teaching."""
-# FOLDED """Each model's card as a text to teach from: what it was trained on, what it reaches, where it ends."""
+"""One model's answer as a card: what it saw, what it names, how sure it is; and what its model card says of it, as
+figures beside the answer and as a text to teach from."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""ROC curves of each class, this class against the rest."""
-# FOLDED """Calibration: the share that is right by how sure a model is."""
-# FOLDED """Curves of a training: accuracy or loss by epoch."""
-# FOLDED """The chart of a figure by class: a point and its interval for each class and model."""
-# FOLDED """Charts of models side by side."""
+"""Charts of an evaluation: ROC curves, calibration, a training's history and intervals by class, and the grid that
+shows models side by side."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Confusion matrices side by side, and the images behind any of their cells."""
-# FOLDED """The test images behind a cell of a confusion matrix, where their folder is at hand."""
+"""Confusion matrices side by side, and the test images behind any of their cells, where their folder is at hand."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
 from dashboard.evaluate.models import Evaluated
 from dashboard.images import gallery_subjects
-from dashboard.models import load, signature_of
+from dashboard.models import shared_classifier, signature_of
 from dashboard.ui.format import NONE, duration, lasted, millions, size
 from dashboard.ui.html import table
 
@@ -126,7 +126,7 @@ def _measure(models: Sequence[Evaluated]) -> list[str]:
         tell = _teller(bar, number, len(models), model.title)
         tell(0.0)
         try:
-            found = measured(load(str(model.folder), signature_of(model.folder)), tell)
+            found = measured_latency(shared_classifier(str(model.folder), signature_of(model.folder)), tell)
         except InputError as error:
             faults.append(f"{model.title}: {error}")
         except Exception:
@@ -145,7 +145,7 @@ def _teller(bar: DeltaGenerator, number: int, of: int, title: str) -> Callable[[
     return tell
 
 
-def measured(classifier: Classifier, tell: Callable[[float], None] = lambda _: None) -> Latency:
+def measured_latency(classifier: Classifier, tell: Callable[[float], None] = lambda _: None) -> Latency:
     """Ask for one simulated cell again and again, and time it."""
     image = next(iter(gallery_subjects().values())).rgb
     taken = []

@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import InputError
 from core.evaluation.metrics import Figures
 from core.reproduction.papers import PAPERS, Paper, PaperModel
-from core.reproduction.table import ReproductionRow, read_table
+from core.reproduction.table import ReproductionRow, read_reproduction_table
 from dashboard.evaluate.models import Evaluated
 from dashboard.evaluate.tables import cell, class_mark, head
 from dashboard.ui.format import NONE, decimal, lasted, millions, share, size
@@ -116,7 +116,7 @@ def _bare(value: float | None) -> str:
 def show_reproduction() -> None:
     """Show the papers' experiments done again by our commands, or that none was entered yet."""
     try:
-        found = read_table()
+        found = read_reproduction_table()
     except InputError as error:
         st.warning(f"The table of the runs cannot be read: {error}", icon=":material/block:")
         return

@@ -1,5 +1,4 @@
 """Tables of an evaluation: models side by side, over all and by class, and on stains that they never saw."""
-# FOLDED """Figures of an evaluation as texts and cells of tables."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from core.evaluation.intervals import Estimate
-from core.evaluation.intervals import share as counted
+from core.evaluation.intervals import wilson as counted
 from core.evaluation.metrics import FEWEST, Figures
 from core.models.card import CardScore
 from dashboard.evaluate.models import Evaluated

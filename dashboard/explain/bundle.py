@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.explanation.context import ImageContext
-from core.explanation.evidence import Documented, Findings, evidence, zipped
-from core.explanation.quality.similarity import MapSimilarities
+from core.explanation.evidence import Documented, Findings, evidence_files, zipped
+from core.explanation.quality.similarity import SimilarityMatrix
 from core.explanation.reference.verification import Verification
 from core.preprocessing.framing import framed_mask
 from core.preprocessing.parameters import CellParameters
@@ -28,7 +28,7 @@ def zip_of(
     scorings: Sequence[Documented] = (),
     randomisations: Sequence[Documented] = (),
     mask: NDArray[np.bool_] | None = None,
-    agreements: Sequence[MapSimilarities] = (),
+    agreements: Sequence[SimilarityMatrix] = (),
     verifications: Sequence[Verification] = (),
 ) -> bytes:
     """Return a zip with every model's and method's values and pictures as they look now, and `manifest.json`.
@@ -49,7 +49,7 @@ def zip_of(
     asked = {"cell": parameters.model_dump(mode="json"), "look": asdict(look)}
     findings = [each for each in found if each is not None]
     paint = partial(picture_of, look=replace(look, borders=()))  # borders have files of their own
-    return zipped(evidence(image, subject.rgb, findings, asked, paint, _faults(rows), agreements))
+    return zipped(evidence_files(image, subject.rgb, findings, asked, paint, _faults(rows), agreements))
 
 
 def _findings(
@@ -77,7 +77,7 @@ def _faults(rows: Sequence[ModelRow]) -> list[Mapping[str, str]]:
         if row.fault:
             told.append({"model": row.name, "what": "answer", "message": row.fault})
             continue
-        for method in dict.fromkeys((*row.faults, *row.tickets)):
+        for method in dict.fromkeys((*row.faults, *row.jobs)):
             if message := row.fault_of(method):
                 told.append({"model": row.name, "what": method, "message": message})
     return told

@@ -1,6 +1,5 @@
-"""What is explained and how it is shown: methods, classes, opacity, palettes and scale."""
-# FOLDED """A form for the chosen methods' settings, built from the controls that each method declares."""
-# FOLDED """The reader's own mask of the cell: a picture file that takes the place of the estimated outline."""
+"""What is explained and how it is shown: methods, classes, opacity, palettes and scale; a form for the methods'
+settings, built from the controls that each declares; and the reader's own mask of the cell."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""A model's answer to an image together with its maps, as far as they have come: a row of the Explain page."""
-# FOLDED """The one explanation service of this process, and what a session has of it."""
-# FOLDED """A session's hold on maps that are being computed."""
+"""A session's hold on maps that are being computed: the one explanation service of this process, what a session has of
+it, and each row of the Explain page, a model's answer with its maps as far as they have come."""
 
 from __future__ import annotations
 
@@ -27,8 +26,12 @@ from dashboard.models import entry
 from dashboard.url import NO_SETTINGS, MethodSettings, settings_for
 
 POLL = 0.7  # s between two looks at work that goes on
-
 LEASE = 20.0  # s that work goes on without a page that looks at it: a closed browser's stops
+GOING_ON, STOPPED = ("waiting", "running"), "stopped"
+KEY_DIGITS = 24
+LOG = logging.getLogger(__name__)
+PATIENCE = 10.0  # s that a page waits for maps of one pass; work that others asked for may be before them
+FAULT = "These maps could not be computed; the server's log says why."
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,6 @@ def _visit(owner: str) -> Visit:
     return Visit(owner)
 
 
-GOING_ON, STOPPED = ("waiting", "running"), "stopped"
-
-KEY_DIGITS = 24
-
-
 @dataclass(frozen=True)
 class MapJob:
     """One model's maps by one method: `job` works on them, `key` says all that makes them but the budget."""
@@ -98,33 +96,26 @@ class MapRequest:
     private: bool
 
 
-def request(visit: Visit, classifier: Classifier, context: ImageContext, order: MapRequest) -> MapJob:
-    """Ask for maps, or look after those asked for before; what the reader stopped stays so until he goes on.
+def start_job(visit: Visit, classifier: Classifier, context: ImageContext, wanted: MapRequest) -> MapJob:
+    """Ask for maps, or look after those asked for before; what the reader stopped stays so until they go on.
 
     InputError where a setting is wrong or the method does not fit.
     """
     job = visit.service.request(
         classifier,
         context,
-        order.method.name,
-        order.settings,
-        seed=order.seed,
-        precision=order.precision,
+        wanted.method.name,
+        wanted.settings,
+        seed=wanted.seed,
+        precision=wanted.precision,
         owner=visit.owner,
-        private=order.private,
+        private=wanted.private,
         lease=LEASE,
     )
-    budget = budget_of(order.method.controls)
-    rest = sorted((name, value) for name, value in order.settings.items() if budget is None or name != budget.name)
-    facts = repr((classifier.identity, context.digest, order.method.name, rest, order.seed, order.precision))
-    return MapJob(hashlib.sha256(facts.encode()).hexdigest()[:KEY_DIGITS], order.method, job)
-
-
-LOG = logging.getLogger(__name__)
-
-PATIENCE = 10.0  # s that a page waits for maps of one pass; work that others asked for may be before them
-
-FAULT = "These maps could not be computed; the server's log says why."
+    budget = budget_of(wanted.method.controls)
+    rest = sorted((name, value) for name, value in wanted.settings.items() if budget is None or name != budget.name)
+    facts = repr((classifier.identity, context.digest, wanted.method.name, rest, wanted.seed, wanted.precision))
+    return MapJob(hashlib.sha256(facts.encode()).hexdigest()[:KEY_DIGITS], wanted.method, job)
 
 
 @dataclass(frozen=True)
@@ -158,7 +149,7 @@ class ModelRow:
 
     answer: Answer
     explanations: dict[str, Explanation] = field(default_factory=dict)
-    tickets: dict[str, MapJob] = field(default_factory=dict)
+    jobs: dict[str, MapJob] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     context: ImageContext | None = None
     fault: str = ""
@@ -175,54 +166,54 @@ class ModelRow:
 
     def fault_of(self, method: str) -> str:
         """Why there are no maps of a method, or no more of them; "" where all is well."""
-        ticket = self.tickets.get(method)
-        if ticket is not None and ticket.job.state == "failed":
-            return ticket.job.fault or FAULT
+        map_job = self.jobs.get(method)
+        if map_job is not None and map_job.job.state == "failed":
+            return map_job.job.fault or FAULT
         return self.fault or self.faults.get(method, "")
 
 
-def explain_rows(names: Sequence[str], asked: ExplainRequest) -> list[ModelRow]:
+def explain_rows(names: Sequence[str], request: ExplainRequest) -> list[ModelRow]:
     """Ask each model and explain its answer; whatever goes wrong stays in its row.
 
     Maps of one pass are waited for; the others are begun, or looked after, and what they have come to is shown.
     """
-    rows = [_row(ask(entry(name), asked.subject, asked.framing, asked.parameters), asked) for name in names]
-    instant = [name for name in asked.methods if METHODS[name].instant]
-    for methods in (instant, [name for name in asked.methods if name not in instant]):
+    rows = [_row(ask(entry(name), request.subject, request.framing, request.parameters), request) for name in names]
+    instant = [name for name in request.methods if METHODS[name].instant]
+    for methods in (instant, [name for name in request.methods if name not in instant]):
         for row in rows:
             for name in methods:
-                _begin(row, METHODS[name], asked)
+                _begin(row, METHODS[name], request)
     for row in rows:
         for name in instant:
-            if name in row.tickets:
-                row.tickets[name].job.wait(PATIENCE)
+            if name in row.jobs:
+                row.jobs[name].job.wait(PATIENCE)
         _read(row)
     return rows
 
 
 def going_on(rows: Sequence[ModelRow]) -> list[MapJob]:
     """The work that is neither finished nor stopped."""
-    return [ticket for row in rows for ticket in row.tickets.values() if ticket.going_on]
+    return [map_job for row in rows for map_job in row.jobs.values() if map_job.going_on]
 
 
-def _row(answer: Answer, asked: ExplainRequest) -> ModelRow:
+def _row(answer: Answer, request: ExplainRequest) -> ModelRow:
     if answer.entry.classifier is None or answer.view is None:
         return ModelRow(answer, fault=answer.fault)
     try:
-        mask = None if asked.mask is None else framed_mask(asked.mask, asked.subject.rgb, answer.view)
+        mask = None if request.mask is None else framed_mask(request.mask, request.subject.rgb, answer.view)
         here = visit()
-        context = here.service.context(answer.view.rgb, mask=mask, owner=here.owner, private=asked.private)
+        context = here.service.context(answer.view.rgb, mask=mask, owner=here.owner, private=request.private)
         return ModelRow(answer, context=context)
     except InputError as error:
         return ModelRow(answer, fault=str(error))
 
 
-def _begin(row: ModelRow, method: Method, asked: ExplainRequest) -> None:
+def _begin(row: ModelRow, method: Method, request: ExplainRequest) -> None:
     classifier, context = row.answer.entry.classifier, row.context
     if classifier is None or context is None:
         return
     try:
-        row.tickets[method.name] = _ticket(classifier, context, method, asked)
+        row.jobs[method.name] = _start(classifier, context, method, request)
     except InputError as error:
         row.faults[method.name] = str(error)
     except Exception:
@@ -230,16 +221,16 @@ def _begin(row: ModelRow, method: Method, asked: ExplainRequest) -> None:
         row.faults[method.name] = FAULT
 
 
-def _ticket(classifier: Classifier, context: ImageContext, method: Method, asked: ExplainRequest) -> MapJob:
-    settings = settings_for(asked.settings, method, classifier.name)
-    order = MapRequest(method, settings, asked.seed, asked.precision, asked.private)
-    return request(visit(), classifier, context, order)
+def _start(classifier: Classifier, context: ImageContext, method: Method, request: ExplainRequest) -> MapJob:
+    settings = settings_for(request.settings, method, classifier.name)
+    wanted = MapRequest(method, settings, request.seed, request.precision, request.private)
+    return start_job(visit(), classifier, context, wanted)
 
 
 def _read(row: ModelRow) -> None:
-    for name, ticket in row.tickets.items():
+    for name, map_job in row.jobs.items():
         try:
-            found = ticket.job.explanation()
+            found = map_job.job.explanation()
         except Exception:
             LOG.exception("%s of the model %s could not be read", name, row.name)
             row.faults[name] = FAULT

@@ -19,7 +19,7 @@ from dashboard.answers import caution
 from dashboard.explain.jobs import ModelRow
 from dashboard.explain.progress import offer_more, show_buttons, show_progress
 from dashboard.explain.rendering import Look, picture_of, shown_picture
-from dashboard.explain.wording import evidence, legend_ends, legend_text
+from dashboard.explain.wording import largest_values, legend_ends, legend_text
 from dashboard.ui.format import percent
 from dashboard.ui.html import class_colour, strip_address
 
@@ -33,7 +33,7 @@ def show_maps(rows: Sequence[ModelRow], method: str, classes: Sequence[str], loo
     with st.container(key=f"method-{_safe(method)}", gap="xxsmall"):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.html(f'<h3 class="ll-method">{escape(kind.title)}</h3>', width="content")
-            offer_more(kind, [row.tickets[method] for row in rows if method in row.tickets])
+            offer_more(kind, [row.jobs[method] for row in rows if method in row.jobs])
             _offer_borders(kind, look, rows)
         _show_legend(kind, look, bordered, rows)
         grid = st.grid(1 + len(classes), min_column_width=116, wrap=False, gap=10, key=f"maps-{_safe(method)}")
@@ -103,8 +103,8 @@ def _show_row(
     if fault:
         with grid.cell(column_span="all"):
             st.warning(f"{row.title}: {fault}", icon=":material/block:")
-            if explanation is None and kind.name in row.tickets:
-                show_buttons(row.tickets[kind.name], row.title)
+            if explanation is None and kind.name in row.jobs:
+                show_buttons(row.jobs[kind.name], row.title)
         if explanation is None:
             return
     with grid.cell():
@@ -139,9 +139,9 @@ def _show_original(row: ModelRow, kind: Method, explanation: Explanation | None)
         seen = explanation.view if explanation is not None else view.rgb
         st.image(seen, width="stretch", alt=f"What {row.title} saw: the {FRAMINGS[row.answer.framing]}")
     st.html(f'<p class="ll-caption"><strong>{escape(row.title)}</strong></p>')
-    ticket = row.tickets.get(kind.name)
-    if ticket is not None:
-        show_progress(ticket, explanation, row.title)
+    map_job = row.jobs.get(kind.name)
+    if map_job is not None:
+        show_progress(map_job, explanation, row.title)
     if explanation is None:
         return
     st.download_button(
@@ -158,8 +158,8 @@ def _show_original(row: ModelRow, kind: Method, explanation: Explanation | None)
 
 
 def _show_map(row: ModelRow, kind: Method, explanation: Explanation, name: str, look: Look) -> None:
-    found = evidence(explanation, name)
-    stamp = row.tickets[kind.name].stamp(explanation) if kind.name in row.tickets else ""
+    found = largest_values(explanation, name)
+    stamp = row.jobs[kind.name].stamp(explanation) if kind.name in row.jobs else ""
     picture = shown_picture(stamp, explanation, name, look)
     style = "superpixels that speak for it, outlined" if look.style(kind.name) == "borders" else "map"
     st.image(picture, width="stretch", alt=f"{kind.title} of {row.title} for {name}, {style}: {', '.join(found)}")

@@ -1,5 +1,5 @@
-"""The part of the Explain page that is drawn again and again while maps sharpen: the maps and what they are worth."""
-# FOLDED """The pictures that a method compares with, or shows where it hides: under its maps, as a contact sheet."""
+"""The part of the Explain page that is drawn again and again while maps sharpen: the maps, the pictures that a method
+compares with, what the maps are worth, and the evidence bundle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
 from core.explanation.method import Control
 from core.explanation.methods.registry import METHODS
-from core.explanation.quality.similarity import all_map_similarities
+from core.explanation.quality.similarity import similarity_matrices
 from dashboard import state, verified
 from dashboard.answers import parameters_for
 from dashboard.compare.consensus import show_unfamiliar
@@ -125,7 +125,7 @@ def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> No
         scorings = [scoring_of(check) for check in ranked]
         checks = [randomisation_of(check) for check in checked]
         maps = [item for row in rows for item in row.explanations.values()]
-        alike = all_map_similarities(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
+        alike = similarity_matrices(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
         return zip_of(rows, subject, parameters, look, scorings, checks, asked.mask, alike, compared)
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)

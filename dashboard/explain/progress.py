@@ -11,7 +11,7 @@ from core.explanation.engine import Explanation
 from core.explanation.method import Method, budget_of
 from dashboard import state
 from dashboard.explain.jobs import MapJob, ModelRow, going_on
-from dashboard.explain.wording import settled
+from dashboard.explain.wording import uncertainty_text
 from dashboard.ui.format import took, unbroken
 from dashboard.ui.html import progress_bar
 from dashboard.url import setting, with_setting
@@ -25,15 +25,15 @@ STATES = {
 }
 
 
-def show_progress(ticket: MapJob, explanation: Explanation | None, title: str) -> None:
+def show_progress(map_job: MapJob, explanation: Explanation | None, title: str) -> None:
     """Show how far one model's maps have come; nothing for maps of one pass that are there."""
-    if ticket.method.instant and ticket.job.state == "done":
+    if map_job.method.instant and map_job.job.state == "done":
         return
-    st.html(progress_bar(progress_words(ticket), ticket.job.evaluations, ticket.job.budget, title))
-    told = settled(explanation) if explanation is not None else ""
+    st.html(progress_bar(progress_words(map_job), map_job.job.evaluations, map_job.job.budget, title))
+    told = uncertainty_text(explanation) if explanation is not None else ""
     if told:
         st.html(f'<p class="ll-caption">{escape(unbroken(told))}</p>')
-    show_buttons(ticket, title)
+    show_buttons(map_job, title)
 
 
 def show_summary(rows: Sequence[ModelRow]) -> None:
@@ -42,7 +42,7 @@ def show_summary(rows: Sequence[ModelRow]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work"):
         if not busy:
             return
-        slow = sum(not ticket.method.instant for row in rows for ticket in row.tickets.values())
+        slow = sum(not map_job.method.instant for row in rows for map_job in row.jobs.values())
         told = f"{len(busy)} of {slow} rows are still sharpening" if len(busy) > 1 else "One row is still sharpening"
         st.html(f'<p class="ll-sentence">{told}; the page can be used meanwhile.</p>', width="content")
         st.button(
@@ -55,14 +55,14 @@ def show_summary(rows: Sequence[ModelRow]) -> None:
         )
 
 
-def offer_more(method: Method, tickets: Sequence[MapJob]) -> None:
+def offer_more(method: Method, map_jobs: Sequence[MapJob]) -> None:
     """Show a button that doubles a method's budget for all models, once all have spent theirs."""
     budget = budget_of(method.controls)
-    if budget is None or not tickets or any(ticket.job.state != "done" for ticket in tickets):
+    if budget is None or not map_jobs or any(map_job.job.state != "done" for map_job in map_jobs):
         return
     now = int(setting(state.get("set"), method, budget))
     more = min(int(budget.high), 2 * now)
-    if more <= now or all(ticket.job.budget < now for ticket in tickets):
+    if more <= now or all(map_job.job.budget < now for map_job in map_jobs):
         return
     st.button(
         f"Go on to {more:,} {budget.title.lower()}",
@@ -74,43 +74,43 @@ def offer_more(method: Method, tickets: Sequence[MapJob]) -> None:
     )
 
 
-def progress_words(ticket: MapJob) -> str:
+def progress_words(map_job: MapJob) -> str:
     """Say how much of a budget is spent, in which time."""
-    job, budget = ticket.job, budget_of(ticket.method.controls)
+    job, budget = map_job.job, budget_of(map_job.method.controls)
     unit = budget.title.lower() if budget is not None else "passes"
     state = STATES.get(job.state, job.state)
     so_far = f"{job.evaluations:,}" if job.evaluations > job.budget else f"{job.evaluations:,} of {job.budget:,}"
     return f"{so_far} {unit}, {took(job.seconds)}{f', {state}' if state else ''}"
 
 
-def show_buttons(ticket: MapJob, title: str) -> None:
+def show_buttons(map_job: MapJob, title: str) -> None:
     """Show the way to stop work that goes on, or to go on with what was stopped or has failed."""
-    if ticket.going_on:
+    if map_job.going_on:
         st.button(
             "Stop",
-            key=f"stop-{ticket.key}",
+            key=f"stop-{map_job.key}",
             type="tertiary",
             icon=":material/stop_circle:",
             on_click=_stop,
-            args=([ticket],),
-            help=f"Stop {ticket.method.title} of {title}; what was found so far stays.",
+            args=([map_job],),
+            help=f"Stop {map_job.method.title} of {title}; what was found so far stays.",
         )
-    elif ticket.job.state in ("stopped", "failed"):
+    elif map_job.job.state in ("stopped", "failed"):
         st.button(
-            "Continue" if ticket.job.state == "stopped" else "Try again",
-            key=f"continue-{ticket.key}",
+            "Continue" if map_job.job.state == "stopped" else "Try again",
+            key=f"continue-{map_job.key}",
             type="tertiary",
             icon=":material/play_circle:",
             on_click=_continue,
-            args=(ticket,),
-            help=f"Go on with {ticket.method.title} of {title} from where it stands.",
+            args=(map_job,),
+            help=f"Go on with {map_job.method.title} of {title} from where it stands.",
         )
 
 
-def _stop(tickets: Sequence[MapJob]) -> None:
-    for ticket in tickets:
-        ticket.job.stop()
+def _stop(map_jobs: Sequence[MapJob]) -> None:
+    for map_job in map_jobs:
+        map_job.job.stop()
 
 
-def _continue(ticket: MapJob) -> None:
-    ticket.job.resume()
+def _continue(map_job: MapJob) -> None:
+    map_job.job.resume()

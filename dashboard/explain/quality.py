@@ -1,8 +1,5 @@
-"""What one map is worth: its scores beside controls, its curves, and the randomisation check."""
-# FOLDED """A map's scores as a table: beside each the same score of the control maps, below it what it says."""
-# FOLDED """Curves of a class's probability while pixels are hidden or uncovered, a map's beside those of the controls."""
-# FOLDED """The randomisation check as a reader meets it: the verdict, and how like the original each map stayed."""
-# FOLDED """Whether methods agree about a model, and models about a picture: rank correlations as small tables."""
+"""What one map is worth: its scores beside those of control maps, their curves, the randomisation check, and whether
+methods and models agree. `show_quality`, at the end, puts the parts together."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.randomisation import Level, Randomisation
 from core.explanation.quality.scores import SCORES, Curve, ScoreRow, Scoring
-from core.explanation.quality.similarity import MapSimilarities, map_similarities
+from core.explanation.quality.similarity import SimilarityMatrix, similarity_matrix
 from dashboard.explain.jobs import STOPPED, ExplainRequest, ModelRow
 from dashboard.explain.rendering import Look, outlined, shown_picture
 from dashboard.explain.scoring import (
@@ -26,11 +23,11 @@ from dashboard.explain.scoring import (
     SCORING,
     Check,
     MapOf,
+    find_check,
     randomisation_of,
     randomise,
-    requested,
-    score,
     scoring_of,
+    start_scoring,
 )
 from dashboard.ui.format import percent, took
 from dashboard.ui.html import progress_bar
@@ -189,7 +186,7 @@ def show_randomisation(check: Randomisation, finished: bool) -> None:
 
 
 def level_table(check: Randomisation) -> str:
-    """Return HTML: a row a level with a bar from 0 to 1 of the map's likeness to the original."""
+    """Return HTML: a row a level with a bar from 0 to 1 of the map's similarity to the original."""
     rows = "".join(_row(level) for level in check.levels)
     others = [("another seed, trained model", check.ceiling), *check.controls.items()]
     told = "; ".join(f"{name} {value:.2f}" for name, value in others if value is not None)
@@ -240,7 +237,7 @@ def show_agreement_of_maps(subject: MapOf, rows: Sequence[ModelRow]) -> None:
     st.caption(SENTENCE)
 
 
-def agreement_table(found: MapSimilarities, titles: dict[str, str]) -> str:
+def agreement_table(found: SimilarityMatrix, titles: dict[str, str]) -> str:
     """Return HTML: the lower triangle of the matrix, and below it what was left out and why."""
     names = [titles.get(name, name) for name in found.names]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names[:-1])
@@ -262,14 +259,14 @@ def agreement_table(found: MapSimilarities, titles: dict[str, str]) -> str:
     return table + left
 
 
-def _agreement(pairs: Sequence[tuple[ModelRow, str]], label: str) -> MapSimilarities:
-    stamps = tuple(row.tickets[method].stamp(row.explanations[method]) for row, method in pairs)
+def _agreement(pairs: Sequence[tuple[ModelRow, str]], label: str) -> SimilarityMatrix:
+    stamps = tuple(row.jobs[method].stamp(row.explanations[method]) for row, method in pairs)
     return _compared(stamps, label, [row.explanations[method] for row, method in pairs])
 
 
 @st.cache_resource(show_spinner=False, max_entries=24, scope="session")
-def _compared(stamps: tuple[str, ...], label: str, _explanations: list[Explanation]) -> MapSimilarities:
-    return map_similarities(_explanations, label)
+def _compared(stamps: tuple[str, ...], label: str, _explanations: list[Explanation]) -> SimilarityMatrix:
+    return similarity_matrix(_explanations, label)
 
 
 def _told(reason: str, titles: dict[str, str]) -> str:
@@ -294,7 +291,7 @@ def show_quality(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) ->
     if subject is None:
         st.caption("There is no map to score yet.")
         return
-    scores, check = requested(SCORING, subject), requested(RANDOMISATION, subject)
+    scores, check = find_check(SCORING, subject), find_check(RANDOMISATION, subject)
     _show_subject(subject, look)
     _buttons(subject, asked, scores, check)
     for kind, work in ((SCORING, scores), (RANDOMISATION, check)):
@@ -329,7 +326,7 @@ def _show_subject(subject: MapOf, look: Look) -> None:
     row, explanation, context = subject.row, subject.explanation, subject.row.context
     if context is None:
         return
-    stamp = row.tickets[subject.method].stamp(explanation)
+    stamp = row.jobs[subject.method].stamp(explanation)
     masks = cell_masks(context)
     with st.container(horizontal=True, gap="small", vertical_alignment="top"):
         title = f"{METHODS[subject.method].title} of {row.title} for {subject.label}"
@@ -362,7 +359,7 @@ def _buttons(subject: MapOf, asked: ExplainRequest, scores: Check | None, check:
             key="score",
             icon=":material/rule:",
             disabled=scores is not None and scores.going_on,
-            on_click=score,
+            on_click=start_scoring,
             args=(subject, asked.private),
             help="Hides and uncovers the picture in the map's order and in three controls' orders, and asks the model.",
         )

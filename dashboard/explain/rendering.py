@@ -1,5 +1,5 @@
-"""How maps are shown, and the pictures that come of it, remembered for as long as they are looked at."""
-# FOLDED """The outlines of the cell and its nucleus, drawn on the picture."""
+"""How maps are shown, and the pictures that come of it, remembered for as long as they are looked at; with the outlines
+of the cell and its nucleus."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from core.explanation.render import YELLOW, own_scale, picture, shared_scale
 from dashboard import state
 
 MOST_PICTURES = 300  # of one session, some 20 kB each
+LIGHT, DARK = np.array([255, 255, 255], np.uint8), np.array([20, 18, 24], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,8 @@ def forget_drawn_maps() -> None:
     _encoded.clear()
 
 
-LIGHT, DARK = np.array([255, 255, 255], np.uint8), np.array([20, 18, 24], np.uint8)
-
-
 def outlined(stamp: str, context: ImageContext) -> NDArray[np.uint8]:
-    """Return the scene's picture with both outlines, white beside black: seen on every stain, `(224, 224, 3) uint8`."""
+    """Return the context's picture with both outlines, white beside black, `(224, 224, 3) uint8`."""
     return _drawn(stamp.partition("/")[0], context)
 
 

@@ -13,7 +13,7 @@ from core.explanation.engine import Explanation
 from core.explanation.quality.randomisation import Randomisation, RandomisationTask
 from core.explanation.quality.scores import Scoring
 from core.explanation.quality.scoring import ScoringTask
-from core.explanation.service.scheduler import SharedJob
+from core.explanation.service.scheduler import JobHandle
 from core.explanation.task import Task
 from core.models.classifier import Classifier
 from dashboard.explain.jobs import GOING_ON, LEASE, ModelRow, visit
@@ -41,14 +41,14 @@ class MapOf:
     @property
     def key(self) -> str:
         """What tells this map from others, whatever its budget."""
-        return f"{self.row.tickets[self.method].key}/{self.label}"
+        return f"{self.row.jobs[self.method].key}/{self.label}"
 
 
 @dataclass(frozen=True)
 class Check:
     """Work on one map: its scores, or the randomisation check; `evaluations` those that the map rested on then."""
 
-    job: SharedJob
+    job: JobHandle
     evaluations: int
     model: str
 
@@ -58,10 +58,10 @@ class Check:
         return self.job.state in GOING_ON
 
 
-def score(subject: MapOf, private: bool) -> None:
+def start_scoring(subject: MapOf, private: bool) -> None:
     """Begin to score a map as it stands."""
     explanation, (classifier, context) = subject.explanation, _parts(subject)
-    task_key = (SCORING, subject.row.tickets[subject.method].stamp(explanation), subject.label)
+    task_key = (SCORING, subject.row.jobs[subject.method].stamp(explanation), subject.label)
     _begin(
         SCORING,
         subject,
@@ -91,7 +91,7 @@ def randomise(subject: MapOf, private: bool) -> None:
     )
 
 
-def requested(kind: str, subject: MapOf) -> Check | None:
+def find_check(kind: str, subject: MapOf) -> Check | None:
     """Return the work of `kind` on a map, looked after; None where it was not asked for."""
     check: Check | None = _held().get((kind, subject.key))
     if check is not None:
@@ -117,10 +117,10 @@ def randomisation_of(check: Check) -> Randomisation:
 def finished(kind: str, rows: list[ModelRow]) -> list[Check]:
     """Return the finished work of `kind` on what `rows` show; scores of a map that has sharpened since do not count."""
     keys = {
-        row.tickets[method].key: item.evaluations
+        row.jobs[method].key: item.evaluations
         for row in rows
         for method, item in row.explanations.items()
-        if method in row.tickets
+        if method in row.jobs
     }
     return [
         check

@@ -1,4 +1,4 @@
-"""What is said of a map: its values, how settled they are, and how its colours are read."""
+"""What is said of a map: its values, how certain they are, and how its colours are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.explanation.methods.registry import METHODS
 from dashboard.ui.format import raw
 
 
-def evidence(explanation: Explanation, name: str) -> tuple[str, ...]:
+def largest_values(explanation: Explanation, name: str) -> tuple[str, ...]:
     """Say a class's largest raw value, with its standard error where there is one; for signed maps one line an end."""
     index = explanation.classes.index(name)
     values = explanation.native[index]
@@ -28,8 +28,8 @@ def evidence(explanation: Explanation, name: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def settled(explanation: Explanation, classes: tuple[str, ...] = ()) -> str:
-    """Say how settled a model's maps are: the standard error or the completeness gap, "" where there is neither."""
+def uncertainty_text(explanation: Explanation, classes: tuple[str, ...] = ()) -> str:
+    """Say how uncertain a model's maps are: the standard error or the completeness gap, "" where there is neither."""
     if explanation.error is not None:
         size = float(np.sqrt(np.mean(np.square(explanation.native))))
         error = float(np.sqrt(np.mean(np.square(explanation.error))))

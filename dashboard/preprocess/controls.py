@@ -1,5 +1,5 @@
-"""A form for the cell pipeline's parameters, built from what the parameters say of themselves."""
-# FOLDED """Saving the pipeline's parameters to a file and loading them back."""
+"""A form for the cell pipeline's parameters, built from what the parameters say of themselves; saving them to a file
+and loading them back."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The cell pipeline as pictures: one tile a stage, in the order of the work."""
-# FOLDED """What each model says before the cell is cut out by these parameters, and after."""
+"""The cell pipeline as pictures, one tile a stage in the order of the work; and what each model says before and after
+the cell is cut out."""
 
 from __future__ import annotations
 

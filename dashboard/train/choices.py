@@ -1,5 +1,4 @@
-"""Choosing what to train: a recipe and an architecture."""
-# FOLDED """The few settings of a training that matter, laid over its recipe."""
+"""Choosing what to train: a recipe, an architecture, and the few settings that matter, laid over the recipe."""
 
 from __future__ import annotations
 

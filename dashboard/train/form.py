@@ -10,14 +10,14 @@ import streamlit as st
 from core.errors import InputError
 from core.runs.device_queue import gpu_names
 from core.runs.directory import default_runs, free_name
-from core.training.launch import checked_order, start_run
+from core.training.launch import checked_spec, start_run
 from core.training.recipe import Recipe, check_sizes
 from core.training.timing import Timing, estimate, known_timing, measured_timing, pairs, tabled_timing, threads
 from dashboard import state
 from dashboard.state import enter, forget, kept, kept_option, recall, remember
 from dashboard.train.choices import Source, choose_settings, choose_source
 from dashboard.train.images import Images, Sides, choose_images, show_counts, sides_of
-from dashboard.train.wording import cautions, estimate_in_words, plan_in_words
+from dashboard.train.wording import estimate_in_words, plan_in_words, recipe_cautions
 from dashboard.ui.format import quoted
 
 FAULT = "start-fault"
@@ -87,7 +87,7 @@ def _show_plan(source: Source | None, images: Images | None, plan: TrainingPlan 
         return
     told = "".join(f"<li>{escape(sentence)}</li>" for sentence in plan_in_words(plan.recipe, plan.sides))
     st.html(f'<ul class="ll-list">{told}</ul>')
-    for caution in cautions(plan.recipe, plan.sides):
+    for caution in recipe_cautions(plan.recipe, plan.sides):
         st.warning(caution, icon=":material/warning:")
     gpus = _choose_device()
     _show_time(plan, gpus)
@@ -179,8 +179,8 @@ def _show_start(plan: TrainingPlan, gpus: tuple[int, ...]) -> None:
 
 def _start(plan: TrainingPlan, gpus: tuple[int, ...], name: str, wanted: str) -> None:
     try:
-        order = checked_order(plan.images.place, plan.images.kind, gpus)
-        run = start_run(default_runs(), name, plan.recipe, order)
+        spec = checked_spec(plan.images.place, plan.images.kind, gpus)
+        run = start_run(default_runs(), name, plan.recipe, spec)
     except InputError as error:
         remember(FAULT, (name, str(error)))
         return

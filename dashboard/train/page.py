@@ -1,6 +1,5 @@
-"""The two views of the Train page."""
-# FOLDED """Who may train from the dashboard: it starts work on the server and reads paths there."""
-# FOLDED """The runs of this server: which there are, and the chosen one, watched for as long as anything goes on."""
+"""The two views of the Train page: who may train from the dashboard (it starts work on the server and reads paths
+there), and the runs, watched for as long as anything goes on."""
 
 from __future__ import annotations
 
@@ -19,6 +18,17 @@ from dashboard.train.run import show_run
 from dashboard.train.wording import STATES, ago
 
 VIEWS = {"new": "New training", "runs": "Runs"}
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
+SWITCH = "LEUKOLENS_TRAINING"
+CLOSED = "Training is switched off here: it starts long work on the server and reads folders there"
+AWAY = f"{CLOSED}, and your browser seems to run on another machine."
+OFF = f"{CLOSED}. `{SWITCH}=off` in the server's environment says so."
+HOW = f"Whoever runs the server can switch it on with `{SWITCH}=on` in its environment"
+THERE = ", or open the page there, at `localhost`"
+COMMAND = "On the command line, `python -m core train` does the same work."
+POLL = 2.0  # s between two looks at runs that go on
+MOST_ROWS = 30
 
 
 def choose_view() -> str:
@@ -36,25 +46,6 @@ def choose_view() -> str:
         **kept_option("view", list(VIEWS), first),
     )
     return picked or first
-
-
-LOCAL = {"localhost", "127.0.0.1", "::1"}
-
-FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
-
-SWITCH = "LEUKOLENS_TRAINING"
-
-CLOSED = "Training is switched off here: it starts long work on the server and reads folders there"
-
-AWAY = f"{CLOSED}, and your browser seems to run on another machine."
-
-OFF = f"{CLOSED}. `{SWITCH}=off` in the server's environment says so."
-
-HOW = f"Whoever runs the server can switch it on with `{SWITCH}=on` in its environment"
-
-THERE = ", or open the page there, at `localhost`"
-
-COMMAND = "On the command line, `python -m core train` does the same work."
 
 
 def is_open() -> bool:
@@ -84,11 +75,6 @@ def show_closed() -> None:
     off = _switch() == "off"
     st.info(OFF if off else AWAY, icon=":material/lock:")
     st.markdown(f"{HOW}{'' if off else THERE}. {COMMAND}")
-
-
-POLL = 2.0  # s between two looks at runs that go on
-
-MOST_ROWS = 30
 
 
 def show_runs() -> None:

@@ -1,5 +1,5 @@
-"""One run as it stands: state, progress, curves, log, and what can be done about it."""
-# FOLDED """What can be done about a run: cancel it, go on with it, take its model among those of the dashboard."""
+"""One run as it stands: state, progress, curves, log; and what can be done about it: cancel it, go on with it, take its
+model among those of the dashboard."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from html import escape
 import streamlit as st
 
 from core.errors import InputError
-from core.evaluation.intervals import share
+from core.evaluation.intervals import wilson
 from core.files import read_bounded, read_end
 from core.models.card import CardScore, ModelCard, read_card
 from core.runs.directory import ACTIVE, RunDirectory, RunStatus
-from core.runs.publish import publish, published_as
+from core.runs.publish import publish, published_name
 from core.training.launch import OUTPUT, cancel, resume_run
 from core.training.recipe import Recipe, checked_recipe
 from dashboard.models import root, title
@@ -30,8 +30,10 @@ from dashboard.ui.format import interval, measured, quoted
 from dashboard.ui.html import progress_bar
 
 LOG = logging.getLogger("dashboard")
-
 ENDING, ASKING, FAULT = "ending", "asking-to-end", "action-fault"
+SILENT = 180.0  # s without a report after which a run that goes on is said to be silent
+COMMAND = "python -m core "  # so begins a next step that is a command
+LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
 
 
 @dataclass
@@ -92,7 +94,7 @@ def _offer_cancel(run: RunDirectory) -> None:
 
 
 def _offer_model(run: RunDirectory) -> None:
-    name = published_as(run, root())
+    name = published_name(run, root())
     if name is None:
         st.button(
             "Show it in the dashboard",
@@ -143,13 +145,6 @@ def _tried(run: RunDirectory, action: Callable[[], object]) -> None:
         action()
     except InputError as error:
         remember(FAULT, (run.name, str(error)))
-
-
-SILENT = 180.0  # s without a report after which a run that goes on is said to be silent
-
-COMMAND = "python -m core "  # so begins a next step that is a command
-
-LOG_LINES, LOG_BYTES, LARGEST_RECORD = 60, 20_000, 5_000_000
 
 
 def show_run(run: RunDirectory) -> None:
@@ -255,7 +250,7 @@ def _show_result(run: RunDirectory) -> None:
 
 def _scored(score: CardScore) -> str:
     """A set's accuracy with its 95 % interval (Wilson 1927) and number of images."""
-    counted = share(round(score.accuracy * score.images), score.images)
+    counted = wilson(round(score.accuracy * score.images), score.images)
     ends = f" (95 % interval {interval(counted)})" if counted.defined else ""
     return f"{score.data}: accuracy {measured(score.accuracy)}{ends}, n = {score.images:,}"
 

@@ -51,7 +51,7 @@ def plan_in_words(recipe: Recipe, sides: Sides) -> list[str]:
     return [*told, f"{keeps}{stops}{measured}."]
 
 
-def cautions(recipe: Recipe, sides: Sides) -> list[str]:
+def recipe_cautions(recipe: Recipe, sides: Sides) -> list[str]:
     """Say what makes a training's figures worth less."""
     told = []
     if recipe.split.kind == "random" and recipe.split.group_by == "none":

@@ -1,5 +1,5 @@
-"""Numbers as a reader meets them: two or three significant digits, the unit beside them."""
-# FOLDED """Foreign text, from files and paths, made fit for a message."""
+"""Numbers as a reader meets them, with two or three significant digits and the unit beside them; and foreign text, from
+files and paths, made fit for a message."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Class probabilities as a table whose cells are bars: one scale from 0 to 100 %, one colour a class."""
-# FOLDED """One colour a class, the same everywhere."""
-# FOLDED """Pictures as bytes: PNG for downloads (pixels alone, no metadata), data addresses for small marks in labels."""
+"""HTML of the pages: one colour a class, class probabilities as bars, tables, progress; and pictures as bytes, PNG for
+downloads (pixels alone, no metadata) and `data:` addresses for small marks."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.explanation.context import ImageContext
 from core.explanation.engine import explain
-from core.explanation.evidence import Findings, evidence
+from core.explanation.evidence import Findings, evidence_files
 from core.explanation.render import overlay, signed_overlay
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image, framed_mask
@@ -71,7 +71,7 @@ def test_the_page_and_the_command_line_give_the_same_files(row: ModelRow) -> Non
     subject = gallery_subjects()["cell-1"]
     findings = Findings(classifier, view, ImageContext(view.rgb), row.explanations, row.answer.prediction)
     here = read(zip_of([row], subject, CellParameters(), LOOK))
-    there = evidence({}, subject.rgb, [findings], {})
+    there = evidence_files({}, subject.rgb, [findings], {})
     assert list(here) == list(there)
     assert all(here[name] == there[name] for name in there if name.endswith(".npz"))
     assert json.loads(here["manifest.json"])["models"] == json.loads(there["manifest.json"])["models"]

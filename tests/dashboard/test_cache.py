@@ -24,7 +24,7 @@ def test_another_card_or_name_over_the_same_weights_is_another_answer(
     first, second = load_classifier(tiny_root / "islam_cnn"), load_classifier(tmp_path / "copy")
     hotter = replace(first, card=first.card.model_copy(update={"temperature": 4.0}))
     subject, parameters = gallery_subjects()["cell-1"], CellParameters()
-    one, other, warm = (answers.predict(model, subject, "cell", parameters) for model in (first, second, hotter))
+    one, other, warm = (answers.prediction_of(model, subject, "cell", parameters) for model in (first, second, hotter))
     assert (one.model, other.model) == ("islam_cnn", "copy")
     assert not np.array_equal(one.probabilities, warm.probabilities)
 

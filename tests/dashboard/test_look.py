@@ -11,7 +11,7 @@ from core.explanation.engine import Explanation
 from core.explanation.method import Regions
 from core.explanation.render import YELLOW, by_pixel, signed_overlay
 from dashboard.explain.rendering import Look, emphasised, picture_of
-from dashboard.explain.wording import evidence, settled
+from dashboard.explain.wording import largest_values, uncertainty_text
 
 SIDE = 40
 PLAIN = Look("cividis", "blue-red", 0.5, False)
@@ -57,8 +57,8 @@ def test_a_map_of_few_values_and_a_map_of_none_are_not_stretched() -> None:
     expected = signed_overlay(found.view, native[0], 0.5, "blue-red", 2.0)
     assert np.array_equal(picture_of(found, "a", PLAIN), expected)
     assert np.array_equal(picture_of(found, "b", PLAIN), found.view)
-    assert evidence(found, "b") == ("no evidence",)
-    assert evidence(found, "a") == ("no positive evidence", "against 2")
+    assert largest_values(found, "b") == ("no evidence",)
+    assert largest_values(found, "a") == ("no positive evidence", "against 2")
 
 
 def test_borders_are_widened_and_edged() -> None:
@@ -81,4 +81,4 @@ def test_borders_are_widened_and_edged() -> None:
 )
 def test_how_settled_a_map_is(method: str, more: dict[str, np.ndarray], said: str) -> None:
     made = explanation(np.full((2, 2, 2), 2.0, np.float32), **more)
-    assert settled(replace(made, method=method)) == said
+    assert uncertainty_text(replace(made, method=method)) == said

@@ -12,14 +12,16 @@ from benchmarks.__main__ import app
 from benchmarks.generated import END, made_part, start_of, with_made_part
 from core.errors import InputError
 from core.models.checkpoints import default_root
-from core.reproduction.table import markdown, read_table
+from core.reproduction.table import read_reproduction_table, table_markdown
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_reproduction_page_is_what_the_committed_figures_give() -> None:
     page = reproduction.PAGE.read_text(encoding="utf-8")
-    assert made_part(page, "reproduction") == markdown(read_table()), "python -m benchmarks reproduction --write"
+    assert made_part(page, "reproduction") == table_markdown(read_reproduction_table()), (
+        "python -m benchmarks reproduction --write"
+    )
 
 
 def test_the_models_page_is_what_the_committed_cards_give(monkeypatch: pytest.MonkeyPatch) -> None:

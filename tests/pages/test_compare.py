@@ -179,14 +179,14 @@ def test_a_corrupt_checkpoint_leaves_the_others_alone(start: Start, tmp_path: Pa
 
 
 def test_a_fault_in_one_model_leaves_the_others_alone(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answers.predict
+    real = answers.prediction_of
 
     def predict(classifier, *rest):  # type: ignore[no-untyped-def]
         if classifier.name == "vgg19":
             raise RuntimeError("secret detail")
         return real(classifier, *rest)
 
-    monkeypatch.setattr(answers, "predict", predict)
+    monkeypatch.setattr(answers, "prediction_of", predict)
     app = start()
     assert_sound(app)
     assert len(verdicts(app)) == 3
@@ -195,9 +195,9 @@ def test_a_fault_in_one_model_leaves_the_others_alone(start: Start, monkeypatch:
 
 
 def test_an_unfamiliar_image_is_called_so_above_the_answers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = answers.predict
+    real = answers.prediction_of
     monkeypatch.setattr(
-        answers, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
+        answers, "prediction_of", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
     )
     assert "This may not be a white blood cell" in start().warning[0].value
 

@@ -187,14 +187,14 @@ def test_another_class_set_and_few_images(start: Start, tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_asked_spares_the_others(
     start: Start, answered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_load = costs.load
+    true_load = costs.shared_classifier
 
     def load(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
         if folder.endswith("vgg19"):
             raise RuntimeError("no memory")
         return true_load(folder, signature)
 
-    monkeypatch.setattr(costs, "load", load)
+    monkeypatch.setattr(costs, "shared_classifier", load)
     app = start("evaluate", root=answered, models=",".join(PAIR))
     app.button(key="measure-latency").click().run()
     assert_sound(app)

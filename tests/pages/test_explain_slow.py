@@ -17,7 +17,7 @@ from core.explanation.methods.rise import RiseEstimator
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from dashboard.explain import jobs
-from dashboard.explain.wording import evidence
+from dashboard.explain.wording import largest_values
 from dashboard.images import gallery_subjects
 from tests.dashboard.tiny import make_model
 from tests.pages.conftest import Start
@@ -72,7 +72,7 @@ def test_a_slow_method_sharpens_until_it_is_what_the_engine_says(start: Start, t
     classifier = load_classifier(tiny_root / "vgg19")
     expected = explain(classifier, view, ["rise"], settings={"rise": {"samples": 60}}, seed=3)["rise"]
     for name in CLASSES:
-        assert "<br>".join(evidence(expected, name)) in html(app)
+        assert "<br>".join(largest_values(expected, name)) in html(app)
 
 
 def test_the_maps_of_one_pass_are_there_at_once_beside_slow_ones(start: Start) -> None:

@@ -125,9 +125,9 @@ def test_a_mask_of_another_size_is_told_and_a_right_one_is_used(start: Start) ->
 
 @pytest.mark.parametrize("page", ["explain", "preprocess"])
 def test_an_unfamiliar_image_is_called_so(start: Start, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    real = answers.predict
+    real = answers.prediction_of
     monkeypatch.setattr(
-        answers, "predict", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
+        answers, "prediction_of", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
     )
     assert "This may not be a white blood cell" in alerts(start(page))
 

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import InputError
 from core.runs.directory import RunDirectory
-from core.training.launch import read_order
+from core.training.launch import read_spec
 from core.training.recipe import read_recipe
 from dashboard.train import run as training_actions
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
@@ -56,7 +56,7 @@ def test_a_training_is_started_cancelled_and_resumed(
     assert query(app)["run"] == "first"
     run = RunDirectory(runs / "first")
     until(lambda: run.state() == "training")
-    assert read_order(run.path).data == str(cells)
+    assert read_spec(run.path).data == str(cells)
     assert [stage.epochs for stage in read_recipe(str(run.path / "order.toml")).stages] == [1, 4]
     app = press(press(app.run(), "Cancel"), "Yes, end it")
     until(lambda: run.state() == "cancelled")

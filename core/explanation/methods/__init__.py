@@ -1,1 +1,1 @@
-"""TODO."""
+"""The explanation methods, one file a family; `registry` lists them."""

@@ -39,7 +39,7 @@ class CamEstimator(Estimator):
 
     @property
     def nbytes(self) -> int:
-        """Of the maps; activations and gradients are the scene's."""
+        """Of the maps; activations and gradients are the context's."""
         return nbytes_of(self._native)
 
     def advance(self) -> None:

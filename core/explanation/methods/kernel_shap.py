@@ -1,5 +1,5 @@
-"""Kernel SHAP: Shapley values of superpixels, by the regression that has them as its solution."""
-# FOLDED """Which coalitions of superpixels kernel SHAP asks about, in what order, and with what weight."""
+"""Kernel SHAP: Shapley values of superpixels, by the regression that has them as its solution; and the coalitions it
+asks about, in what order and with what weight."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from core.explanation.sampling import van_der_corput
 from core.explanation.superpixels import METHOD, count_control
 
 Keep = NDArray[np.bool_]
+Matrix = NDArray[np.float64]
 
 SMALL = 10  # parts, up to which every coalition is asked about
+NEGLIGIBLE = 1e-10  # of the largest eigenvalue: directions that no coalition so far tells apart
 
 
 class Coalitions:
@@ -105,11 +107,6 @@ def _complete(parts: int, size: int, rng: np.random.Generator) -> list[Keep]:
     return rows
 
 
-Matrix = NDArray[np.float64]
-
-NEGLIGIBLE = 1e-10  # of the largest eigenvalue: directions that no coalition so far tells apart
-
-
 class KernelShapEstimator(Estimator):
     """Outputs for the first coalitions, and the regression on them when maps are asked for."""
 
@@ -161,7 +158,7 @@ class KernelShapEstimator(Estimator):
         if self._coalitions.finite and count == fixed:
             errors, note = np.zeros_like(values), "All coalitions were asked about: the values are exact."
         else:
-            errors, note = standard_errors(keep, weights, gains, values, fixed), self._so_far(count)
+            errors, note = shapley_errors(keep, weights, gains, values, fixed), self._so_far(count)
         known = Regions(self._views.labels, values.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
         return Maps(self._views.painted(values), error=error, gap=_gap(values, total), regions=known, note=note)
@@ -186,7 +183,7 @@ def shapley_values(keep: Matrix, weights: Matrix, gains: Matrix, total: Matrix) 
     return np.asarray((total / parts + found - found.mean(axis=0)).T)
 
 
-def standard_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix, fixed: int) -> Matrix:
+def shapley_errors(keep: Matrix, weights: Matrix, gains: Matrix, values: Matrix, fixed: int) -> Matrix:
     """Standard errors `(K, s)`; NaN where there are too few random coalitions to tell.
 
     The sandwich estimator for clusters (Liang & Zeger 1986): the pairs of complements after the first `fixed`

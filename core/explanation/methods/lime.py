@@ -1,5 +1,5 @@
-"""LIME: a linear model of the class's probability, in which superpixels are kept and which hidden."""
-# FOLDED """Which superpixels LIME keeps in its n-th sample: drawn one by one, or laid out so that fewer samples tell as much."""
+"""LIME: a linear model of the class's probability, in which superpixels are kept and which hidden; and the samples it
+is fitted to, drawn one by one or laid out so that fewer tell as much."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from core.explanation.perturbation import RegionViews
 from core.explanation.superpixels import METHOD, count_control
 
 Keep = NDArray[np.bool_]
+Matrix = NDArray[np.float64]
 
 IRREDUCIBLE = {6: 0b1000011, 7: 0b10000011, 8: 0b100011011}  # polynomials of the fields of 2^6, 2^7 and 2^8 elements
+KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
+MOST_SAMPLES = 20_000
 
 
 def bernoulli(count: int, parts: int, seed: int) -> Keep:
@@ -77,13 +80,6 @@ def _product(first: int, second: int, bits: int) -> int:
 DESIGNS: dict[str, Callable[[int, int, int], Keep]] = {"orthogonal": orthogonal, "bernoulli": bernoulli}
 
 
-KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
-
-MOST_SAMPLES = 20_000
-
-Matrix = NDArray[np.float64]
-
-
 class LimeEstimator(Estimator):
     """Outputs for the first samples of a design, and lime's regression on them when maps are asked for."""
 
@@ -128,7 +124,7 @@ class LimeEstimator(Estimator):
         keep, outputs = self._keep[:count].astype(np.float64), self._views.probabilities
         weights = lime_coefficients(keep, outputs)
         paired = self.request.text("masks") == "orthogonal"
-        errors = standard_errors(keep, outputs, weights, 2 if paired else 1)
+        errors = lime_errors(keep, outputs, weights, 2 if paired else 1)
         known = Regions(self._views.labels, weights.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
         return Maps(self._views.painted(weights), error=error, regions=known)
@@ -153,7 +149,7 @@ def lime_coefficients(keep: Matrix, outputs: Matrix) -> Matrix:
     return coefficients
 
 
-def standard_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: int) -> Matrix:
+def lime_errors(keep: Matrix, outputs: Matrix, coefficients: Matrix, size: int) -> Matrix:
     """Standard errors `(K, s)` of lime's coefficients; NaN where there are too few samples to tell, 0 where an output
     never changes.
 

@@ -1,5 +1,4 @@
 """Partition SHAP: Owen values of rectangles that are halved where most is to be learnt."""
-# FOLDED """A picture halved into rectangles, and what each adds to a model's outputs in a given company."""
 
 from __future__ import annotations
 
@@ -16,10 +15,11 @@ from core.explanation.method import Control, Estimator, Maps, Method, Request, o
 from core.explanation.perturbation import HiddenViews
 
 Logits = NDArray[np.float64]  # (K,)
-
 Rectangle = tuple[int, int, int, int]  # top, bottom, left, right; bottom and right are not in it
-
 Shown = tuple["Shown", Rectangle] | None  # rectangles kept, the last one first
+
+PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
+BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
 
 
 class Part(NamedTuple):
@@ -80,11 +80,6 @@ def halves(rectangle: Rectangle) -> tuple[Rectangle, Rectangle]:
         return (top, middle, left, right), (middle, bottom, left, right)
     middle = left + (right - left + 1) // 2
     return (top, bottom, left, middle), (top, bottom, middle, right)
-
-
-PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
-
-BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
 
 
 class PartitionShap(Estimator):

@@ -11,7 +11,7 @@ from core.explanation.baselines import BASELINE
 from core.explanation.context import SIDE, nbytes_of
 from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
 from core.explanation.perturbation import HiddenViews
-from core.explanation.sampling import Products
+from core.explanation.sampling import ProductMeans
 
 Mask = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class RiseEstimator(Estimator):
         self._keep = float(request.settings["keep"])
         self._paired = self._keep == 0.5
         self._probability = np.zeros(len(request.classifier.card.classes))  # sum over masks
-        self._draws = Products(len(self._probability), request.side**2, not self._paired)
+        self._draws = ProductMeans(len(self._probability), request.side**2, not self._paired)
 
     @property
     def evaluations(self) -> int:
@@ -70,7 +70,7 @@ class RiseEstimator(Estimator):
         equals the plain mean in pairs, and removes the noise of uneven cover otherwise.
         """
         self._check()
-        values, error = self._draws.settled()
+        values, error = self._draws.means_and_errors()
         return Maps(self._shaped(values / self._keep), error=self._shaped(error / self._keep), note=self._note())
 
     def _note(self) -> str:

@@ -46,7 +46,7 @@ class ScoreCam(Estimator):
 
     @property
     def nbytes(self) -> int:
-        """Of its own arrays; the activations are the scene's."""
+        """Of its own arrays; the activations are the context's."""
         return nbytes_of(self._inputs, self._flat, self._logits)
 
     def advance(self) -> None:

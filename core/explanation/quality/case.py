@@ -1,6 +1,5 @@
-"""One map to be scored, and all that its scores are made from."""
-# FOLDED """What a model says of altered versions of one picture."""
-# FOLDED """The order of a map's pixels, and which of them are kept."""
+"""One map to be scored, and what its scores are made from: the model's answers to altered versions of the picture, and
+the order of the map's pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from core.models.classifier import Classifier
 
 
 class Probe:
-    """One model's probability of one class, of versions of one scene in `precision`."""
+    """One model's probability of one class, of versions of one context in `precision`."""
 
     def __init__(
         self, classifier: Classifier, context: ImageContext, label: str, precision: str, baseline: str

@@ -18,7 +18,7 @@ BLOB = 0.2  # standard deviation of the centred Gaussian, as a share of the side
 
 
 def control_maps(context: ImageContext, side: int, seed: int = 0) -> dict[str, Map]:
-    """The three control maps `(side, side) float32`, none negative, made once a scene.
+    """The three control maps `(side, side) float32`, none negative, made once a context.
 
     "random": white noise of `seed`, smoothed by GRAIN and brought to [0, 1]; single noisy pixels would be unlike any
     map, and hiding them makes a texture that upsets a network by itself. "edges": Sobel magnitude of the grey picture.

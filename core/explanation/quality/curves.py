@@ -1,6 +1,5 @@
-"""Curves of the probability of a class while a map's pixels go or come, point by point."""
-# FOLDED """Pixels painted over from their neighbours, as ROAD does it."""
-# FOLDED """Rows of the scores that come from curves: deletion, insertion, ROAD."""
+"""Deletion, insertion and ROAD: the probability of a class while a map's pixels go or come, point by point, and the
+rows of scores made from these curves. ROAD paints pixels over from their neighbours."""
 
 from __future__ import annotations
 
@@ -18,9 +17,22 @@ from core.explanation.quality.control_maps import random_map
 from core.explanation.quality.scores import SCORES, Curve, ScoreRow
 from core.explanation.quality.wording import compared, mask_sentence, road_sentence
 
-_WEIGHTS = {(0, 1): 1 / 6, (1, 0): 1 / 6, (1, 1): 1 / 12, (1, -1): 1 / 12}  # and their opposites
+Order = NDArray[np.int64]
+Steps = Iterator[int]  # evaluations done in each step
 
+_WEIGHTS = {(0, 1): 1 / 6, (1, 0): 1 / 6, (1, 1): 1 / 12, (1, -1): 1 / 12}  # and their opposites
 NOISE = 0.01  # standard deviation, of intensities in [0, 1]
+STEPS = 20
+SHARES = np.linspace(0, 1, STEPS + 1)
+ROAD_SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+AT_ONCE = 3  # evaluations a step: 0.3 s on the slowest model
+PAINTED_AT_ONCE = 1  # pictures painted over (up to 0.2 s) and evaluated a step
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "deletion": ("deletion",),
+    "insertion": ("insertion",),
+    "road": ("road-most", "road-least"),
+}
 
 
 def impute(picture: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -68,22 +80,6 @@ def _neighbours(height: int, width: int) -> csr_array:
     return csr_array(coo_array(entries, shape=(index.size, index.size)))
 
 
-STEPS = 20
-
-SHARES = np.linspace(0, 1, STEPS + 1)
-
-ROAD_SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-
-AT_ONCE = 3  # evaluations a step: 0.3 s on the slowest model
-
-PAINTED_AT_ONCE = 1  # pictures painted over (up to 0.2 s) and evaluated a step
-
-
-Order = NDArray[np.int64]
-
-Steps = Iterator[int]  # evaluations done in each step
-
-
 def mask_curve(probe: Probe, kind: str, of: str, order: Order, found: list[Curve]) -> Steps:
     """Deletion or insertion curve of an order of pixels; yields after each step, then adds the curve to `found`.
 
@@ -102,7 +98,7 @@ def mask_curve(probe: Probe, kind: str, of: str, order: Order, found: list[Curve
 def road_curve(probe: Probe, kind: str, of: str, order: Order, seed: int, found: list[Curve]) -> Steps:
     """ROAD's curve: the first ("road-most") or last ("road-least") pixels of the order painted over.
 
-    A control's pictures and answers are kept with the scene: they are the same for every method and class.
+    A control's pictures and answers are kept with the context: they are the same for every method and class.
     """
     painted: dict[tuple[str, str, float], NDArray[np.uint8]] = {}
     answers: dict[tuple[str, str, float], NDArray[np.float32]] = {}
@@ -128,13 +124,6 @@ def painted_over(probe: Probe, missing: NDArray[np.bool_], seed: int) -> NDArray
     picture = probe.context.picture(probe.side) / 255.0
     filled = impute(picture, missing) + missing[..., None] * noise_field(picture.shape, seed)
     return np.rint(np.clip(filled, 0, 1) * 255).astype(np.uint8)
-
-
-KINDS: dict[str, tuple[str, ...]] = {
-    "deletion": ("deletion",),
-    "insertion": ("insertion",),
-    "road": ("road-most", "road-least"),
-}
 
 
 def points(case: ScoringCase, name: str) -> int:

@@ -1,7 +1,5 @@
-"""The randomisation check: does a method's map change when the model forgets what it learnt?"""
-# FOLDED """A copy of a classifier that unlearns stage by stage."""
-# FOLDED """What the randomisation check found, and what it says in a sentence."""
-# FOLDED """A scene for a model that is thrown away afterwards."""
+"""The randomisation check (Adebayo et al. 2018): does a method's map change when the model's learnt weights are drawn
+anew? First a copy that loses its weights stage by stage, then the verdict, then the task that brings both together."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from core.explanation.context import ImageContext
-from core.explanation.engine import chosen_precision, known_classes, start
+from core.explanation.engine import checked_classes, chosen_precision, start
 from core.explanation.method import Estimator, Settings
 from core.explanation.methods.registry import method as method_of
 from core.explanation.quality.control_maps import CONTROLS, control_maps
@@ -28,6 +26,13 @@ from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
 
 NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+STAYS_SIMILAR = 0.7  # share of the similarity between two maps of the trained model: above it, the map did not change
+TOO_NOISY = 0.3  # similarity of two seeds' maps under which nothing can be told
+T = TypeVar("T")
+LEVELS = 5
+DRAWS = 3  # of new weights, for methods that need one pass: coarse grids vary much from draw to draw
+RUNNING = "The check is under way."
+NOTHING = "It cannot be told: the trained model's map is the same everywhere, there is no positive evidence to lose."
 
 
 def apart(classifier: Classifier, mark: str, network: StagedNetwork | None = None) -> Classifier:
@@ -58,14 +63,14 @@ def recalibrate_batchnorm(network: StagedNetwork, stages: Sequence[str], inputs:
     norms = [layer for layer in norms if layer.track_running_stats]
     if not norms:
         return
-    pace = [layer.momentum for layer in norms]
+    momenta = [layer.momentum for layer in norms]
     for layer in norms:
         layer.reset_running_stats()
         layer.momentum = None
         layer.train()
     with torch.no_grad():
         network(inputs)
-    for layer, momentum in zip(norms, pace, strict=True):
+    for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()
 
@@ -86,14 +91,9 @@ def _draw(layer: nn.Module, kind: str, weights: Tensor, generator: torch.Generat
         weights.zero_()
 
 
-STAYS_SIMILAR = 0.7  # share of the similarity between two maps of the trained model: above it, the map did not change
-
-UNSETTLED = 0.3  # similarity of two seeds' maps under which nothing can be told
-
-
 @dataclass(frozen=True)
 class Level:
-    """Likeness of the map to the original with everything from the head down to `stage` drawn anew.
+    """Similarity of the map to the original with everything from the head down to `stage` drawn anew.
 
     `similarity` is the rank correlation; of a signed map the larger of that of the values and that of their magnitudes,
     since a map may keep its drawing and lose its signs. `ssim` is the structural similarity. None where the map is the
@@ -141,7 +141,7 @@ def judge(
     told = [level for level in levels if level.similarity is not None]
     if not told:
         return f"It cannot be told: {title} shows nothing here once weights are drawn anew.", None
-    if ceiling is None or ceiling < UNSETTLED:
+    if ceiling is None or ceiling < TOO_NOISY:
         found = "nothing" if ceiling is None else f"a rank correlation of {ceiling:.2f}"
         text = f"It cannot be told: two seeds' maps of the trained model share {found} at this budget."
         return text, None
@@ -161,7 +161,7 @@ def _against(ceiling: float) -> str:
 
 
 def _alike(similarity: float, controls: Mapping[str, float | None]) -> str:
-    """Which control is as similar, so that the likeness may come from it alone."""
+    """Which control is as similar, so that the similarity may come from it alone."""
     known = {name: value for name, value in controls.items() if value is not None}
     best = max(known, key=lambda name: known[name], default=None)
     if best is None or known[best] < similarity - 0.1:
@@ -169,44 +169,33 @@ def _alike(similarity: float, controls: Mapping[str, float | None]) -> str:
     return f" {CONTROLS[best].capitalize()} has {known[best]:.2f}: that alone may be what stays."
 
 
-T = TypeVar("T")
-
-
 class IsolatedContext(ImageContext):
-    """The scene as a passing model sees it: superpixels and baselines are the scene's, its own results stay here.
+    """The context as the copy sees it: superpixels and baselines are the context's, its own results stay here.
 
     What belongs to the model is told by `mark`, which stands in its identity and so in every key of its results.
     """
 
     def __init__(self, context: ImageContext, mark: str) -> None:
         super().__init__(context.rgb, context.given_mask)
-        self._whole = context
+        self._original = context
         self._mark = mark
 
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
-        """As `ImageContext.shared`, here or in the whole scene."""
+        """As `ImageContext.shared`, here or in the shared context."""
         if self._mark in repr(key):
             return super().shared(key, make)
-        return self._whole.shared(key, make)
-
-
-LEVELS = 5
-
-DRAWS = 3  # of new weights, for methods that need one pass: coarse grids vary much from draw to draw
-
-RUNNING = "The check is under way."
-
-NOTHING = "It cannot be told: the trained model's map is the same everywhere, there is no positive evidence to lose."
+        return self._original.shared(key, make)
 
 
 class RandomisationTask(StepwiseTask):
     """Cascading randomisation (Adebayo et al. 2018) of one method, model, picture and class; a `Task`.
 
-    A copy of the classifier forgets its stages from the head down, in at most LEVELS levels; after each the method's
-    map is computed again with the same settings, its budget capped, and compared with the original's at that budget.
+    A copy of the classifier has its stages drawn anew from the head down, in at most LEVELS levels. After each the
+    method's map is computed again with the same settings, its budget capped, and compared with the original's at that
+    budget.
     A sampling method draws with another seed for the copy than for the original, since maps that share their masks
     are alike for that alone; what another seed does to the trained model's map is the ceiling. Where one pass makes a
-    map, DRAWS of new weights are averaged. Batch normalisations of forgotten stages take their
+    map, DRAWS of new weights are averaged. Batch normalisations of such stages take their
     statistics from the picture and its mirror images. InputError for an unknown method or class, a wrong setting, or a
     method that does not fit.
     """
@@ -223,7 +212,7 @@ class RandomisationTask(StepwiseTask):
     ) -> None:
         super().__init__()
         self._kind = method_of(method)
-        self._label = known_classes(classifier, [label])[0]
+        self._label = checked_classes(classifier, [label])[0]
         self._classifier, self._context, self._seed = classifier, context, seed
         self._settings = capped_settings(method, settings or {})
         self._precision = chosen_precision(classifier, self._kind.family, precision)
@@ -287,7 +276,7 @@ class RandomisationTask(StepwiseTask):
         self._controls = {name: spearman(original, control) for name, control in controls.items()}
         if self._seeded:
             again = yield from self._run(self._estimator(self._classifier, self._context, self._seed + 1))
-            self._ceiling = compared_level("", original, again, self._kind.signed).similarity
+            self._ceiling = similarity_level("", original, again, self._kind.signed).similarity
         for draw in range(self._repeats):
             yield from self._cascade(original, draw)
         self._note, self._passed = judge(self._kind.title, self._levels, self._ceiling, self._controls)
@@ -307,7 +296,7 @@ class RandomisationTask(StepwiseTask):
             yield 0
             estimator = self._estimator(altered, IsolatedContext(self._context, mark), self._seed + self._seeded)
             values = yield from self._run(estimator)
-            self._found[number].append(compared_level(stages[-1], original, values, self._kind.signed))
+            self._found[number].append(similarity_level(stages[-1], original, values, self._kind.signed))
 
 
 def stage_groups(names: Sequence[str], levels: int = LEVELS) -> list[list[str]]:
@@ -317,7 +306,7 @@ def stage_groups(names: Sequence[str], levels: int = LEVELS) -> list[list[str]]:
     return [[names[-1]], *([str(name) for name in part] for part in parts)]
 
 
-def compared_level(stage: str, original: Map, values: Map, signed: bool) -> Level:
+def similarity_level(stage: str, original: Map, values: Map, signed: bool) -> Level:
     """How like the original a map is, by rank and by structure."""
     similar = spearman(original, values)
     bare = spearman(np.abs(original), np.abs(values)) if signed else None

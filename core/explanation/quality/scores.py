@@ -1,5 +1,5 @@
-"""The registry of scores. None is ever folded into another: each says one thing about a map."""
-# FOLDED """The scores of one map, as the page, the commands and the evidence bundle show them."""
+"""The registry of scores, and the scores of one map as the page, the commands and the evidence bundle show them. None
+is ever folded into another: each says one thing about a map."""
 
 from __future__ import annotations
 

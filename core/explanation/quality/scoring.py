@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from core.errors import InputError
 from core.explanation.baselines import BASELINES
 from core.explanation.context import ImageContext, cell_masks, nbytes_of
-from core.explanation.engine import Explanation, chosen_precision, known_classes
+from core.explanation.engine import Explanation, checked_classes, chosen_precision
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.case import Probe, ScoringCase
 from core.explanation.quality.control_maps import control_maps
@@ -108,7 +108,7 @@ def _sparseness_row(case: ScoringCase) -> ScoreRow:
 
 
 def _check(classifier: Classifier, explanation: Explanation, label: str) -> None:
-    known_classes(classifier, [label])
+    checked_classes(classifier, [label])
     if explanation.model != classifier.name:
         raise InputError(f"The map is {explanation.model}'s: it cannot be scored with {classifier.name}.")
     if label not in explanation.classes:

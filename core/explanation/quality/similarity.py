@@ -1,5 +1,5 @@
-"""Figures about one map, or about the likeness of two: pure functions of arrays."""
-# FOLDED """Whether methods agree about one model, and models about one picture."""
+"""How alike maps are: pure functions of arrays first, then whether methods agree about one model, and models about one
+picture."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
 
 Map = NDArray[np.float32]
-
 Mask = NDArray[np.bool_]
+
+SAME = 1e-5  # relative difference up to which two maps are one
+COARSE = 32  # px at which pictures of models with different inputs are compared
+SAME_PICTURE = 4.0  # grey levels, mean difference at that side
+ARBITRARY = "its sign is arbitrary and it is the same map for every class"
 
 
 def positive_share(values: Map, inside: Mask) -> float | None:
@@ -75,17 +79,8 @@ def map_ssim(one: Map, other: Map) -> float | None:
     return float(structural_similarity(one / tops[0], other / tops[1], data_range=2.0 if signed else 1.0))
 
 
-SAME = 1e-5  # relative difference up to which two maps are one
-
-COARSE = 32  # px at which pictures of models with different inputs are compared
-
-SAME_PICTURE = 4.0  # grey levels, mean difference at that side
-
-ARBITRARY = "its sign is arbitrary and it is the same map for every class"
-
-
 @dataclass(frozen=True, eq=False)
-class MapSimilarities:
+class SimilarityMatrix:
     """Rank correlations `(n, n)` of maps; `names` tell them apart, `left_out` says why others are not among them."""
 
     label: str
@@ -103,7 +98,7 @@ class MapSimilarities:
         }
 
 
-def map_similarities(explanations: Sequence[Explanation], label: str) -> MapSimilarities:
+def similarity_matrix(explanations: Sequence[Explanation], label: str) -> SimilarityMatrix:
     """Spearman's correlation between the maps of `label` of several methods, or several models, or both.
 
     Maps are brought to the smallest side among them. Values are ranked as they are, so that of a signed map evidence
@@ -122,12 +117,12 @@ def map_similarities(explanations: Sequence[Explanation], label: str) -> MapSimi
     side = min((values.shape[0] for _, values in kept.values()), default=1)
     ranked = [ranks(_at(values, side)) for _, values in kept.values()]
     matrix = np.array([[rank_correlation(one, other) or 0.0 for other in ranked] for one in ranked])
-    return MapSimilarities(label, tuple(kept), matrix.reshape(len(kept), len(kept)), left_out)
+    return SimilarityMatrix(label, tuple(kept), matrix.reshape(len(kept), len(kept)), left_out)
 
 
-def all_map_similarities(explanations: Sequence[Explanation], labels: Iterable[str]) -> list[MapSimilarities]:
+def similarity_matrices(explanations: Sequence[Explanation], labels: Iterable[str]) -> list[SimilarityMatrix]:
     """The agreement of each class once; none where there is but one explanation."""
-    return [map_similarities(explanations, label) for label in dict.fromkeys(labels)] if len(explanations) > 1 else []
+    return [similarity_matrix(explanations, label) for label in dict.fromkeys(labels)] if len(explanations) > 1 else []
 
 
 def _names(explanations: Sequence[Explanation]) -> list[str]:

@@ -1,5 +1,5 @@
-"""How far a sampling method's map depends on the seed."""
-# FOLDED """A method run anew with a small budget, where its map is only compared with another of the same budget."""
+"""How far a sampling method's map depends on the seed: the method run anew with a small budget, and compared with
+others of the same budget alone."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from core.explanation.quality.similarity import Map, rank_correlation, ranks
 from core.explanation.quality.wording import UNSEEDED, compared, stability_sentence
 
 MOST: dict[Family, int] = {"cam": 1, "masks": 128, "gradients": 16}  # gradients cost about seven evaluations each
+SEEDS = 3
 
 
 def capped_settings(name: str, settings: Settings, spent: int | None = None) -> Settings:
@@ -33,9 +34,6 @@ def capped_settings(name: str, settings: Settings, spent: int | None = None) -> 
 def map_of(name: str, estimator: Estimator, label: str) -> Map:
     """The estimator's map of one class so far, `(S, S)`."""
     return explanation_of(name, estimator, [label]).map_of(label)
-
-
-SEEDS = 3
 
 
 def seeded_settings(case: ScoringCase) -> Settings | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.explanation.context import ImageContext, nbytes_of
-from core.explanation.service.scheduler import Interest, Work
+from core.explanation.service.scheduler import Interest, SharedTask
 
 Place = tuple[str, str]  # whose it is, "" everybody's; digest of the picture, "" of none
 
@@ -17,7 +17,7 @@ Place = tuple[str, str]  # whose it is, "" everybody's; digest of the picture, "
 class CacheEntry:
     """A result: its task, where it belongs, what else is kept with it, and its bytes when they were last asked for."""
 
-    work: Work
+    work: SharedTask
     place: Place
     extra: Any = None
     bytes: int = 0
@@ -25,7 +25,7 @@ class CacheEntry:
 
     def want(self, owner: str, lease: float | None, budget: int | None) -> Interest:
         """Enter or renew an owner's interest."""
-        with self.work.turn:
+        with self.work.condition:
             return self.work.want(owner, lease, budget)
 
 
@@ -53,14 +53,14 @@ class ResultCache:
         return sum(one.bytes for one in kept)
 
     def place_of(self, context: ImageContext) -> Place | None:
-        """Where this very scene is kept."""
+        """Where this very context is kept."""
         place = next((place for place, picture in self.pictures.items() if picture.context is context), None)
         if place is not None:
             self.pictures.move_to_end(place)
         return place
 
     def enter(self, place: Place, context: ImageContext) -> ImageContext:
-        """The scene kept at `place`, which is `scene` where there was none."""
+        """The context kept at `place`, which is `context` where there was none."""
         kept = self.pictures.setdefault(place, _Picture(context)).context
         self.pictures.move_to_end(place)
         return kept
@@ -82,7 +82,7 @@ class ResultCache:
         """Keep a result, or return the one that another thread was first to keep."""
         return self.entries.setdefault(key, made)
 
-    def forget(self, owner: str) -> list[Work]:
+    def forget(self, owner: str) -> list[SharedTask]:
         """Drop what belongs to `owner`; return all tasks that were kept."""
         works = [entry.work for entry in self.entries.values()]
         if owner:

@@ -1,6 +1,5 @@
-"""Work in small steps, shared fairly between all who want some, done by a few threads of its own."""
-# FOLDED """A task in the queue, and one owner's hold on it."""
-# FOLDED """Who is next: start-time fair queueing (Goyal, Vin & Cheng 1996) between owners, by the time they used."""
+"""Work in small steps, shared fairly between all who want some, done by a few threads of its own. Jobs first, then who
+is next (start-time fair queueing: Goyal, Vin & Cheng 1996), then the queue."""
 
 from __future__ import annotations
 
@@ -17,10 +16,12 @@ from core.errors import InputError
 from core.explanation.task import Task
 
 T = TypeVar("T")
-
 ENDED = ("done", "stopped", "failed")
-
 MANY = 64  # interests in one task, from which on those that ended are forgotten
+HEAD_START = 1.0  # s: by so much a task that has shown nothing yet goes before others, whoever's it is
+CLOSING = 10.0  # s to wait for the steps under way
+CRASHED = "This computation failed; the program's log says why. Try it again, or choose other settings."
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -45,8 +46,8 @@ class Interest:
         return not self.stopped and (self.waiting > 0 or now < self.deadline)
 
 
-class Work:
-    """A task and the interests in it. All fields are guarded by `turn`, the queue's lock; `task` is used by `holder`.
+class SharedTask:
+    """A task and the interests in it. `condition`, the queue's lock, guards all fields; `holder` uses `task`.
 
     The task is advanced or read by one thread at a time, its `holder`; readers that wait go before the next step.
     `asked` is the most that anybody wanted of it.
@@ -56,13 +57,13 @@ class Work:
         self,
         task: Task,
         asked: int,
-        turn: threading.Condition,
+        condition: threading.Condition,
         clock: Callable[[], float],
-        reopen: Callable[[Work], bool],
+        reopen: Callable[[SharedTask], bool],
     ) -> None:
         self.task = task
         self.asked = asked
-        self.turn = turn
+        self.condition = condition
         self.clock = clock
         self.interests: dict[str, Interest] = {}
         self.seconds = 0.0
@@ -108,15 +109,15 @@ class Work:
             self.finished = False
         interest.renew(self.clock())
         interest.stopped |= not self._reopen(self)
-        self.turn.notify_all()
+        self.condition.notify_all()
 
     def leave(self, owner: str) -> None:
         """End an owner's interest, if there is one; who asks again starts afresh."""
-        with self.turn:
+        with self.condition:
             gone = self.interests.pop(owner, None)
             if gone is not None:
                 gone.stopped = True
-                self.turn.notify_all()
+                self.condition.notify_all()
 
     def _drop_the_dead(self) -> None:
         if len(self.interests) >= MANY:
@@ -125,17 +126,17 @@ class Work:
 
     def at_rest(self) -> bool:
         """Whether nobody is waiting for it or at work on it."""
-        with self.turn:
+        with self.condition:
             return self.holder is None and not self.readers and not self.wanted_by(self.clock())
 
 
-class SharedJob:
+class JobHandle:
     """One owner's hold on a task that others may share: follow it, stop it, continue it, read it. Thread-safe.
 
     Stopping, and letting the lease run out, ends this owner's interest alone: the task goes on while another has any.
     """
 
-    def __init__(self, work: Work, owner: str, interest: Interest) -> None:
+    def __init__(self, work: SharedTask, owner: str, interest: Interest) -> None:
         self._work = work
         self._own = interest
         self.owner = owner
@@ -148,7 +149,7 @@ class SharedJob:
     def state(self) -> str:
         """One of "waiting" (no step done yet), "running", "done", "stopped" (or the lease ran out) and "failed"."""
         work = self._work
-        with work.turn:
+        with work.condition:
             interest = self._interest
             if work.fault:
                 return "failed"
@@ -177,19 +178,19 @@ class SharedJob:
     def budget(self) -> int:
         """The evaluations to be made for this owner; may be less than he asked for, where there is no more to learn."""
         work = self._work
-        with work.turn:
+        with work.condition:
             wanted = self._interest.wanted
             return work.task.budget if wanted >= work.asked else wanted
 
     def stop(self) -> None:
         """End this owner's interest; what was found stays. A step under way is finished."""
-        with self._work.turn:
+        with self._work.condition:
             self._interest.stopped = True
-            self._work.turn.notify_all()
+            self._work.condition.notify_all()
 
     def resume(self, budget: int | None = None) -> None:
         """Continue what was stopped, has failed, or with a larger `budget` what was done."""
-        with self._work.turn:
+        with self._work.condition:
             interest = self._interest
             interest.stopped = False
             interest.wanted = max(interest.wanted, budget or 0)
@@ -198,18 +199,18 @@ class SharedJob:
 
     def touch(self) -> None:
         """Renew the lease; one that ran out is continued, what was stopped is not."""
-        with self._work.turn:
+        with self._work.condition:
             self._work.go_on(self._interest)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the job is done, stopped or failed; False after `timeout` s. The lease is renewed meanwhile."""
         work = self._work
-        with work.turn:
+        with work.condition:
             interest = self._interest
             interest.waiting += 1
             try:
                 self.touch()
-                return work.turn.wait_for(lambda: self.state in ENDED, timeout)
+                return work.condition.wait_for(lambda: self.state in ENDED, timeout)
             finally:
                 interest.waiting -= 1
                 interest.renew(work.clock())
@@ -219,22 +220,22 @@ class SharedJob:
         work = self._work
         me = threading.get_ident()
         self.touch()
-        with work.turn:
+        with work.condition:
             if work.holder == me:
                 return reader(work.task)
             work.readers += 1
             try:
-                work.turn.wait_for(lambda: work.holder is None)
+                work.condition.wait_for(lambda: work.holder is None)
                 work.holder = me
             finally:
                 work.readers -= 1
-                work.turn.notify_all()
+                work.condition.notify_all()
         try:
             return reader(work.task)
         finally:
-            with work.turn:
+            with work.condition:
                 work.holder = None
-                work.turn.notify_all()
+                work.condition.notify_all()
 
 
 class FairShare:
@@ -272,17 +273,7 @@ class FairShare:
         return len(self._used)
 
 
-__all__ = ["SharedJob", "WorkQueue"]
-
-
-HEAD_START = 1.0  # s: by so much a task that has shown nothing yet goes before others, whoever's it is
-
-CLOSING = 10.0  # s to wait for the steps under way
-
-CRASHED = "This computation failed; the program's log says why. Try it again, or choose other settings."
-
-
-log = logging.getLogger(__name__)
+__all__ = ["JobHandle", "WorkQueue"]
 
 
 class WorkQueue:
@@ -295,40 +286,40 @@ class WorkQueue:
     """
 
     def __init__(self, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
-        self._turn = threading.Condition(threading.RLock())
+        self._condition = threading.Condition(threading.RLock())
         self._clock = clock
-        self._open: list[Work] = []
+        self._open: list[SharedTask] = []
         self._share = FairShare()
         self._closed = False
         self._workers = workers
         self._threads: list[threading.Thread] = []
 
-    def submit(self, task: Task, owner: str, lease: float | None = None) -> SharedJob:
+    def submit(self, task: Task, owner: str, lease: float | None = None) -> JobHandle:
         """Queue `task` for `owner`; with a `lease`, s, it pauses when nobody has touched or read it for as long."""
         work = self.prepare(task)
-        with self._turn:
-            return SharedJob(work, owner, work.want(owner, lease, None))
+        with self._condition:
+            return JobHandle(work, owner, work.want(owner, lease, None))
 
-    def prepare(self, task: Task, asked: int | None = None) -> Work:
+    def prepare(self, task: Task, asked: int | None = None) -> SharedTask:
         """Take a task on, to be worked at as soon as, and as long as, somebody wants it.
 
         `asked` is the budget that it was made for, where the task may have lowered it by itself.
         """
-        with self._turn:
+        with self._condition:
             if self._closed:
                 raise RuntimeError("the queue is closed")
             self._start()
-            return Work(task, task.budget if asked is None else asked, self._turn, self._clock, self._reopen)
+            return SharedTask(task, task.budget if asked is None else asked, self._condition, self._clock, self._reopen)
 
     def close(self) -> None:
         """End the workers after the steps under way; tasks are left as they are, jobs are stopped."""
-        with self._turn:
+        with self._condition:
             self._closed = True
             for work in self._open:
                 for interest in work.interests.values():
                     interest.stopped = True
             self._open.clear()
-            self._turn.notify_all()
+            self._condition.notify_all()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(CLOSING)
@@ -343,7 +334,7 @@ class WorkQueue:
             self._threads.append(thread)
             thread.start()
 
-    def _reopen(self, work: Work) -> bool:
+    def _reopen(self, work: SharedTask) -> bool:
         if not self._closed and work not in self._open:
             self._open.append(work)
         return not self._closed
@@ -355,17 +346,17 @@ class WorkQueue:
             fault = _step(work.task)
             self._settle(owner, work, fault, self._clock() - started)
 
-    def _take(self) -> tuple[str, Work] | None:
-        with self._turn:
+    def _take(self) -> tuple[str, SharedTask] | None:
+        with self._condition:
             while not self._closed:
                 picked = self._pick()
                 if picked is not None:
                     picked[1].holder = threading.get_ident()
                     return picked
-                self._turn.wait()
+                self._condition.wait()
         return None
 
-    def _pick(self) -> tuple[str, Work] | None:
+    def _pick(self) -> tuple[str, SharedTask] | None:
         now = self._clock()
         self._open = [work for work in self._open if work.wanted_by(now)]
         pairs = [(owner, work) for work in self._open for owner in work.wanted_by(now)]
@@ -373,12 +364,12 @@ class WorkQueue:
         ready = [(owner, work) for owner, work in pairs if work.holder is None and not work.readers]
         return min(ready, key=self._place, default=None)
 
-    def _place(self, pair: tuple[str, Work]) -> tuple[float, float]:
+    def _place(self, pair: tuple[str, SharedTask]) -> tuple[float, float]:
         owner, work = pair
         return self._share.used(owner) - (0.0 if work.steps else HEAD_START), work.seconds
 
-    def _settle(self, owner: str, work: Work, fault: str, seconds: float) -> None:
-        with self._turn:
+    def _settle(self, owner: str, work: SharedTask, fault: str, seconds: float) -> None:
+        with self._condition:
             work.holder = None
             work.steps += 1
             work.seconds += seconds
@@ -389,7 +380,7 @@ class WorkQueue:
                 log.exception("a task cannot say how far it is")
                 fault = CRASHED
             work.fault = fault
-            self._turn.notify_all()
+            self._condition.notify_all()
 
 
 def _step(task: Task) -> str:

@@ -1,5 +1,5 @@
-"""Explanations for many at once: asked for by content, computed once, in fair turns, kept within bounds."""
-# FOLDED """One owner's hold on an explanation that is being computed, and what it shows so far."""
+"""Explanations for many at once: asked for by content, computed once, in fair turns, kept within bounds; and one
+owner's hold on an explanation that is being computed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from core.errors import InputError
 from core.explanation.context import ImageContext, nbytes_of
 from core.explanation.engine import (
     Explanation,
+    checked_classes,
     checked_settings,
     chosen_precision,
     explanation_of,
-    known_classes,
     start,
 )
 from core.explanation.method import Estimator, Method, Settings, budget_of
 from core.explanation.methods.registry import method as known_method
 from core.explanation.service.cache import CacheEntry, Place, ResultCache
-from core.explanation.service.scheduler import Interest, SharedJob, Work, WorkQueue
+from core.explanation.service.scheduler import Interest, JobHandle, SharedTask, WorkQueue
 from core.explanation.task import Task
 from core.models.classifier import Classifier
 
 Classes = tuple[str, ...]
 
 MOST_SELECTIONS = 8  # choices of classes remembered at a time
+MOST_ENTRIES = 512  # results
+MOST_CONTEXTS = 32  # pictures
+MOST_BYTES = 800_000_000  # of results and of what pictures keep for them
 
 
 @dataclass(eq=False)
@@ -62,10 +65,10 @@ class Snapshots:
         return self.shown[classes]
 
 
-class ExplanationJob(SharedJob):
-    """A `SharedJob` whose task is an explanation; `method` is its entry in the registry."""
+class ExplanationJob(JobHandle):
+    """A `JobHandle` whose task is an explanation; `method` is its entry in the registry."""
 
-    def __init__(self, work: Work, owner: str, interest: Interest, snapshots: Snapshots) -> None:
+    def __init__(self, work: SharedTask, owner: str, interest: Interest, snapshots: Snapshots) -> None:
         super().__init__(work, owner, interest)
         self.method = snapshots.method
         self._snapshots = snapshots
@@ -77,8 +80,8 @@ class ExplanationJob(SharedJob):
         owner's. InputError for a class that the model lacks. What failed shows what was last looked at, if anything.
         """
         work, kept = self._work, self._snapshots
-        chosen = known_classes(kept.classifier, classes)
-        with work.turn:
+        chosen = checked_classes(kept.classifier, classes)
+        with work.condition:
             self.touch()
             fresh = kept.evaluations == work.evaluations or bool(work.fault)
             found = kept.shown.get(chosen) if fresh else None
@@ -98,13 +101,6 @@ class ExplanationJob(SharedJob):
         return replace(found, budget=asked, settings=settings)
 
 
-MOST_ENTRIES = 512  # results
-
-MOST_CONTEXTS = 32  # pictures
-
-MOST_BYTES = 800_000_000  # of results and of what pictures keep for them
-
-
 class ExplanationService:
     """One a process, made by whoever serves: a queue, and a bounded cache keyed by content. Thread-safe.
 
@@ -120,13 +116,13 @@ class ExplanationService:
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self.queue = queue or WorkQueue()
-        self._store = ResultCache(most_entries, most_contexts, most_bytes)
+        self._cache = ResultCache(most_entries, most_contexts, most_bytes)
         self._lock = threading.Lock()
 
     def context(
         self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, owner: str = "", private: bool = True
     ) -> ImageContext:
-        """The one scene of this content; a private one is the owner's own, and so is all that is asked of it."""
+        """The one context of this content; a private one is the owner's own, and so is all that is asked of it."""
         return self._placed(ImageContext(rgb, mask), owner, private)[1]
 
     def request(
@@ -171,22 +167,22 @@ class ExplanationService:
         lease: float | None = None,
         private: bool = False,
         context: ImageContext | None = None,
-    ) -> SharedJob:
+    ) -> JobHandle:
         """Queue any other task, made once for all who name the same key; it must tell the content apart.
 
-        With the `scene` that it is about it is kept, and dropped, together with that. One that failed is made anew.
+        With the `context` that it is about it is kept, and dropped, together with that. One that failed is made anew.
         """
         place = (owner if private else "", "") if context is None else self._placed(context, owner, private)[0]
         key = (place, "task", task_key)
         with self._lock:
-            self._store.drop_failed(key)
+            self._cache.drop_failed(key)
         entry = self._entry(key, place, make_task)
-        return SharedJob(entry.work, owner, entry.want(owner, lease, None))
+        return JobHandle(entry.work, owner, entry.want(owner, lease, None))
 
     def forget(self, owner: str) -> None:
         """Stop all jobs of `owner` and drop what was private to him."""
         with self._lock:
-            works = self._store.forget(owner)
+            works = self._cache.forget(owner)
         for work in works:
             work.leave(owner)
 
@@ -196,21 +192,21 @@ class ExplanationService:
 
     def __len__(self) -> int:
         """How many results are kept."""
-        return len(self._store.entries)
+        return len(self._cache.entries)
 
     @property
     def bytes(self) -> int:
         """About how many bytes results and pictures keep, as last measured."""
         with self._lock:
-            return self._store.bytes
+            return self._cache.bytes
 
     def _placed(self, context: ImageContext, owner: str, private: bool) -> tuple[Place, ImageContext]:
         with self._lock:
-            known = self._store.place_of(context)
+            known = self._cache.place_of(context)
         whose = owner if private or (known and known[0]) else ""
         place = (whose, known[1] if known else context.digest)
         with self._lock:
-            return place, self._store.enter(place, context)
+            return place, self._cache.enter(place, context)
 
     def _entry(
         self,
@@ -221,13 +217,13 @@ class ExplanationService:
         snapshots: Snapshots | None = None,
     ) -> CacheEntry:
         with self._lock:
-            known = self._store.get(key)
+            known = self._cache.get(key)
         if known is not None:
             return known
         made = CacheEntry(self.queue.prepare(make(), budget), place, snapshots)
         with self._lock:
-            kept = self._store.add(key, made)
-        self._store.measure(place)
+            kept = self._cache.add(key, made)
+        self._cache.measure(place)
         with self._lock:
-            self._store.shrink(keep=kept)
+            self._cache.shrink(keep=kept)
         return kept

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import core.data.framed_images as module
-from core.data.framed_images import DRAWING_FORMAT, FRAMING_FORMAT, pack_simulated, pack_table
+from core.data.framed_images import DRAWING_FORMAT, FRAMING_FORMAT, frame_simulated, frame_table
 from core.data.loading import SIDE, framed, read_boxed
 from core.data.readers import as_table
 from core.preprocessing.framing import FRAMINGS
@@ -105,8 +105,8 @@ def test_a_raised_number_makes_the_copies_anew(name: str, tmp_path: Path, monkey
     table, told = as_table([(str(tmp_path / "0.png"), "monocyte", "all", "")]), list[str]()
 
     def packs() -> list[str]:
-        of_files = pack_table(table, "cell", tmp_path / "cache", told.append, side=24)
-        of_cells = pack_simulated(1, 0, "cell", tmp_path / "cache", told.append, side=24)
+        of_files = frame_table(table, "cell", tmp_path / "cache", told.append, side=24)
+        of_cells = frame_simulated(1, 0, "cell", tmp_path / "cache", told.append, side=24)
         return [of_files.fingerprint, of_cells.fingerprint]
 
     first = packs()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.classes import CLASSES
-from core.data.datasets import Dataset, describe, fingerprint, found_sets, read_data
+from core.data.datasets import Dataset, data_fingerprint, describe, found_sets, read_data
 from core.data.labels import split_name
 from core.errors import InputError
 from core.models.card import ModelCard
@@ -152,13 +152,13 @@ def test_description_and_fingerprint_move_with_the_folder(tmp_path: Path) -> Non
     data = read_data(tree(tmp_path / "one", {"train/A": 2, "train/B": 1, "test/A": 1, "test/B": 1}))
     shutil.copytree(tmp_path / "one", tmp_path / "two" / "one")
     other = read_data(tmp_path / "two" / "one")
-    assert fingerprint(data) == fingerprint(other) and len(fingerprint(data)) == 64
+    assert data_fingerprint(data) == data_fingerprint(other) and len(data_fingerprint(data)) == 64
     told = json.loads(json.dumps(describe(data)))
     assert told == describe(other)
     assert told["counts"] == {"train": {"A": 2, "B": 1}, "test": {"A": 1, "B": 1}} and told["images"] == 5
     (tmp_path / "two" / "one" / "test" / "A" / "0.png").rename(tmp_path / "two" / "one" / "test" / "B" / "9.png")
     noise(tmp_path / "two" / "one" / "test" / "A" / "0.png")
-    assert fingerprint(read_data(tmp_path / "two" / "one")) != fingerprint(data)
+    assert data_fingerprint(read_data(tmp_path / "two" / "one")) != data_fingerprint(data)
 
 
 def test_a_folder_with_labels_in_capitals(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.classes import CLASSES
 from core.data.datasets import read_data
-from core.data.framed_images import SIDE, UNKNOWN, pack_simulated, pack_table
+from core.data.framed_images import SIDE, UNKNOWN, frame_simulated, frame_table
 from core.data.image_cache import only_one
 from core.data.loading import MARGIN, read_boxed
 from core.data.readers import as_table
@@ -40,28 +40,28 @@ def test_a_pack_is_made_once_and_kept(tmp_path: Path) -> None:
     cell(tmp_path / "data" / "basophil" / "1.png", 1, "basophil")
     table = read_data(tmp_path / "data").split("all")
     told: list[str] = []
-    first = pack_table(table, "cell", tmp_path / "cache", told.append)
-    again = pack_table(table, "cell", tmp_path / "cache", told.append)
+    first = frame_table(table, "cell", tmp_path / "cache", told.append)
+    again = frame_table(table, "cell", tmp_path / "cache", told.append)
     assert len(told) == 1 and torch.equal(first.images, again.images) and first.fingerprint == again.fingerprint
     assert first.images.shape == (2, 3, SIDE, SIDE) and first.labels.tolist() == [0, 3]
     assert first.kept.tolist() == [0, 1] and first.skipped == () and first.whole == ()
     assert first.reach.amin() == 0 and first.reach.amax() < UNKNOWN
-    whole = pack_table(table, "frame", tmp_path / "cache", told.append)
+    whole = frame_table(table, "frame", tmp_path / "cache", told.append)
     assert whole.fingerprint != first.fingerprint and (whole.reach == UNKNOWN).all()
 
 
 def test_labels_are_places_in_the_classes_of_the_set(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{number}.png", number) for number in range(3)]
-    pack = pack_table(listed(paths, ["b", "c", "a"]), "frame", tmp_path / "cache", quiet, ("c", "b", "a"), side=40)
+    pack = frame_table(listed(paths, ["b", "c", "a"]), "frame", tmp_path / "cache", quiet, ("c", "b", "a"), side=40)
     assert pack.labels.tolist() == [1, 0, 2] and pack.images.shape == (3, 3, 40, 40)
-    again = pack_table(listed(paths, ["b", "c", "a"]), "frame", tmp_path / "cache", quiet, ("a", "b", "c"), side=40)
+    again = frame_table(listed(paths, ["b", "c", "a"]), "frame", tmp_path / "cache", quiet, ("a", "b", "c"), side=40)
     assert again.labels.tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize("framing", ["cell", "frame", "islam"])
 def test_a_packed_image_is_what_a_model_is_shown(tmp_path: Path, framing: str) -> None:
     table = cells(tmp_path, 2)
-    pack = pack_table(table, framing, tmp_path / "cache", quiet)
+    pack = frame_table(table, framing, tmp_path / "cache", quiet)
     for number, path in enumerate(table["path"]):
         view = frame_image(np.asarray(Image.open(path)), framing).rgb
         side = pack.images.shape[-1]
@@ -76,7 +76,7 @@ def test_images_without_a_cell_stand_whole_and_are_counted(tmp_path: Path) -> No
     Image.fromarray(np.full((60, 80, 3), 235, dtype=np.uint8)).save(blank)
     found = cell(tmp_path / "cell.png", 3, "neutrophil", size=240)
     told: list[str] = []
-    pack = pack_table(listed([blank, found], ["basophil", "neutrophil"]), "islam", tmp_path / "cache", told.append)
+    pack = frame_table(listed([blank, found], ["basophil", "neutrophil"]), "islam", tmp_path / "cache", told.append)
     alone = frame_image(np.asarray(Image.open(found)), "islam").found
     assert pack.whole == ((0,) if alone else (0, 1)) and any("No cell was found" in line for line in told)
     assert (pack.images[0] == 235).all()
@@ -92,7 +92,7 @@ def test_unreadable_images_are_skipped_listed_and_counted(tmp_path: Path) -> Non
     labels = [CLASSES[number % 2] for number in range(60)]
     told: list[str] = []
     for _ in range(2):
-        pack = pack_table(listed(paths, labels), "frame", tmp_path / "cache", told.append, side=24)
+        pack = frame_table(listed(paths, labels), "frame", tmp_path / "cache", told.append, side=24)
         bad = [7, 20, 41, 42, 43]
         assert pack.kept.tolist() == [number for number in range(60) if number not in bad]
         assert [Path(line.split(": ")[0]).name for line in pack.skipped] == [f"{number:03d}.png" for number in bad]
@@ -111,7 +111,7 @@ def test_skipped_files_are_listed_in_utf_8(tmp_path: Path) -> None:
     told: list[str] = []
     table = as_table((str(path), CLASSES[number % 2], "all", "") for number, path in enumerate(paths))
     for part in (None, table):
-        pack = pack_table(table, "frame", tmp_path / "cache", told.append, side=24, within=part)
+        pack = frame_table(table, "frame", tmp_path / "cache", told.append, side=24, within=part)
         assert [Path(line.split(": ")[0]).name for line in pack.skipped] == ["damaged?.png", "gone?.png"]
     "".join((*told, *pack.skipped)).encode("utf-8")
 
@@ -121,7 +121,7 @@ def test_too_many_unreadable_images_are_an_error(tmp_path: Path) -> None:
     for path in paths[:3]:
         path.write_bytes(b"x")
     with pytest.raises(InputError, match=r"More than 10% of 20 images cannot be read.*interrupted"):
-        pack_table(listed(paths, ["a", "b"] * 10), "frame", tmp_path / "cache", quiet, ("a", "b"), 24)
+        frame_table(listed(paths, ["a", "b"] * 10), "frame", tmp_path / "cache", quiet, ("a", "b"), 24)
     assert not list((tmp_path / "cache").glob("*.npy")) and not list((tmp_path / "cache").glob("*.partial"))
 
 
@@ -129,7 +129,7 @@ def test_a_class_that_is_lost_is_an_error(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{number}.png", number) for number in range(40)]
     paths[0].write_bytes(b"x")
     with pytest.raises(InputError, match=r"No image of rare can be read. First: .*0\.png"):
-        pack_table(listed(paths, ["rare"] + ["b"] * 39), "frame", tmp_path / "cache", quiet, ("b", "rare"), 24)
+        frame_table(listed(paths, ["rare"] + ["b"] * 39), "frame", tmp_path / "cache", quiet, ("b", "rare"), 24)
 
 
 def test_a_part_is_taken_out_of_the_whole(tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_a_part_is_taken_out_of_the_whole(tmp_path: Path) -> None:
     told: list[str] = []
     for start in range(3):
         part = table.iloc[start::3]
-        shared = pack_table(part, "islam", tmp_path / "shared", told.append, ("a", "b"), 32, within=table)
-        alone = pack_table(part, "islam", tmp_path / f"own {start}", quiet, ("a", "b"), 32)
+        shared = frame_table(part, "islam", tmp_path / "shared", told.append, ("a", "b"), 32, within=table)
+        alone = frame_table(part, "islam", tmp_path / f"own {start}", quiet, ("a", "b"), 32)
         for name in ("images", "reach", "labels", "kept"):
             assert torch.equal(getattr(shared, name), getattr(alone, name)), name
         assert shared.skipped == alone.skipped and shared.whole == alone.whole
@@ -152,14 +152,14 @@ def test_a_part_is_taken_out_of_the_whole(tmp_path: Path) -> None:
 def test_a_label_of_no_class_is_refused(tmp_path: Path) -> None:
     table = listed([noise(tmp_path / f"{n}.png", n) for n in range(2)], ["a", "b"])
     with pytest.raises(InputError, match="Images of b cannot be packed"):
-        pack_table(table, "frame", tmp_path / "cache", quiet, ("a", "c"))
+        frame_table(table, "frame", tmp_path / "cache", quiet, ("a", "c"))
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "scribbled", "notes lost", "notes scribbled", "notes of others"])
 def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
     table = listed([noise(tmp_path / f"{n}.png", n) for n in range(4)], ["a", "b"] * 2)
     cache = tmp_path / "cache"
-    first = pack_table(table, "frame", cache, quiet, ("a", "b"), 24)
+    first = frame_table(table, "frame", cache, quiet, ("a", "b"), 24)
     wanted = first.images.clone()
     kept, notes = next(cache.glob("*.npy")), next(cache.glob("*.json"))
     if damage == "notes lost":
@@ -171,7 +171,7 @@ def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
         kept.unlink()
         kept.write_bytes({"cut": content[:-500], "emptied": b"", "scribbled": b"\x80\x04pickle" + content}[damage])
     told: list[str] = []
-    again = pack_table(table, "frame", cache, told.append, ("a", "b"), 24)
+    again = frame_table(table, "frame", cache, told.append, ("a", "b"), 24)
     assert len(told) == 1 and torch.equal(again.images, wanted)
 
 
@@ -189,10 +189,10 @@ def test_a_box_is_cut_out_with_its_surroundings(tmp_path: Path) -> None:
 def test_two_boxes_of_one_picture_are_two_images(tmp_path: Path) -> None:
     path = noise(tmp_path / "a.png", 1, (100, 200))
     table = listed([path, path], ["a", "b"]).assign(box=["10,10,40,40", "120,20,150,50"])
-    pack = pack_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"), 60)
+    pack = frame_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"), 60)
     assert (pack.images[0].permute(1, 2, 0).numpy() == np.asarray(Image.open(path))[0:55, 0:55][:1, :1]).any()
     assert not torch.equal(pack.images[0], pack.images[1])
-    moved = pack_table(
+    moved = frame_table(
         table.assign(box=["10,10,40,41", "120,20,150,50"]), "frame", tmp_path / "cache", quiet, ("a", "b")
     )
     assert moved.fingerprint != pack.fingerprint
@@ -233,32 +233,32 @@ def test_too_little_room_is_told_before_the_work(tmp_path: Path, monkeypatch: py
     usage = type("Usage", (), {"free": 1_000_000})
     monkeypatch.setattr("core.data.image_cache.shutil.disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"is full: the framed copies need 5 MB there \(1 MB are free\).*--cache"):
-        pack_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"), 512)
+        frame_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"), 512)
 
 
 def test_a_cache_that_is_a_file_is_told(tmp_path: Path) -> None:
     table = listed([noise(tmp_path / f"{n}.png", n) for n in range(2)], ["a", "b"])
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(InputError, match=r"Cannot write to .*cache"):
-        pack_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"))
+        frame_table(table, "frame", tmp_path / "cache", quiet, ("a", "b"))
 
 
 def test_simulated_packs_hold_the_classes_in_turn(tmp_path: Path) -> None:
-    pack = pack_simulated(10, 1_000_000, "cell", tmp_path, quiet)
+    pack = frame_simulated(10, 1_000_000, "cell", tmp_path, quiet)
     assert pack.labels.tolist() == [number % len(CLASSES) for number in range(10)]
-    other = pack_simulated(10, 1_000_100, "cell", tmp_path, quiet)
+    other = frame_simulated(10, 1_000_100, "cell", tmp_path, quiet)
     assert not torch.equal(pack.images, other.images) and pack.fingerprint != other.fingerprint
     joined = pack + other
     assert len(joined.labels) == 20 and joined.fingerprint not in (pack.fingerprint, other.fingerprint)
     assert joined.kept.tolist() == [*range(10), *[-1] * 10]
-    few = pack_simulated(4, 1_000_000, "frame", tmp_path, quiet, ("neutrophil", "basophil"), 48)
+    few = frame_simulated(4, 1_000_000, "frame", tmp_path, quiet, ("neutrophil", "basophil"), 48)
     assert few.labels.tolist() == [0, 1, 0, 1] and few.images.shape[-1] == 48
     with pytest.raises(InputError, match="none is a blast"):
-        pack_simulated(4, 1_000_000, "frame", tmp_path, quiet, ("neutrophil", "blast"))
+        frame_simulated(4, 1_000_000, "frame", tmp_path, quiet, ("neutrophil", "blast"))
 
 
 def test_a_smaller_copy_averages_areas(tmp_path: Path) -> None:
-    pack = pack_table(cells(tmp_path, 2), "cell", tmp_path / "cache", quiet)
+    pack = frame_table(cells(tmp_path, 2), "cell", tmp_path / "cache", quiet)
     half = pack.at(SIDE // 2)
     blocks = pack.images.float().reshape(2, 3, SIDE // 2, 2, SIDE // 2, 2).mean(dim=(3, 5))
     assert (half.images.float() - blocks).abs().max() <= 0.5 and half.kept.tolist() == [0, 1]
@@ -266,7 +266,7 @@ def test_a_smaller_copy_averages_areas(tmp_path: Path) -> None:
 
 
 def test_shapes_of_reach_follow_the_nucleus(tmp_path: Path) -> None:
-    pack = pack_simulated(5, 1_000_000, "cell", tmp_path, quiet)
+    pack = frame_simulated(5, 1_000_000, "cell", tmp_path, quiet)
     centre = pack.reach[:, 0, SIDE // 2 - 8 : SIDE // 2 + 8, SIDE // 2 - 8 : SIDE // 2 + 8]
     corner = pack.reach[:, 0, 0, 0]
     assert np.median(centre.numpy()) == 0 and (corner > 40).all()

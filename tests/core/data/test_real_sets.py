@@ -7,7 +7,7 @@ import pytest
 
 from core.classes import CLASSES
 from core.data.datasets import inventory, read_data
-from core.data.framed_images import pack_table
+from core.data.framed_images import frame_table
 from core.data.known_sets import KNOWN
 from core.data.split import SplitRecipe, split_dataset
 
@@ -55,6 +55,6 @@ def test_the_split_of_islam_on_the_real_set(data_root: Path) -> None:
 def test_the_papers_bounds_find_most_cells_of_their_set(data_root: Path, tmp_path: Path) -> None:
     data = read_data(data_root, "kaggle")
     table = data.split("test").iloc[::40]
-    pack = pack_table(table, "islam", tmp_path, lambda _: None, data.classes)
+    pack = frame_table(table, "islam", tmp_path, lambda _: None, data.classes)
     assert len(pack.labels) == len(table) and len(pack.whole) <= 0.1 * len(table)
     assert (pack.images.amax(dim=1) == 0).float().mean() > 0.1  # black outside the cell

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from core.evaluation.intervals import f1_score, share
+from core.evaluation.intervals import f1_score, wilson
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (1, 1), (81, 263), (2074, 2099), (17_091, 17_092)])
 def test_the_ends_solve_wilsons_equation(hits: int, of: int) -> None:
     """|share - p| = z sqrt(p (1 - p) / n), as a quadratic equation in p."""
-    found, z2 = share(hits, of), norm.ppf(0.975) ** 2
+    found, z2 = wilson(hits, of), norm.ppf(0.975) ** 2
     ends = sorted(np.roots([of**2 + z2 * of, -(2 * hits * of + z2 * of), hits**2]).real)
     assert found.value == hits / of and found.of == of
     assert (found.low, found.high) == pytest.approx(tuple(ends), abs=1e-9)
@@ -20,7 +20,7 @@ def test_the_ends_solve_wilsons_equation(hits: int, of: int) -> None:
 
 
 def test_no_trials_give_no_share() -> None:
-    assert share(0, 0).model_dump() == {"value": None, "low": None, "high": None, "of": 0}
+    assert wilson(0, 0).model_dump() == {"value": None, "low": None, "high": None, "of": 0}
     assert not f1_score(0, 0, 0).defined
 
 

@@ -18,7 +18,15 @@ from PIL import Image
 from core.classes import CLASSES
 from core.explanation.context import ImageContext
 from core.explanation.engine import Explanation, explain
-from core.explanation.evidence import Findings, evidence, explanation_entry, finite, safe_names, values_npz, zipped
+from core.explanation.evidence import (
+    Findings,
+    evidence_files,
+    explanation_entry,
+    finite,
+    safe_names,
+    values_npz,
+    zipped,
+)
 from core.explanation.method import Regions
 from core.explanation.render import overlay
 from core.models.checkpoints import load_classifier
@@ -141,7 +149,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
 
 
 def files_of(findings: Findings, **more: Any) -> dict[str, bytes]:
-    return evidence({"name": "x.png"}, findings.view.rgb, [findings], {"seed": 1}, **more)
+    return evidence_files({"name": "x.png"}, findings.view.rgb, [findings], {"seed": 1}, **more)
 
 
 def test_the_manifest_comes_last_and_knows_every_file(findings: Findings) -> None:
@@ -234,7 +242,7 @@ def test_the_same_evidence_has_the_same_bytes(findings: Findings, tmp_path: Path
 
 def test_models_whose_names_meet_get_folders_of_their_own(findings: Findings) -> None:
     other = replace(findings, classifier=replace(findings.classifier, name="Tiny"))
-    files: Mapping[str, bytes] = evidence({}, findings.view.rgb, [findings, other], {})
+    files: Mapping[str, bytes] = evidence_files({}, findings.view.rgb, [findings, other], {})
     folders = {entry["model"]: entry["folder"] for entry in json.loads(files["manifest.json"])["models"]}
     assert folders["tiny"] == "tiny" and folders["Tiny"].startswith("Tiny-")
     assert f"{folders['Tiny']}/gradcam.npz" in files

@@ -14,7 +14,7 @@ import shap
 from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import explain
-from core.explanation.methods.kernel_shap import Coalitions, shapley_values, standard_errors
+from core.explanation.methods.kernel_shap import Coalitions, shapley_values, shapley_errors
 from core.explanation.reference.shap import kernel_maps
 from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny
@@ -64,7 +64,7 @@ def solved(game: Game, parts: int, count: int, seed: int = 0) -> tuple[np.ndarra
     weights, outputs = order.weights(len(keep)), game(keep)
     gains = outputs - outputs[0]
     values = shapley_values(keep, weights, gains, gains[1])
-    return values, standard_errors(keep, weights, gains, values, order.fixed)
+    return values, shapley_errors(keep, weights, gains, values, order.fixed)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 5, 8, 9])

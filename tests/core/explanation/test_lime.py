@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from core.errors import InputError
 from core.explanation.context import ImageContext
-from core.explanation.methods.lime import bernoulli, lime_coefficients, orthogonal, standard_errors
+from core.explanation.methods.lime import bernoulli, lime_coefficients, orthogonal, lime_errors
 from core.explanation.reference.lime import lime_maps
 from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny
@@ -90,7 +90,7 @@ def game(keep: np.ndarray) -> np.ndarray:
 def estimate(design: object, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     keep = design(count, 20, seed).astype(float)  # type: ignore[operator]
     weights = lime_coefficients(keep, game(keep))
-    return weights, standard_errors(keep, game(keep), weights, 2 if design is orthogonal else 1)
+    return weights, lime_errors(keep, game(keep), weights, 2 if design is orthogonal else 1)
 
 
 def test_balanced_masks_have_limes_limit_and_come_to_it_sooner() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import InputError
-from core.explanation.service.scheduler import CRASHED, FairShare, SharedJob, WorkQueue
+from core.explanation.service.scheduler import CRASHED, FairShare, JobHandle, WorkQueue
 from tests.core.explanation.fakes import Clock, Fake, Gate
 
 LONG = 20.0
@@ -25,7 +25,7 @@ def queue(clock: Clock) -> Iterator[WorkQueue]:
     queue.close()
 
 
-def held(queue: WorkQueue) -> tuple[Gate, SharedJob]:
+def held(queue: WorkQueue) -> tuple[Gate, JobHandle]:
     """Keep the worker busy, so that what is submitted now is seen by it all at once."""
     gate = Gate()
     job = queue.submit(Fake("gate", 1, before=gate, cost=0), "gatekeeper")
@@ -33,7 +33,7 @@ def held(queue: WorkQueue) -> tuple[Gate, SharedJob]:
     return gate, job
 
 
-def ended(*jobs: SharedJob) -> list[str]:
+def ended(*jobs: JobHandle) -> list[str]:
     for job in jobs:
         assert job.wait(LONG), f"{job.owner}: {job.state}"
     return [job.state for job in jobs]

@@ -10,9 +10,17 @@ from scipy.cluster.hierarchy import DisjointSet
 
 import core.leaks.grouping as module
 from core.errors import InputError
-from core.leaks.grouping import group_numbers, photographs
+from core.leaks.grouping import cached_groups, group_numbers
 from core.leaks.groups_file import read_groups, write_groups
-from core.leaks.report import Leak, Shared, contamination, find_places, label_of, shared_pairs, split_of
+from core.leaks.report import (
+    Leak,
+    SharedPhotographs,
+    contamination,
+    folder_label,
+    locate_images,
+    shared_pairs,
+    split_of,
+)
 from tests.core.leaks.leak_toys import photograph, save
 
 
@@ -23,7 +31,7 @@ def quiet(message: str) -> None:
 def test_contamination_by_hand() -> None:
     groups, splits = [0, 0, 1, 1, 2, 0, 3], ["train", "test", "train", "train", "test", "train", ""]
     assert contamination(groups, splits) == [Leak(0, ("test", "train"), 3)]
-    assert shared_pairs(groups, splits) == [Shared(("test", "train"), 1, (1, 2))]
+    assert shared_pairs(groups, splits) == [SharedPhotographs(("test", "train"), 1, (1, 2))]
     assert contamination([0, 0], ["train", ""]) == []
 
 
@@ -111,32 +119,32 @@ def test_groups_are_kept_and_made_anew_where_damaged(tmp_path: Path, monkeypatch
     junk = tmp_path / "junk.jpg"
     junk.write_text("none")
     paths, cache = [one, junk, same], tmp_path / "cache"
-    assert photographs(paths, cache, quiet).tolist() == [0, 1, 0]
+    assert cached_groups(paths, cache, quiet).tolist() == [0, 1, 0]
     (kept,) = cache.iterdir()
     searched: list[int] = []
     find = module.find_groups
     monkeypatch.setattr(module, "find_groups", lambda *given: (searched.append(1), find(*given))[1])
-    assert photographs(paths, cache, quiet).tolist() == [0, 1, 0] and not searched
+    assert cached_groups(paths, cache, quiet).tolist() == [0, 1, 0] and not searched
     kept.write_bytes(b"damaged")
-    assert photographs(paths, cache, quiet).tolist() == [0, 1, 0] and len(searched) == 1
+    assert cached_groups(paths, cache, quiet).tolist() == [0, 1, 0] and len(searched) == 1
     save(photograph(2), one)
-    assert photographs(paths, cache, quiet).tolist() == [0, 1, 2] and len(searched) == 2
+    assert cached_groups(paths, cache, quiet).tolist() == [0, 1, 2] and len(searched) == 2
 
 
 def test_a_raised_number_finds_the_groups_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths, cache = [save(photograph(1), tmp_path / "one.png")], tmp_path / "cache"
-    assert photographs(paths, cache, quiet).tolist() == [0] and len(list(cache.iterdir())) == 1
+    assert cached_groups(paths, cache, quiet).tolist() == [0] and len(list(cache.iterdir())) == 1
     searched: list[int] = []
     find = module.find_groups
     monkeypatch.setattr(module, "find_groups", lambda *given: (searched.append(1), find(*given))[1])
     monkeypatch.setattr(module, "GROUPING_FORMAT", module.GROUPING_FORMAT + 1)
-    assert photographs(paths, cache, quiet).tolist() == [0] and len(searched) == 1 and len(list(cache.iterdir())) == 2
+    assert cached_groups(paths, cache, quiet).tolist() == [0] and len(searched) == 1 and len(list(cache.iterdir())) == 2
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path: Path) -> None:
     one = save(photograph(1), tmp_path / "one.png")
     told: list[str] = []
-    assert photographs([one, one], one / "cache", told.append).tolist() == [0, 0]
+    assert cached_groups([one, one], one / "cache", told.append).tolist() == [0, 0]
     assert any("could not be kept" in message for message in told)
 
 
@@ -150,7 +158,12 @@ def test_places_tell_splits_and_classes() -> None:
         "",
         "fold2",
     ]
-    assert [label_of(path) for path in ("TRAIN/a/1.png", "train/1.png", "1.png", "images/1.png")] == ["a", "", "", ""]
+    assert [folder_label(path) for path in ("TRAIN/a/1.png", "train/1.png", "1.png", "images/1.png")] == [
+        "a",
+        "",
+        "",
+        "",
+    ]
 
 
 def test_each_image_is_taken_once(tmp_path: Path) -> None:
@@ -159,7 +172,7 @@ def test_each_image_is_taken_once(tmp_path: Path) -> None:
     (tmp_path / "set" / "loop").symlink_to(tmp_path / "set", target_is_directory=True)
     (tmp_path / "link").symlink_to(tmp_path / "set", target_is_directory=True)
     whole = str(tmp_path / "set")
-    places, notes = find_places([whole, f"{whole}/", f"{whole}/train", str(tmp_path / "link")])
+    places, notes = locate_images([whole, f"{whole}/", f"{whole}/train", str(tmp_path / "link")])
     assert [(place.dir, place.path, place.split) for place in places] == [
         (whole, "test/2.png", "test"),
         (whole, "train/1.png", "train"),

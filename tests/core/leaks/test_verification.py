@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.leaks.fingerprint import as_mirrored, filled_corners, fingerprint, pixel_hash, stain_channel
-from core.leaks.grouping import group_prints
+from core.leaks.grouping import group_fingerprints
 from core.leaks.matching import align, compare
 from tests.core.leaks.leak_toys import Picture, grey, hue_turned, photograph, turned
 
@@ -97,7 +97,7 @@ def test_pixel_hash_tells_shape_and_values() -> None:
 @pytest.mark.parametrize("shape", [(16, 16, 3), (1, 400, 3), (90, 90, 3)])
 def test_pictures_without_anything_on_them_are_not_joined(shape: tuple[int, int, int]) -> None:
     blank = [fingerprint(np.full(shape, level, np.uint8)) for level in (10, 130, 250)]
-    assert group_prints(blank, lambda _: None).tolist() == [0, 1, 2]
+    assert group_fingerprints(blank, lambda _: None).tolist() == [0, 1, 2]
 
 
 def test_groups_of_copies_and_strangers() -> None:
@@ -110,5 +110,5 @@ def test_groups_of_copies_and_strangers() -> None:
     for seed in range(4):
         pictures.append(photograph(50 + seed))
         truth.append(4 + seed)
-    found = group_prints([fingerprint(picture) for picture in pictures], lambda _: None)
+    found = group_fingerprints([fingerprint(picture) for picture in pictures], lambda _: None)
     assert found.tolist() == truth

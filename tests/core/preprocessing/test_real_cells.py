@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cells import halves
+from benchmarks.cells import images_of_half
 from benchmarks.preprocessing import automatic, box_overlap, on_masks, on_photographs, preset
 
 pytestmark = pytest.mark.data
@@ -17,7 +17,7 @@ def test_the_papers_bounds_find_the_annotated_cells(data_root: Path) -> None:
 
 
 def test_the_automatic_mask_is_the_whole_cell(data_root: Path) -> None:
-    figures = on_masks(halves(data_root, "jtsc", "development")[::3], automatic)
+    figures = on_masks(images_of_half(data_root, "jtsc", "development")[::3], automatic)
     assert figures["median_iou"] >= 0.75
 
 

@@ -14,7 +14,7 @@ from benchmarks.__main__ import app
 from core.errors import InputError
 from core.reproduction.papers import ISLAM, KATAR, published
 from core.reproduction.record import command, row_of_run
-from core.reproduction.table import FIGURES, Table, markdown, read_table, write_table
+from core.reproduction.table import FIGURES, Table, read_reproduction_table, table_markdown, write_table
 from core.training.recipe import read_recipe
 from tests.core.evaluation.answer_toys import made_up
 from tests.pages.evaluation_toys import make_answered
@@ -57,7 +57,7 @@ def test_the_command_line_enters_and_replaces_rows(run: Path, tmp_path: Path) ->
     for note in ("first", "second"):
         result = CliRunner().invoke(app, ["reproduction", str(run), "--out", str(out), "--note", note])
         assert result.exit_code == 0, result.output
-    table = read_table(out)
+    table = read_reproduction_table(out)
     assert [row.note for row in table.rows] == ["second"]
     text = CliRunner().invoke(app, ["reproduction", "--out", str(out), "--markdown"]).stdout
     assert "99.12 %" in text and "second" in text and table.rows[0].command in text
@@ -85,14 +85,14 @@ def test_what_no_row_can_hold_is_told(run: Path) -> None:
 
 def test_the_table_is_checked_when_read(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
-    assert read_table(path) == Table()
+    assert read_reproduction_table(path) == Table()
     table = Table().with_row(row_of_run(run))
     write_table(table, path)
-    assert read_table(path) == table and "No run" in markdown(Table())
+    assert read_reproduction_table(path) == table and "No run" in table_markdown(Table())
     path.write_text(path.read_text().replace('"islam-2024"', '"nobody-2025"'))
     with pytest.raises(InputError, match=r"rows\.0\.paper"):
-        read_table(path)
-    read_table(FIGURES)
+        read_reproduction_table(path)
+    read_reproduction_table(FIGURES)
 
 
 def test_the_papers_tables() -> None:

@@ -17,11 +17,11 @@ from core.runs.directory import RunDirectory
 from core.runs.listing import list_runs
 from core.runs.process import has_open, is_training, runs_still, send
 from core.training import launch
-from core.training.launch import LaunchSpec, cancel, checked_order, read_order, resume_run, start_run
+from core.training.launch import LaunchSpec, cancel, checked_spec, read_spec, resume_run, start_run
 from core.training.recipe import read_recipe, recipe_text, shipped_recipes
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 
-ORDER = checked_order("/some/cells", "auto")
+ORDER = checked_spec("/some/cells", "auto")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_run_is_a_process_of_its_own_beside_its_order(runs: Path, monkeypatch:
     assert holder is not None
     assert os.getsid(holder) == holder != os.getsid(0)
     assert os.getpriority(os.PRIO_PROCESS, holder) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + launch.NICENESS)
-    assert read_order(run.path) == ORDER
+    assert read_spec(run.path) == ORDER
     assert read_recipe(str(run.path / "order.toml")) == RECIPE
 
 

@@ -11,19 +11,27 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.runs.device_queue import FOLDER, QueueTicket, claimed_devices, jobs_before, turn, wait_for_devices, waiting
+from core.runs.device_queue import (
+    FOLDER,
+    QueueTicket,
+    claimed_devices,
+    jobs_ahead,
+    queued_tickets,
+    wait_for_devices,
+    wait_in_queue,
+)
 from core.runs.directory import RunDirectory
 
 JOB = """
 import sys, time
 from pathlib import Path
 from core.runs.directory import RunDirectory
-from core.runs.device_queue import in_line
+from core.runs.device_queue import wait_for_devices
 from core.runs.device_queue import claimed_devices, turn
 runs, name, devices, seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), float(sys.argv[4])
 def tell(words):
     print("told", words, flush=True)
-with in_line(runs, devices, name, tell, pause=0.02):
+with wait_for_devices(runs, devices, name, tell, pause=0.02):
     print("begun", flush=True)
     with (runs / "order").open("a") as order:
         order.write("+" + name + "\\n")
@@ -48,7 +56,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 def until(count: int, runs: Path) -> None:
     deadline = time.monotonic() + 20
-    while len(waiting(runs / FOLDER)) != count:
+    while len(queued_tickets(runs / FOLDER)) != count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -66,7 +74,7 @@ def test_jobs_run_one_after_the_other_in_the_order_they_came(tmp_path: Path) -> 
     (tmp_path / "go").touch()
     assert [process.wait(20) for process in jobs] == [0, 0, 0]
     assert (tmp_path / "order").read_text().split() == ["+c", "-c", "+a", "-a", "+b", "-b"]
-    assert waiting(tmp_path / FOLDER) == []
+    assert queued_tickets(tmp_path / FOLDER) == []
 
 
 def test_a_killed_job_and_a_killed_waiter_free_their_places(tmp_path: Path) -> None:
@@ -89,11 +97,11 @@ def test_other_devices_are_other_lines(tmp_path: Path) -> None:
         wait_for_devices(tmp_path, ["cuda:0"], "a", pytest.fail),
         wait_for_devices(tmp_path, ["cpu"], "b", pytest.fail),
     ):
-        assert jobs_before(tmp_path / FOLDER, 99, ["cuda:1"]) == 0
-        assert jobs_before(tmp_path / FOLDER, 99, ["cuda:0", "cuda:1"]) == 1
-        assert jobs_before(tmp_path / FOLDER, 99, ["cuda:0", "cpu"]) == 2
-        assert jobs_before(tmp_path / FOLDER, 1, ["cuda:0"]) == 0
-        assert waiting(tmp_path / FOLDER) == [QueueTicket(1, "a", ("cuda:0",)), QueueTicket(2, "b", ("cpu",))]
+        assert jobs_ahead(tmp_path / FOLDER, 99, ["cuda:1"]) == 0
+        assert jobs_ahead(tmp_path / FOLDER, 99, ["cuda:0", "cuda:1"]) == 1
+        assert jobs_ahead(tmp_path / FOLDER, 99, ["cuda:0", "cpu"]) == 2
+        assert jobs_ahead(tmp_path / FOLDER, 1, ["cuda:0"]) == 0
+        assert queued_tickets(tmp_path / FOLDER) == [QueueTicket(1, "a", ("cuda:0",)), QueueTicket(2, "b", ("cpu",))]
 
 
 def test_many_at_once_never_overlap(tmp_path: Path) -> None:
@@ -121,10 +129,10 @@ def test_foreign_files_are_no_tickets_and_unreadable_ones_are_respected(tmp_path
     (folder / "notes.txt").write_text("x")
     (folder / "00000001.ticket").write_text("{")  # kept by nobody
     with wait_for_devices(tmp_path, ["cpu"], "a", pytest.fail):
-        assert [ticket.run for ticket in waiting(folder)] == ["a"]
+        assert [ticket.run for ticket in queued_tickets(folder)] == ["a"]
         next(folder.glob("*.ticket")).write_text('{"run": "a", "devices": "cpu"}')
-        assert waiting(folder)[0].devices is None
-        assert jobs_before(folder, 99, ["cuda:7"]) == 1
+        assert queued_tickets(folder)[0].devices is None
+        assert jobs_ahead(folder, 99, ["cuda:7"]) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_a_turn_is_reported_in_the_status(tmp_path: Path) -> None:
 
     first = job(tmp_path, "first", seconds=60)
     assert line(first) == "begun"
-    with turn(run, claimed_devices([]), tell, tmp_path):
+    with wait_in_queue(run, claimed_devices([]), tell, tmp_path):
         assert run.status().state == "preparing"  # type: ignore[union-attr]
     assert told == ["Waiting in line: 1 job before this one."]
     assert states == [("waiting", "1 job before this one")]
@@ -174,5 +182,5 @@ def test_what_is_no_ticket_keeps_nobody_waiting(tmp_path: Path) -> None:
     (folder / "00000001.ticket").mkdir(parents=True)
     (folder / "99999999.ticket").write_text("left behind")
     with wait_for_devices(tmp_path, ("cpu",), "mine", lambda _: None, pause=0.01):
-        assert [ticket.run for ticket in waiting(folder)] == ["mine"]
-    assert waiting(folder) == []
+        assert [ticket.run for ticket in queued_tickets(folder)] == ["mine"]
+    assert queued_tickets(folder) == []

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from core.cli.runs import runs as runs_command
 from core.runs.directory import RunDirectory
-from core.training.launch import checked_order, start_run
+from core.training.launch import checked_spec, start_run
 from tests.core.runs.jobs_toys import RECIPE, until, use_toys
 
 app = typer.Typer()
@@ -47,7 +47,7 @@ def test_runs_are_listed_with_their_states(runs: Path) -> None:
 
 def test_cancel_and_resume(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_toys(monkeypatch, "wait")
-    run = start_run(runs, "mine", RECIPE, checked_order("/cells", "auto"))
+    run = start_run(runs, "mine", RECIPE, checked_spec("/cells", "auto"))
     until(lambda: run.state() == "training")
     assert "mine was cancelled" in asked("cancel", "mine")
     assert run.state() == "cancelled"

@@ -9,7 +9,7 @@ from core.data.framed_images import FramedImages
 from core.errors import InputError
 from core.models.classifier import standardise
 from core.training.augment import seeded
-from core.training.batches import Mixing, ProcessPlace, TrainBatches, ValidationBatches, draw_mixing, mixed
+from core.training.batches import Mixing, ProcessRank, TrainBatches, ValidationBatches, draw_mixing, mixed
 from core.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -30,7 +30,7 @@ def recipe_of(batch_size: int = 7, **fields: object) -> Recipe:
 @pytest.mark.parametrize("fields", [{}, {"mixup": 0.4, "cutmix": 1.0}], ids=["plain", "mixed"])
 def test_processes_together_see_what_one_alone_sees(fields: dict[str, object]) -> None:
     alone = list(TrainBatches(pack(), recipe_of(**fields), 1, 3))
-    shared = [list(TrainBatches(pack(), recipe_of(**fields), 1, 3, ProcessPlace(CPU, rank, 3))) for rank in range(3)]
+    shared = [list(TrainBatches(pack(), recipe_of(**fields), 1, 3, ProcessRank(CPU, rank, 3))) for rank in range(3)]
     assert len(alone) == 3 and {len(part[0]) for parts in shared for part in parts} == {2, 3}
     for step, (views, targets, whole) in enumerate(alone):
         assert whole == len(views) == 7
@@ -40,7 +40,7 @@ def test_processes_together_see_what_one_alone_sees(fields: dict[str, object]) -
 
 def test_validation_counts_each_image_once_over_all_processes() -> None:
     alone = torch.cat([views for views, _ in ValidationBatches(pack(), 32, 11)])
-    parts = [list(ValidationBatches(pack(), 32, 11, ProcessPlace(CPU, rank, 2))) for rank in range(2)]
+    parts = [list(ValidationBatches(pack(), 32, 11, ProcessRank(CPU, rank, 2))) for rank in range(2)]
     assert len(parts[0]) == len(parts[1]) == 3 and len(parts[1][-1][1]) == 0  # one image is left for two processes
     together = torch.cat([views for pair in zip(*parts, strict=True) for views, _ in pair])
     assert torch.equal(alone, together)
@@ -57,7 +57,7 @@ def test_without_augmentation_images_stay_as_they_are() -> None:
 
 def test_more_processes_than_images_are_refused() -> None:
     with pytest.raises(InputError, match="fewer devices"):
-        TrainBatches(pack(), recipe_of(batch_size=2), 0, 3, ProcessPlace(CPU, 0, 3))
+        TrainBatches(pack(), recipe_of(batch_size=2), 0, 3, ProcessRank(CPU, 0, 3))
 
 
 def test_mixup_is_the_weighted_mean_of_pairs() -> None:

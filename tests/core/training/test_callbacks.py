@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from core.training.callbacks import Keeper
+from core.training.callbacks import RunCheckpoint
 from core.training.recipe import Recipe
 
 
@@ -27,7 +27,7 @@ def trainer_of(epoch: int, monitor: str, figure: float) -> Any:
     )
 
 
-def run(keeper: Keeper, figures: list[float], first: int = 0, monitor: str = "val_accuracy") -> int | None:
+def run(keeper: RunCheckpoint, figures: list[float], first: int = 0, monitor: str = "val_accuracy") -> int | None:
     """The epoch after which the run is told to stop."""
     for epoch, figure in enumerate(figures, start=first):
         trainer = trainer_of(epoch, monitor, figure)
@@ -50,31 +50,31 @@ def run(keeper: Keeper, figures: list[float], first: int = 0, monitor: str = "va
 def test_patience_counts_in_the_last_stage_alone(
     figures: list[float], patience: int, expected: int | None, best: int
 ) -> None:
-    keeper = Keeper(recipe(patience=patience), Path("unused"))
+    keeper = RunCheckpoint(recipe(patience=patience), Path("unused"))
     assert run(keeper, figures) == expected
     assert keeper.best_epoch == best
 
 
 def test_a_loss_is_better_when_lower() -> None:
-    keeper = Keeper(recipe("val_loss"), Path("unused"))
+    keeper = RunCheckpoint(recipe("val_loss"), Path("unused"))
     assert run(keeper, [0.1, 0.1, 0.1, 0.1, 0.9, 0.5, 0.7, 0.6], monitor="val_loss") == 7
     assert keeper.best_epoch == 5
 
 
 def test_a_resumed_run_counts_on() -> None:
-    before = Keeper(recipe(), Path("unused"))
+    before = RunCheckpoint(recipe(), Path("unused"))
     assert run(before, [0, 0, 0, 0, 0.5, 0.4]) is None
-    after = Keeper(recipe(), Path("unused"))
+    after = RunCheckpoint(recipe(), Path("unused"))
     after.load_state_dict(before.state_dict())
     assert (after.best, after.best_epoch) == (0.5, 4)
     assert run(after, [0.45, 0.6], first=6) == 6
 
 
 def test_a_stopped_run_stays_stopped_unless_it_is_prolonged() -> None:
-    before = Keeper(recipe(), Path("unused"))
+    before = RunCheckpoint(recipe(), Path("unused"))
     assert run(before, [0, 0, 0, 0, 0.5, 0.4, 0.3]) == 6
     for epochs, stopped in ((4, True), (9, False)):
-        after = Keeper(recipe(epochs=epochs), Path("unused"))
+        after = RunCheckpoint(recipe(epochs=epochs), Path("unused"))
         after.load_state_dict(before.state_dict())
         trainer = trainer_of(7, "val_accuracy", 0.0)
         after.on_train_start(trainer, None)  # type: ignore[arg-type]
@@ -82,9 +82,9 @@ def test_a_stopped_run_stays_stopped_unless_it_is_prolonged() -> None:
 
 
 def test_figures_of_another_input_size_are_forgotten() -> None:
-    before = Keeper(recipe(), Path("unused"))
+    before = RunCheckpoint(recipe(), Path("unused"))
     run(before, [0, 0, 0, 0, 0.9])
     stages = [*recipe().stages, recipe().stages[0]]
-    after = Keeper(recipe().model_copy(update={"stages": tuple(stages)}), Path("unused"))
+    after = RunCheckpoint(recipe().model_copy(update={"stages": tuple(stages)}), Path("unused"))
     after.load_state_dict(before.state_dict())
     assert after.best is None

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.runs.directory import RunDirectory
 from core.training import launch
-from core.training.callbacks import Keeper
-from core.training.launch import checked_order
+from core.training.callbacks import RunCheckpoint
+from core.training.launch import checked_spec
 from core.training.module import CellModule
 from tests.core.training.processes_toys import weights
 
@@ -46,14 +46,14 @@ def train(cells: Path, folder: Path, *more: str, run: str = "run") -> Result:
 def test_a_cancelled_fold_cancels_the_whole_which_is_gone_on_with(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = Keeper.on_train_epoch_end
+    ended = RunCheckpoint.on_train_epoch_end
 
-    def asked_to_end(self: Keeper, trainer: Any, pl_module: Any) -> None:
+    def asked_to_end(self: RunCheckpoint, trainer: Any, pl_module: Any) -> None:
         ended(self, trainer, pl_module)
         if (self.run.name, trainer.current_epoch) == ("fold-2", 0):
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(Keeper, "on_train_epoch_end", asked_to_end)
+    monkeypatch.setattr(RunCheckpoint, "on_train_epoch_end", asked_to_end)
     assert train(cells, tmp_path).exit_code == 128 + signal.SIGTERM
     monkeypatch.undo()
     run = RunDirectory(tmp_path / "run")
@@ -99,8 +99,8 @@ def test_folds_begun_from_the_page_are_resumed_from_it(
     assert train(cells, tmp_path).exit_code == 0
     run, how = RunDirectory(tmp_path / "run"), []
     (run.path / "order.toml").write_text(RECIPE)
-    (run.path / "command.json").write_text(checked_order(str(cells), "auto").model_dump_json())
+    (run.path / "command.json").write_text(checked_spec(str(cells), "auto").model_dump_json())
     run.report(state="cancelled")
-    monkeypatch.setattr(launch, "_spawn", lambda run, order, resume: how.append(resume))
+    monkeypatch.setattr(launch, "_spawn", lambda run, spec, resume: how.append(resume))
     launch.resume_run(run)
     assert how == [True]

@@ -17,7 +17,7 @@ from core.cli.app import app
 from core.errors import InputError
 from core.runs.directory import RunDirectory
 from core.training import run_state
-from core.training.callbacks import Keeper
+from core.training.callbacks import RunCheckpoint
 from core.training.fit import run_training
 from core.training.module import CellModule
 from core.training.run_state import BEST, LAST, read_state, write_state
@@ -143,14 +143,14 @@ def test_a_loss_that_is_no_number_ends_the_run_and_a_smaller_rate_goes_on(
 def test_a_signal_cancels_and_says_how_to_go_on(
     cells: Path, tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = Keeper.on_train_epoch_end
+    ended = RunCheckpoint.on_train_epoch_end
 
-    def asked_to_end(self: Keeper, trainer: Any, pl_module: Any) -> None:
+    def asked_to_end(self: RunCheckpoint, trainer: Any, pl_module: Any) -> None:
         ended(self, trainer, pl_module)
         if trainer.current_epoch == 1:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(Keeper, "on_train_epoch_end", asked_to_end)
+    monkeypatch.setattr(RunCheckpoint, "on_train_epoch_end", asked_to_end)
     result = CliRunner().invoke(app, command(cells, tmp_path))
     assert result.exit_code == 128 + number
     status = RunDirectory(tmp_path / "run").status()

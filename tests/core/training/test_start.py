@@ -24,7 +24,7 @@ from core.models.registry import architecture
 from core.runs.directory import RunDirectory
 from core.training import export, fit
 from core.training.batches import ValidationBatches
-from core.training.export import measured
+from core.training.export import with_test_scores
 from core.training.fit import run_training
 from core.training.weights import initial_network, towards_first
 from tests.core.training.processes_toys import PATIENCE, environment
@@ -114,7 +114,7 @@ def test_a_stain_that_was_trained_on_is_not_called_unseen(
     monkeypatch.setattr(export, "load_classifier", lambda out: None)
     job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"]}))
     job.data.table["split"] = "train"
-    measured(ModelCard.model_construct(), tmp_path, job)
+    with_test_scores(ModelCard.model_construct(), tmp_path, job)
     assert asked == ["jtsc"]
 
 
@@ -131,7 +131,7 @@ def test_further_sets_are_taken_as_often_as_asked_and_counted_once(
     job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"], "also_times": 3}))
     own, strangers = job.data.split("train"), job.data.split("val").assign(split="all")
     monkeypatch.setattr(fit, "_further", lambda name, job: strangers)
-    train, _ = fit.packs(job)
+    train, _ = fit.framed_sides(job)
     assert len(train.labels) == len(own) + 3 * len(strangers)
     facts = export.images_of(train, job.recipe)
     assert facts == len(own) + len(strangers)
@@ -164,7 +164,7 @@ def test_first_weights_are_called_by_their_run(tmp_path: Path) -> None:
 def test_without_augmentation_training_sees_the_pixels_that_a_classifier_is_given(cells: Path, tmp_path: Path) -> None:
     stages = [{"size": 32, "epochs": 1, "batch_size": 8, "learning_rate": 1e-3}]
     job = job_of(cells, tmp_path, recipe_of(stages=stages, augment={"on": False}, data={"framing": "frame"}))
-    train, validation = fit.packs(job)
+    train, validation = fit.framed_sides(job)
     for pack, split in ((train, "train"), (validation, "val")):
         pictures = [read_boxed(Path(path)) for path in job.data.split(split)["path"]]
         seen = torch.cat([views for views, _ in ValidationBatches(pack, 32)])

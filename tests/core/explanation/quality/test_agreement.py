@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from core.explanation.context import ImageContext
 from core.explanation.engine import Explanation, explain
-from core.explanation.quality.similarity import map_similarities
+from core.explanation.quality.similarity import similarity_matrix
 from tests.core.explanation.quality.toy import LABEL, conv_classifier, quadrant_scene
 
 METHODS = ["gradcam", "gradcam++", "hirescam", "layercam", "eigencam"]
@@ -22,7 +22,7 @@ def maps() -> dict[str, Explanation]:
 
 
 def test_methods_of_one_model(maps: dict[str, Explanation]) -> None:
-    found = map_similarities(list(maps.values()), LABEL)
+    found = similarity_matrix(list(maps.values()), LABEL)
     assert found.names == ("gradcam", "gradcam++", "layercam")
     assert "the head is one mean and one linear layer" in found.left_out["hirescam"]
     assert "sign is arbitrary" in found.left_out["eigencam"]
@@ -39,7 +39,7 @@ def test_models_at_a_common_side_and_with_one_picture(maps: dict[str, Explanatio
     view = cv2.resize(first.view, (128, 128), interpolation=cv2.INTER_LINEAR)
     second = replace(first, model="large", values=large, view=view)
     other = replace(first, model="elsewhere", view=rng.integers(0, 256, first.view.shape, dtype=np.uint8))
-    found = map_similarities([first, second, other], LABEL)
+    found = similarity_matrix([first, second, other], LABEL)
     assert found.names == ("conv", "large") and "another picture than conv" in found.left_out["elsewhere"]
     halved = large[0].reshape(64, 2, 64, 2).mean((1, 3)).ravel()
     expected = spearmanr(first.map_of(LABEL).ravel(), halved).statistic
@@ -48,7 +48,7 @@ def test_models_at_a_common_side_and_with_one_picture(maps: dict[str, Explanatio
 
 def test_the_same_map_of_two_models_is_no_reason_to_leave_it_out(maps: dict[str, Explanation]) -> None:
     first = maps["gradcam"]
-    found = map_similarities([first, replace(first, model="copy")], LABEL)
+    found = similarity_matrix([first, replace(first, model="copy")], LABEL)
     assert found.names == ("conv", "copy") and found.matrix[0, 1] == pytest.approx(1)
 
 
@@ -56,10 +56,10 @@ def test_flat_maps_and_missing_classes_are_left_out(maps: dict[str, Explanation]
     first = maps["gradcam"]
     flat = replace(first, model="flat", values=np.zeros_like(first.values))
     without = replace(first, model="without", classes=("a", "b", "c"))
-    found = map_similarities([flat, first, without], LABEL)
+    found = similarity_matrix([flat, first, without], LABEL)
     assert found.names == ("conv",) and found.matrix.shape == (1, 1)
     assert "the same everywhere" in found.left_out["flat"] and "no map of bright" in found.left_out["without"]
-    assert map_similarities([flat], LABEL).matrix.shape == (0, 0)
+    assert similarity_matrix([flat], LABEL).matrix.shape == (0, 0)
 
 
 def test_real_models_of_two_sides_see_one_picture() -> None:
@@ -67,4 +67,4 @@ def test_real_models_of_two_sides_see_one_picture() -> None:
     context = ImageContext(rgb)
     one = explain(conv_classifier(), context, ["gradcam"])["gradcam"]
     views = [replace(one, model=f"at {side}", view=context.picture(side)) for side in (64, 120, 224)]
-    assert len(map_similarities(views, LABEL).names) == 3
+    assert len(similarity_matrix(views, LABEL).names) == 3

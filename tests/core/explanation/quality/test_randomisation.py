@@ -16,11 +16,11 @@ from core.explanation.quality.randomisation import (
     Randomisation,
     RandomisationTask,
     apart,
-    compared_level,
     judge,
     mean_level,
     recalibrate_batchnorm,
     reinitialise,
+    similarity_level,
     stage_groups,
 )
 from core.models.classifier import Classifier
@@ -91,7 +91,7 @@ def test_each_level_is_what_a_run_on_forgotten_weights_gives() -> None:
             reinitialise(copy.network, [stage], (0, draw, number))
         recalibrate_batchnorm(copy.network, ["first"], symmetries(classifier.tensor([context.rgb])))
         last = explain(copy, context, ["layercam"])["layercam"].map_of(LABEL)
-        by_hand.append(compared_level("first", original, last, False))
+        by_hand.append(similarity_level("first", original, last, False))
     found = check("layercam", classifier, context).levels[-1]
     assert found.similarity == pytest.approx(np.mean([level.similarity for level in by_hand]))  # type: ignore[arg-type]
     assert found.ssim == pytest.approx(np.mean([level.ssim for level in by_hand]))  # type: ignore[arg-type]
