@@ -17,10 +17,10 @@ from dashboard.explain.controls import forget_mask
 from dashboard.explain.jobs import visit
 from dashboard.explain.rendering import forget_drawn_maps, forget_outlines
 from dashboard.explain.scoring import forget_checks
+from dashboard.explain.verification import forget_references
 from dashboard.images import pick_from_gallery
 from dashboard.models import choose_models
 from dashboard.url import TRAINED
-from dashboard.verified import forget_references
 
 LIMIT_MB = MAX_BYTES // 2**20
 LOCAL = {"localhost", "127.0.0.1", "::1"}

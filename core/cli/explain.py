@@ -28,7 +28,7 @@ from core.cli.common import (
     write_bundle,
 )
 from core.cli.predict import Framing, Models, load_all
-from core.cli.verify_work import lines_of, verification
+from core.cli.verification import lines_of, verification
 from core.decoding import DecodedImage, read_image
 from core.errors import InputError
 from core.explanation.context import ImageContext

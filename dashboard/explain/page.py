@@ -11,23 +11,23 @@ from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
 from core.explanation.method import Control
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.similarity import similarity_matrices
-from dashboard import state, verified
+from dashboard import state
 from dashboard.answers import parameters_for
 from dashboard.compare.consensus import show_unfamiliar
-from dashboard.explain import scoring
+from dashboard.explain import scoring, verification
 from dashboard.explain.bundle import zip_of
 from dashboard.explain.controls import choose_mask, chosen_classes
 from dashboard.explain.jobs import POLL, ExplainRequest, ModelRow, explain_rows, going_on
 from dashboard.explain.maps import show_maps
 from dashboard.explain.progress import show_summary
 from dashboard.explain.quality import show_quality
+from dashboard.explain.reference import show_verification
 from dashboard.explain.rendering import Look, chosen_look
 from dashboard.explain.scoring import RANDOMISATION, SCORING, finished, randomisation_of, scoring_of
+from dashboard.explain.verification import finished_of
 from dashboard.explain.wording import plain
 from dashboard.images import Subject
 from dashboard.models import known_classes, title
-from dashboard.verified import finished_of
-from dashboard.verify_panel import show_verification
 
 
 def show_backgrounds(rows: Sequence[ModelRow], method: str) -> None:
@@ -113,7 +113,7 @@ def _draw(names: Sequence[str], asked: ExplainRequest) -> bool:
 
 def _more(rows: Sequence[ModelRow]) -> bool:
     """Whether maps, their scores or their checks are still to come."""
-    return bool(going_on(rows)) or scoring.any_going_on() or verified.any_going_on()
+    return bool(going_on(rows)) or scoring.any_going_on() or verification.any_going_on()
 
 
 def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> None:

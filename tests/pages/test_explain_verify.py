@@ -16,10 +16,9 @@ import streamlit as st
 
 from core.explanation.reference import process as process_module
 from core.runs.process import runs_still
-from dashboard import verified
-from dashboard.explain import jobs
-from dashboard.verified import HELD
-from dashboard.verify_panel import CHECK
+from dashboard.explain import jobs, verification
+from dashboard.explain.reference import CHECK
+from dashboard.explain.verification import HELD
 from tests.pages.conftest import Start
 from tests.pages.reading import alerts, assert_sound, html, shown
 from tests.pages.test_explain_slow import button, labels, rerun_until
@@ -30,10 +29,10 @@ PATIENCE = 180.0  # s, for two processes that import everything
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     jobs.service.clear()
-    verified.line.clear()
+    verification.line.clear()
     yield
-    verified.line().close()
-    verified.line.clear()
+    verification.line().close()
+    verification.line.clear()
     jobs.service.clear()
 
 
@@ -103,7 +102,7 @@ def test_forgetting_ends_the_process(start: Start) -> None:
     button(app, CHECK).click().run()
     (held,) = app.session_state[HELD].values()
     assert runs_still(held.process.pid)
-    verified.line().close()
+    verification.line().close()
     assert not runs_still(held.process.pid)
 
 

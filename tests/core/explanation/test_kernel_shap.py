@@ -14,7 +14,7 @@ import shap
 from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import explain
-from core.explanation.methods.kernel_shap import Coalitions, shapley_values, shapley_errors
+from core.explanation.methods.kernel_shap import Coalitions, shapley_errors, shapley_values
 from core.explanation.reference.shap import kernel_maps
 from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny

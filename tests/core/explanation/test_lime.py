@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from core.errors import InputError
 from core.explanation.context import ImageContext
-from core.explanation.methods.lime import bernoulli, lime_coefficients, orthogonal, lime_errors
+from core.explanation.methods.lime import bernoulli, lime_coefficients, lime_errors, orthogonal
 from core.explanation.reference.lime import lime_maps
 from core.models.classifier import Classifier
 from tests.core.explanation.picture_runs import begin, finish, noise, tiny

@@ -20,9 +20,9 @@ from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import explain
 from core.explanation.reference import process as process_module
-from core.explanation.reference.line import ReferenceLine
 from core.explanation.reference.process import ReferenceProcess
 from core.explanation.reference.question import Question
+from core.explanation.reference.queue import ReferenceLine
 from core.explanation.reference.verification import Verification
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier

@@ -17,9 +17,9 @@ from core.explanation.render import SATURATED, by_pixel, overlay, signed_heat, s
 from dashboard.explain.jobs import ExplainRequest, ModelRow
 from dashboard.explain.rendering import Look
 from dashboard.explain.scoring import MapOf
+from dashboard.explain.verification import Comparison, found, line, look_after, stop_all, verify
 from dashboard.ui.format import raw, took
 from dashboard.ui.html import progress_bar
-from dashboard.verified import Comparison, found, line, look_after, stop_all, verify
 
 WIDTH = 170  # px of a map: two side by side on a phone
 CHECK = "Check against the reference library"

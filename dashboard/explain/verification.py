@@ -11,9 +11,9 @@ import streamlit as st
 
 from core.errors import InputError
 from core.explanation.engine import Explanation
-from core.explanation.reference.line import ReferenceLine
 from core.explanation.reference.process import ReferenceProcess
 from core.explanation.reference.question import Question
+from core.explanation.reference.queue import ReferenceLine
 from core.explanation.reference.verification import Verification
 from dashboard.explain.jobs import GOING_ON, LEASE, ModelRow
 from dashboard.explain.scoring import MapOf
