@@ -13,13 +13,12 @@ import streamlit as st
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG = logging.getLogger("dashboard")
-PAGES = (
-    ("compare", "Compare"),
-    ("preprocess", "Preprocess"),
-    ("explain", "Explain"),
-    ("train", "Train"),
-    ("evaluate", "Evaluate"),
-)
+PAGES = {  # section: its pages, by file and title
+    "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain")),
+    "Judge": (("evaluate", "Evaluate"),),
+    "Make": (("train", "Train"),),
+}
+FIRST = "compare"
 WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture
 WITHOUT_MODELS = ("train",)  # pages where no shipped model answers
 STYLE = Path(__file__).with_name("style.css")
@@ -32,7 +31,8 @@ LEAD = (
 def main() -> None:
     """Show the chosen page among the shared controls; a fault of a page becomes a sentence, never a traceback."""
     st.set_page_config(page_title="LeukoLens", layout="wide", initial_sidebar_state=276, page_icon=":material/biotech:")
-    page = st.navigation([_page(name, title) for name, title in PAGES], position="top")
+    sections = {section: [_page(name, title) for name, title in pages] for section, pages in PAGES.items()}
+    page = st.navigation(sections, position="top")
     st.html(STYLE)
     st.html(LEAD)
     try:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _page(name: str, title: str) -> st.Page:
-    return st.Page(ROOT / "pages" / f"{name}.py", title=title, default=name == PAGES[0][0])
+    return st.Page(ROOT / "pages" / f"{name}.py", title=title, default=name == FIRST)
 
 
 if str(ROOT) not in sys.path:
