@@ -3,49 +3,91 @@ and preprocessing parameters (`padding~20*lower~80-80-180`, or `mode~bccd`), the
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InputError
-from core.explanation.method import Control, Method, Value
+from core.explanation.method import LAYER, Method, MethodSettings
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import FRAMINGS
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.runs.directory import NAME as RUN
+from core.settings import FieldSpec, Value
 
-MethodSettings = Mapping[str, Mapping[str, Value]]
+ChosenSettings = Mapping[str, Mapping[str, Value]]
+"""By method, what was chosen; a layer may be chosen for one model alone, as `layer@model`."""
 
-NO_SETTINGS: MethodSettings = {}
+NO_SETTINGS: ChosenSettings = {}
 
-LONGEST = 1200
-
-BETWEEN_ENTRIES, BEFORE_VALUE, BEFORE_NAME, BEFORE_MODEL = ",", ":", ".", "@"
+BETWEEN_NUMBERS, BEFORE_NAME, BEFORE_MODEL = "-", ".", "@"
 
 
-def settings_to_text(settings: MethodSettings) -> str:
+@dataclass(frozen=True)
+class SettingsCodec:
+    """The way from settings to short text and back: names and values, `before` between the two and `between` entries.
+
+    Colours stand as `80-80-180`. Text of more than `longest` characters is refused.
+    """
+
+    between: str
+    before: str
+    longest: int
+
+    def write(self, values: Mapping[str, Any]) -> str:
+        """Write names and values."""
+        return self.between.join(f"{name}{self.before}{self._text(value)}" for name, value in values.items())
+
+    def read(self, text: str) -> list[tuple[str, Any]]:
+        """Read names and values, in order and unchecked; InputError where the text has another form."""
+        if len(text) > self.longest:
+            raise InputError("they are too long to be read")
+        found = []
+        for entry in filter(None, text.split(self.between)):
+            name, given, value = entry.partition(self.before)
+            if not given or not name:
+                raise InputError(f"“{_readable(entry)}” has no value")
+            found.append((name, self._value(value)))
+        return found
+
+    @staticmethod
+    def _text(value: Any) -> str:
+        return BETWEEN_NUMBERS.join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+
+    @staticmethod
+    def _value(text: str) -> Any:
+        if re.fullmatch(r"\d+(-\d+)+", text):
+            return tuple(int(number) for number in text.split(BETWEEN_NUMBERS))
+        try:
+            return float(text) if "." in text else int(text)
+        except ValueError:
+            return text
+
+
+METHODS_CODEC = SettingsCodec(between=",", before=":", longest=1200)
+PARAMETERS_CODEC = SettingsCodec(between="*", before="~", longest=800)
+
+
+def settings_to_text(settings: ChosenSettings) -> str:
     """Write what was chosen; the defaults of the rest go without saying."""
-    return BETWEEN_ENTRIES.join(
-        f"{method}{BEFORE_NAME}{name}{BEFORE_VALUE}{_value_text(value)}"
-        for method, values in settings.items()
-        for name, value in values.items()
-    )
+    named = {f"{method}{BEFORE_NAME}{name}": value for method in settings for name, value in settings[method].items()}
+    return METHODS_CODEC.write(named)
 
 
-def settings_from_text(text: str) -> MethodSettings:
-    """Read what `settings_to_text` wrote, checked by each method's controls; InputError says what is wrong."""
-    if len(text) > LONGEST:
-        raise InputError("The address carries settings of the methods that are too long to be read.")
-    settings: MethodSettings = NO_SETTINGS
-    # A plus sign in a query is a space once decoded; no name or value holds a space.
-    for entry in text.replace(" ", "+").split(BETWEEN_ENTRIES):
-        key, given, value = entry.partition(BEFORE_VALUE)
+def settings_from_text(text: str) -> ChosenSettings:
+    """Read what `settings_to_text` wrote, checked by each method's settings; InputError says what is wrong."""
+    settings: ChosenSettings = NO_SETTINGS
+    try:
+        # A plus sign in a query is a space once decoded; no name or value holds a space.
+        entries = METHODS_CODEC.read(text.replace(" ", "+"))
+    except InputError as error:
+        raise InputError(f"The address carries settings of the methods that cannot be read: {error}.") from None
+    for key, value in entries:
         method, _, name = key.partition(BEFORE_NAME)
-        if method not in METHODS or not name or not given:
-            raise InputError(f"The address carries the setting “{_readable(entry)}”, which no method has.")
+        if method not in METHODS or not name:
+            raise InputError(f"The address carries the setting “{_readable(key)}”, which no method has.")
         try:
             settings = with_setting(settings, METHODS[method], name, value)
         except InputError as error:
@@ -55,11 +97,11 @@ def settings_from_text(text: str) -> MethodSettings:
     return settings
 
 
-def with_setting(settings: MethodSettings, method: Method, name: str, value: Value) -> MethodSettings:
+def with_setting(settings: ChosenSettings, method: Method, name: str, value: Value) -> ChosenSettings:
     """Return the settings with one changed, checked; a default is left out. `name` may end in `@model`."""
-    control = _control(method, name)
-    checked = control.checked(value)
-    if control.kind == "layer" and _readable(str(checked)) != str(checked):
+    field = _field(method, name)
+    checked = getattr(method.settings.of(**{field.name: value}), field.name)
+    if field.name == LAYER and _readable(checked) != checked:
         raise InputError("A layer's name has letters, digits and . _ - alone.")
     values = {**settings.get(method.name, {}), name: checked}
     kept = {key: item for key, item in values.items() if item != _otherwise(method, values, key)}
@@ -67,46 +109,36 @@ def with_setting(settings: MethodSettings, method: Method, name: str, value: Val
     return {key: changed[key] for key in METHODS if changed.get(key)}
 
 
-def setting(settings: MethodSettings, method: Method, control: Control, model: str = "") -> Value:
-    """Return the value of a control: the one chosen for the model, the one for all, or the default."""
+def setting(settings: ChosenSettings, method: Method, field: FieldSpec, model: str = "") -> Value:
+    """Return the value of a field: the one chosen for the model, the one for all, or the default."""
     chosen = settings.get(method.name, {})
-    return chosen.get(_of_model(control.name, model), chosen.get(control.name, control.default))
+    return chosen.get(of_model(field.name, model), chosen.get(field.name, field.default))
 
 
-def settings_for(settings: MethodSettings, method: Method, model: str) -> dict[str, Value]:
-    """Return the settings that one model gets, those that differ from the defaults."""
-    values = {control.name: setting(settings, method, control, model) for control in method.controls}
-    return {
-        control.name: values[control.name] for control in method.controls if values[control.name] != control.default
-    }
+def settings_for(settings: ChosenSettings, method: Method, model: str) -> MethodSettings:
+    """Return the settings that one model gets."""
+    return method.settings.of(
+        **{field.name: setting(settings, method, field, model) for field in method.settings.fields()}
+    )
 
 
-def layer_name(control: Control, model: str) -> str:
-    """Return what a layer's setting is called where it is one model's alone."""
-    return _of_model(control.name, model)
+def of_model(name: str, model: str) -> str:
+    """Return what a setting is called where it is one model's alone."""
+    return f"{name}{BEFORE_MODEL}{model}"
 
 
 def _otherwise(method: Method, values: Mapping[str, Value], name: str) -> Value:
     """What stands where `name` is not set: for one model's layer that of all models."""
-    control = _control(method, name)
-    return values.get(control.name, control.default) if name != control.name else control.default
+    field = _field(method, name)
+    return values.get(field.name, field.default) if name != field.name else field.default
 
 
-def _of_model(name: str, model: str) -> str:
-    return f"{name}{BEFORE_MODEL}{model}"
-
-
-def _control(method: Method, name: str) -> Control:
+def _field(method: Method, name: str) -> FieldSpec:
     base, separator, model = name.partition(BEFORE_MODEL)
-    found = next((control for control in method.controls if control.name == base), None)
-    if found is None or (separator and (found.kind != "layer" or not model or _readable(model) != model)):
-        known = ", ".join(control.name for control in method.controls) or "none"
-        raise InputError(f"There is no setting “{_readable(name)}”. It has: {known}.")
-    return found
-
-
-def _value_text(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    fields = {field.name: field for field in method.settings.fields()}
+    if base not in fields or (separator and (base != LAYER or not model or _readable(model) != model)):
+        raise InputError(f"There is no setting “{_readable(name)}”. It has: {', '.join(fields) or 'none'}.")
+    return fields[base]
 
 
 def _readable(text: str) -> str:
@@ -115,10 +147,6 @@ def _readable(text: str) -> str:
 
 
 AUTOMATIC = "automatic"
-
-BETWEEN_FIELDS, BEFORE_FIELD_VALUE, BETWEEN_NUMBERS = "*", "~", "-"
-
-LONGEST_PARAMETERS = 800
 
 
 def default_parameters() -> CellParameters:
@@ -144,41 +172,18 @@ def rightly_named(parameters: CellParameters) -> CellParameters:
 
 def parameters_to_text(parameters: CellParameters) -> str:
     """Write a mode that says it all by its name, or else the fields that differ from the defaults."""
-    if parameters == parameters_of_mode(parameters.mode):
-        return f"mode{BEFORE_FIELD_VALUE}{parameters.mode}"
-    default = CellParameters().model_dump()
-    changed = {name: value for name, value in parameters.model_dump().items() if value != default[name]}
-    return BETWEEN_FIELDS.join(
-        f"{name}{BEFORE_FIELD_VALUE}{_parameter_value_text(value)}" for name, value in changed.items()
-    )
+    by_name = parameters == parameters_of_mode(parameters.mode)
+    return PARAMETERS_CODEC.write({"mode": parameters.mode} if by_name else parameters.changed)
 
 
 def parameters_from_text(text: str) -> CellParameters:
     """Read what `parameters_to_text` wrote, rightly named; InputError says what is wrong."""
-    parts = [part.partition(BEFORE_FIELD_VALUE) for part in text.split(BETWEEN_FIELDS) if part]
-    if len(text) > LONGEST_PARAMETERS or any(not found for _, found, _ in parts):
-        raise InputError("The address carries preprocessing parameters that cannot be read.")
-    fields = {name: _value(value) for name, _, value in parts}
-    named = parameters_of_mode(str(fields.get("mode"))) if set(fields) == {"mode"} else None
-    if named is not None:
-        return named
     try:
-        return rightly_named(CellParameters.from_json(json.dumps(fields)))
+        fields = dict(PARAMETERS_CODEC.read(text))
+        named = parameters_of_mode(str(fields.get("mode"))) if set(fields) == {"mode"} else None
+        return named or rightly_named(CellParameters.of(**fields))
     except InputError as error:
         raise InputError(f"The address carries preprocessing parameters that are not valid. {error}") from None
-
-
-def _parameter_value_text(value: Any) -> str:
-    return BETWEEN_NUMBERS.join(str(item) for item in value) if isinstance(value, tuple) else str(value)
-
-
-def _value(text: str) -> Any:
-    if re.fullmatch(r"\d+(-\d+)+", text):
-        return [int(number) for number in text.split(BETWEEN_NUMBERS)]
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        return text
 
 
 TRAINED = "trained"

@@ -7,7 +7,8 @@ import typer
 from core.cli.common import models
 from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
-from core.cli.explain import explain, settings_help
+from core.cli.explain import explain
+from core.cli.explain_settings import settings_help
 from core.cli.predict import predict
 from core.cli.preprocess import preprocess
 from core.cli.runs import runs

@@ -27,6 +27,7 @@ from core.cli.common import (
     writable,
     write_bundle,
 )
+from core.cli.explain_settings import Setting, parse_settings, settings_for
 from core.cli.predict import Framing, Models, load_all
 from core.cli.verification import lines_of, verification
 from core.decoding import DecodedImage, read_image
@@ -42,7 +43,7 @@ from core.explanation.engine import (
     start_checked,
 )
 from core.explanation.evidence import MANIFEST, Documented, Findings, evidence_files
-from core.explanation.method import Control, Request
+from core.explanation.method import MethodSettings, Request
 from core.explanation.methods.registry import METHODS, method
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
@@ -53,69 +54,12 @@ from core.preprocessing.framing import FRAMINGS, View, frame_image, framed_mask,
 
 ALL = "all"
 
-_FORM = "Write --set method.name=value, as in --set lime.samples=500; for one model alone, method.name@model=value."
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One `--set`: a method's control, its value as typed, and the model that it is for ("" for all)."""
-
-    method: str
-    name: str
-    model: str
-    value: str
-
 
 def chosen_methods(names: Sequence[str]) -> tuple[str, ...]:
     """The methods named, each once; "all" stands for all. InputError for one that there is not."""
     if ALL in names:
         return tuple(METHODS)
     return tuple(dict.fromkeys(method(name).name for name in names))
-
-
-def parse_settings(texts: Sequence[str], methods: Sequence[str], models: Sequence[str]) -> list[Setting]:
-    """Read what `--set` was given; InputError where it has another form, or is about what was not asked for."""
-    settings = [_parsed(text) for text in texts]
-    for text, setting in zip(texts, settings, strict=True):
-        if method(setting.method).name not in methods:
-            asked = ", ".join(methods)
-            raise InputError(f"--set {text}: {setting.method} is not among the methods asked for ({asked}).")
-        if setting.model and setting.model not in models:
-            raise InputError(f"--set {text}: there is no model {setting.model!r} here. There are: {', '.join(models)}.")
-    return settings
-
-
-def settings_for(settings: Sequence[Setting], name: str, model: str) -> Mapping[str, str]:
-    """A method's settings for one model; those for it alone go before those for all, the later before the earlier."""
-    own = [setting for setting in settings if setting.method == name and setting.model in ("", model)]
-    return {setting.name: setting.value for setting in sorted(own, key=lambda setting: bool(setting.model))}
-
-
-def settings_help() -> str:
-    """Every method's settings with their ranges and defaults, methods that have the same ones together."""
-    paragraphs: dict[str, list[str]] = {}
-    for kind in METHODS.values():
-        if kind.controls:
-            paragraphs.setdefault("; ".join(_control_help(control) for control in kind.controls), []).append(kind.name)
-    return "Settings:\n\n" + "\n\n".join(f"{', '.join(names)}: {text}" for text, names in paragraphs.items())
-
-
-def _control_help(control: Control) -> str:
-    if control.kind == "choice":
-        return f"{control.name} = {' | '.join(control.choices)} ({control.default})"
-    if control.kind == "layer":
-        return f"{control.name} = a stage of the network (the last convolution)"
-    default = f"{control.default:g}" if isinstance(control.default, int | float) else control.default
-    return f"{control.name} = {control.low:g} to {control.high:g} ({default})"
-
-
-def _parsed(text: str) -> Setting:
-    key, equals, value = text.partition("=")
-    name, dot, control = key.strip().partition(".")
-    control, _, model = control.partition("@")
-    if not equals or not dot or not name or not control:
-        raise InputError(f"--set {text[:60]!r} cannot be read. {_FORM}")
-    return Setting(name, control, model, value.strip())
 
 
 SCORES, CHECK = "scores of {}, {}", "randomisation check of {}, {}"
@@ -144,7 +88,7 @@ class ExplainPlan:
     classifier: Classifier
     view: View
     context: ImageContext
-    requests: Mapping[str, Request]
+    requests: Mapping[str, Request[MethodSettings]]
     classes: tuple[str, ...]
 
 
@@ -217,13 +161,14 @@ def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[S
     return similarity_matrices(maps, asked.classes or answers)
 
 
-def _requests(classifier: Classifier, context: ImageContext, asked: ExplainOptions) -> dict[str, Request]:
+def _requests(
+    classifier: Classifier, context: ImageContext, asked: ExplainOptions
+) -> dict[str, Request[MethodSettings]]:
     requests = {}
     for name in asked.methods:
-        values = settings_for(asked.settings, name, classifier.name)
-        checked_settings(method(name), classifier, values)
+        settings = checked_settings(method(name), classifier, settings_for(asked.settings, name, classifier.name))
         try:
-            requests[name] = checked_request(name, classifier, context, values, asked.seed, asked.precision)
+            requests[name] = checked_request(name, classifier, context, settings, asked.seed, asked.precision)
         except InputError as error:
             if not asked.lenient:
                 raise
@@ -237,7 +182,7 @@ def _findings(plan: ExplainPlan, prediction: Prediction, asked: ExplainOptions, 
     for name, request in plan.requests.items():
         started = time.perf_counter()
         try:
-            item = _explanation(name, request, plan.classes, stop)
+            item = _explanation(request, plan.classes, stop)
         except InputError as error:
             faults.add(model, name, error)
             continue
@@ -269,13 +214,13 @@ def _findings(plan: ExplainPlan, prediction: Prediction, asked: ExplainOptions, 
     return Findings(plan.classifier, plan.view, plan.context, explanations, prediction, scorings, checks, verified)
 
 
-def _explanation(name: str, request: Request, classes: Sequence[str], stop: Stop) -> Explanation | None:
+def _explanation(request: Request[MethodSettings], classes: Sequence[str], stop: Stop) -> Explanation | None:
     """A method's maps, of as much of the budget as was spent; None before its first step."""
     if stop.asked:
         return None
-    estimator = start_checked(name, request)
-    run(estimator, f"{request.classifier.name}: {name}", stop)
-    return explanation_of(name, estimator, classes) if estimator.evaluations else None
+    estimator = start_checked(request)
+    run(estimator, f"{request.classifier.name}: {request.method}", stop)
+    return explanation_of(estimator, classes) if estimator.evaluations else None
 
 
 def _scoring(plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOptions, stop: Stop) -> Documented | None:
@@ -287,8 +232,7 @@ def _scoring(plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOpt
 def _randomisation(
     plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOptions, stop: Stop
 ) -> Documented | None:
-    settings = dict(item.settings)
-    task = RandomisationTask(plan.classifier, plan.context, item.method, settings, asked.seed, asked.precision, label)
+    task = RandomisationTask(plan.requests[item.method], label)
     ended = run(task, f"{item.model}: {CHECK.format(item.method, label)}", stop)
     return task.result() if ended else None
 

@@ -11,7 +11,8 @@ from core.cli.common import AsJson, emit, reports_bad_input, say
 from core.data.datasets import KINDS, found_sets
 from core.errors import InputError
 from core.runs.directory import default_runs
-from core.training.recipe import parsed_settings, read_recipe
+from core.settings import assignments
+from core.training.recipe import RECIPE_FORM, read_recipe
 from core.training.session import TrainOptions, train_all
 
 Data = Annotated[Path | None, typer.Option("--data", envvar="LEUKOLENS_DATA", help="Folder or .csv of the images.")]
@@ -84,7 +85,8 @@ def train(
     changes: dict[str, Any] = {f"stages.{name}": value for name, value in stages.items()}
     changes |= {"seed": seed, "weights": weights, "split.kind": split, "split.group_by": group_by}
     changes |= {"split.folds": folds, "data.framing": framing, "data.simulated": simulated}
-    changes = {key: value for key, value in changes.items() if value is not None} | parsed_settings(settings or [])
+    changes = {key: value for key, value in changes.items() if value is not None}
+    changes |= assignments(settings or [], RECIPE_FORM)
     chosen = read_recipe(recipe, architecture, changes)
     if data is None:
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")

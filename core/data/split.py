@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from core.data.datasets import Dataset
 from core.errors import InputError
+from core.settings import Settings
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -109,14 +110,20 @@ def _table(labels: Integers, groups: Integers) -> Floats:
     return table
 
 
-class SplitRecipe(BaseModel):
+class SplitRecipe(Settings):
     """The recipe's [split] table: how the images are divided into train, validation and test."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=False)
 
-    kind: Literal["given", "random"] = Field(default="given", description="the set's own split, or one drawn by us")
-    validation: float = Field(default=0.2, ge=0, le=0.9, description="share that validates, of each class")
-    test: float = Field(default=0.1, ge=0, le=0.9, description="share that tests, of each class (random split)")
+    kind: Literal["given", "random"] = Field(
+        default="given", title="Split", description="the set's own split, or one drawn by us"
+    )
+    validation: float = Field(
+        default=0.2, ge=0, le=0.9, title="Validation", description="share that validates, of each class"
+    )
+    test: float = Field(
+        default=0.1, ge=0, le=0.9, title="Test", description="share that tests, of each class (random split)"
+    )
     group_by: Literal["none", "photograph"] = Field(
         default="none", description="photograph: images of one photograph never stand on two sides"
     )

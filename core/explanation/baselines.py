@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from core.classes import CLASSES
 from core.errors import InputError
 from core.explanation.context import SIDE, ImageContext, cell_masks
-from core.explanation.method import Control
-from core.explanation.superpixels import superpixels
+from core.explanation.method import MethodSettings
+from core.explanation.superpixels import SuperpixelSettings, superpixels
 from core.models.classifier import resize
 from core.preprocessing.framing import frame_image
+from core.settings import choice_field
 from core.simulation.cell import draw_cell
 
 Picture = NDArray[np.uint8]
@@ -97,21 +99,24 @@ BASELINES: dict[str, Callable[[ImageContext], Picture]] = {
     "smear": _smear,
 }
 
-BASELINE = Control(
-    "baseline",
-    "Hidden parts show",
-    "choice",
-    "blur",
+HIDDEN = (
     "What stands where the picture is hidden: the picture blurred, its mean colour, the cell painted over from its "
-    "surroundings, or the colour of the smear's empty field.",
-    choices=tuple(BASELINES),
+    "surroundings, or the colour of the smear's empty field"
 )
 
-REGION_BASELINE = replace(
-    BASELINE,
-    help=f"{BASELINE.help[:-1]}; or each superpixel's own mean colour, as lime does by itself.",
-    choices=(*BASELINES, REGION_MEAN),
-)
+
+class BaselineSettings(MethodSettings):
+    """Settings of a method that hides pixels."""
+
+    baseline: Literal["blur", "mean", "inpaint", "smear"] = choice_field("blur", "Hidden parts show", f"{HIDDEN}.")
+
+
+class RegionSettings(SuperpixelSettings):
+    """Settings of a method that hides superpixels."""
+
+    baseline: Literal["blur", "mean", "inpaint", "smear", "region-mean"] = choice_field(
+        "blur", "Hidden parts show", f"{HIDDEN}; or each superpixel's own mean colour, as lime does by itself."
+    )
 
 
 BACKGROUNDS: tuple[str, ...] = (*SETS, *BASELINES)

@@ -4,7 +4,7 @@ the precision asked for."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.explanation.context import ImageContext, nbytes_of
-from core.explanation.method import Estimator, Family, Method, Regions, Request, Settings, Value, resolve
+from core.explanation.method import Estimator, Family, LayerSettings, Method, MethodSettings, Regions, Request
 from core.explanation.methods.registry import method
 from core.models.classifier import Classifier
 from core.models.registry import ARCHITECTURES
 from core.models.staged import DTYPES, processor_has
+from core.settings import Value
+
+Chosen = MethodSettings | Mapping[str, Value]
+"""Settings of one method, or those of them that are not as by default, by name."""
 
 Watcher = Callable[[str, Estimator], None]
 
@@ -48,7 +52,7 @@ class Explanation:
     gap: NDArray[np.float32] | None = None
     regions: Regions | None = None
     note: str = ""
-    settings: Settings = field(default_factory=dict)
+    settings: MethodSettings = MethodSettings()
     seed: int | None = None
     precision: str = "float32"
     threads: int = 0
@@ -103,14 +107,14 @@ def explain(
     picture: NDArray[np.uint8] | ImageContext,
     methods: Sequence[str],
     classes: Sequence[str] | None = None,
-    settings: Mapping[str, Settings] | None = None,
+    settings: Mapping[str, Chosen] | None = None,
     seed: int = 0,
     precision: str = "auto",
     watch: Watcher = lambda name, estimator: None,
 ) -> dict[str, Explanation]:
     """Explain one framed RGB picture `(h, w, 3) uint8`, or its context, by each of `methods`, to the end of its budget.
 
-    `settings` holds, by method, the controls that differ from their defaults. `classes` are those shown, all by
+    `settings` holds, by method, those that are not as by default. `classes` are those shown, all by
     default. `watch` is called with the method's name and its estimator after every step.
     """
     context = picture if isinstance(picture, ImageContext) else ImageContext(picture)
@@ -121,7 +125,7 @@ def explain(
         while not estimator.done:
             estimator.advance()
             watch(name, estimator)
-        answers[name] = explanation_of(name, estimator, chosen)
+        answers[name] = explanation_of(estimator, chosen)
     return answers
 
 
@@ -129,58 +133,58 @@ def start(
     name: str,
     classifier: Classifier,
     context: ImageContext,
-    settings: Settings | None = None,
+    settings: Chosen | None = None,
     seed: int = 0,
     precision: str = "auto",
 ) -> Estimator:
-    """Start the method `name` on a context; InputError where a setting is wrong or the method does not fit."""
-    return start_checked(name, checked_request(name, classifier, context, settings, seed, precision))
+    """Check what is asked for, as `checked_request`, and start on it."""
+    return start_checked(checked_request(name, classifier, context, settings, seed, precision))
 
 
-def start_checked(name: str, request: Request) -> Estimator:
-    """Start the method `name` on a request of `checked_request`."""
-    kind = method(name)
-    return kind.start(request, kind.budget(request.settings))
+def start_checked(request: Request[MethodSettings]) -> Estimator:
+    """Start on a request of `checked_request`."""
+    return method(request.method).start(request)
 
 
 def checked_request(
     name: str,
     classifier: Classifier,
     context: ImageContext,
-    settings: Settings | None = None,
+    settings: Chosen | None = None,
     seed: int = 0,
     precision: str = "auto",
-) -> Request:
-    """The request that `start_checked` takes; InputError where a setting is wrong or the method does not fit."""
+) -> Request[MethodSettings]:
+    """The request that all work on maps starts from; InputError where a setting is wrong or the method does not fit.
+
+    `precision` is a number format, or "auto" for what `chosen_precision` finds.
+    """
     kind = method(name)
-    values = checked_settings(kind, classifier, settings)
-    request = Request(classifier, context, values, seed, chosen_precision(classifier, kind.family, precision))
+    chosen = checked_settings(kind, classifier, settings)
+    resolved = chosen_precision(classifier, kind.family, precision)
+    request = Request(name, classifier, context, chosen, seed, resolved)
     misfit = kind.misfit(request)
     if misfit:
         raise InputError(f"{kind.title} cannot explain this with {classifier.card.title}: {misfit}")
     return request
 
 
-def checked_settings(kind: Method, classifier: Classifier, settings: Settings | None) -> dict[str, Value]:
-    """Every control's value, checked; a layer must be one of the model's stages."""
+def checked_settings(kind: Method, classifier: Classifier, settings: Chosen | None) -> MethodSettings:
+    """All of a method's settings, checked; a layer must be one of the model's stages."""
     try:
-        values = resolve(kind.controls, settings)
+        chosen = settings if isinstance(settings, kind.settings) else kind.settings.of(**dict(settings or {}))
     except InputError as error:
         raise InputError(f"{kind.name}: {error}") from None
     cuts = classifier.network.cuts
-    for control in kind.controls:
-        if control.kind == "layer" and values[control.name] not in ("", *cuts):
-            given = str(values[control.name])[:40]
-            raise InputError(
-                f"{kind.name}: {classifier.name} has no layer {given!r}. Choose one of: {', '.join(cuts)}."
-            )
-    return values
+    if isinstance(chosen, LayerSettings) and chosen.layer not in ("", *cuts):
+        given = chosen.layer[:40]
+        raise InputError(f"{kind.name}: {classifier.name} has no layer {given!r}. Choose one of: {', '.join(cuts)}.")
+    return chosen
 
 
-def explanation_of(name: str, estimator: Estimator, classes: Sequence[str] | None = None) -> Explanation:
+def explanation_of(estimator: Estimator, classes: Sequence[str] | None = None) -> Explanation:
     """What an estimator has found so far, for `classes` (all by default)."""
-    kind, request = method(name), estimator.request
-    classifier = request.classifier
+    request = estimator.request
+    kind, classifier = method(request.method), request.classifier
     chosen = checked_classes(classifier, classes)
     order = [classifier.card.classes.index(label) for label in chosen]
     maps, side = estimator.maps(), request.side
@@ -190,7 +194,7 @@ def explanation_of(name: str, estimator: Estimator, classes: Sequence[str] | Non
         regions = type(regions)(regions.labels, regions.weights[order], regions.errors[order])
     return Explanation(
         model=classifier.name,
-        method=name,
+        method=kind.name,
         classes=chosen,
         values=np.stack([interpolate(values, side) for values in native]),
         native=native,

@@ -104,7 +104,7 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
 def explanation_entry(explanation: Explanation, cut: str) -> dict[str, Any]:
     """What a manifest says of an explanation; `cut` is the layer of gradient CAMs that chose none."""
     kind = METHODS.get(explanation.method)
-    settings = dict(explanation.settings)
+    settings = explanation.settings.model_dump()
     return {
         "method": explanation.method,
         "title": kind.title if kind else explanation.method,
@@ -290,7 +290,8 @@ def _model_entry(findings: Findings, folder: str) -> dict[str, Any]:
 
 def _background_entry(explanation: Explanation, findings: Findings) -> dict[str, Any] | None:
     """What the picture was compared with or hidden by, where the method does so: how many pictures, and their hash."""
-    name = explanation.settings.get("background", explanation.settings.get("baseline"))
+    settings = explanation.settings.model_dump()
+    name = settings.get("background", settings.get("baseline"))
     if name not in BACKGROUNDS:
         return None if name is None else {"name": name, "pictures": None, "sha256": None}
     shown = background(findings.context, str(name), findings.classifier.card.framing)

@@ -1,91 +1,95 @@
-"""What an explanation method is: the controls it declares, its maps of all classes that sharpen step by step, what the
+"""What an explanation method is: the settings it declares, its maps of all classes that sharpen step by step, what the
 pages and commands know of it, and how much work makes one step."""
 
 from __future__ import annotations
 
-import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
-from core.errors import InputError
 from core.explanation.context import ImageContext, nbytes_of
 from core.models.classifier import Classifier
-
-Value = int | float | str
-
-Settings = Mapping[str, Value]
+from core.settings import FieldSpec, Settings, Value, choice_field, fields_of
 
 
-@dataclass(frozen=True)
-class Control:
-    """One setting: `kind` is "int", "float", "choice" or "layer"; numbers lie in [`low`, `high`].
+class MethodSettings(Settings):
+    """Base of a method's settings, and the settings of a method that has none.
 
-    A "layer" names one of the model's stages, "" its default cut; which there are is the model's to say.
-
-    `budget` marks the one that says how long to go on (samples, evaluations, steps): raising it continues a run
+    `budget_name` is the field that says how long to go on (samples, evaluations, steps): raising it continues a run
     and does not start another.
     """
 
-    name: str
-    title: str
-    kind: str
-    default: Value
-    help: str
-    low: float = 0
-    high: float = 0
-    choices: tuple[str, ...] = ()
-    budget: bool = False
+    budget_name: ClassVar[str] = ""
 
-    def checked(self, value: Value) -> Value:
-        """Return `value`, text or number, as this control's type; InputError says what is allowed."""
-        if self.kind == "layer":
-            return str(value)
-        if self.kind == "choice":
-            if value not in self.choices:
-                raise InputError(
-                    f"{self.name} cannot be {str(value)[:40]!r}. Choose one of: {', '.join(self.choices)}."
-                )
-            return str(value)
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        whole = self.kind == "int"
-        if not self.low <= number <= self.high or (whole and number != int(number)):
-            sort = "a whole number" if whole else "a number"
-            raise InputError(f"{self.name} must be {sort} from {self.low:g} to {self.high:g}, not {str(value)[:40]!r}.")
-        return int(number) if whole else number
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_digits(cls, values: Any) -> Any:
+        """Names may be written as numbers ("32"): links and `--set` do not tell them apart."""
+        if not isinstance(values, dict):
+            return values
+        names = {field.name for field in fields_of(cls).values() if field.kind in ("choice", "text")}
+        return {
+            key: str(value) if key in names and isinstance(value, int | float) else value
+            for key, value in values.items()
+        }
 
+    @classmethod
+    def fields(cls) -> list[FieldSpec]:
+        """What its fields say of themselves, the budget's first."""
+        return sorted(fields_of(cls).values(), key=lambda field: field.name != cls.budget_name)
 
-def resolve(controls: Sequence[Control], chosen: Settings | None = None) -> dict[str, Value]:
-    """Every control's value: the one chosen, checked, or the default; InputError for a name that is no control."""
-    chosen = chosen or {}
-    names = [control.name for control in controls]
-    for name in chosen:
-        if name not in names:
-            known = f"It has: {', '.join(names)}." if names else "It has none."
-            raise InputError(f"No setting {name!r}. {known}")
-    return {control.name: control.checked(chosen.get(control.name, control.default)) for control in controls}
+    @property
+    def budget(self) -> int:
+        """Evaluations to be made, at most; 1 where the method has no budget."""
+        return int(getattr(self, self.budget_name)) if self.budget_name else 1
+
+    def with_budget(self, budget: int) -> Self:
+        """The same with another budget, not below the least that may be chosen; unchanged where there is none."""
+        if not self.budget_name:
+            return self
+        lowest = int(fields_of(type(self))[self.budget_name].low or 1)
+        return self.model_copy(update={self.budget_name: max(lowest, budget)})
+
+    @property
+    def besides_budget(self) -> tuple[tuple[str, Value], ...]:
+        """All that tells two runs apart whatever their budget: sorted names and values."""
+        return tuple(sorted((name, value) for name, value in self.model_dump().items() if name != self.budget_name))
 
 
-def budget_of(controls: Sequence[Control]) -> Control | None:
-    """The control that says how long to go on, if there is one."""
-    return next((control for control in controls if control.budget), None)
+LAYER = "layer"  # the one field whose values depend on the model
+
+
+class LayerSettings(MethodSettings):
+    """Settings of a method that weighs the output of one of the network's stages."""
+
+    layer: str = choice_field(
+        "",
+        "Layer",
+        "Stage of the network whose output the map weighs; empty for the last convolution. Earlier ones have finer "
+        "grids and say less about the class.",
+    )
+
+
+S = TypeVar("S", bound=MethodSettings, covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
-    """All that decides a method's maps: model, picture, settings (every control's value), seed and precision."""
+class Request(Generic[S]):
+    """All that decides the maps of the method called `method`: model, picture, settings, seed and number format.
 
+    Made and checked by `checked_request`, at the edge; what takes one asks no further.
+    """
+
+    method: str
     classifier: Classifier
     context: ImageContext
-    settings: Settings
+    settings: S
     seed: int = 0
     precision: str = "float32"
 
@@ -93,14 +97,6 @@ class Request:
     def side(self) -> int:
         """The model's input side, px."""
         return self.classifier.card.input_size
-
-    def number(self, name: str) -> int:
-        """A whole-number setting."""
-        return int(self.settings[name])
-
-    def text(self, name: str) -> str:
-        """A setting that is a name."""
-        return str(self.settings[name])
 
 
 @dataclass(frozen=True)
@@ -148,9 +144,9 @@ class Estimator(ABC):
     continued gives the maps of one that went through. `budget` may be raised at any time.
     """
 
-    def __init__(self, request: Request, budget: int) -> None:
+    def __init__(self, request: Request[MethodSettings]) -> None:
         self.request = request
-        self.budget = budget
+        self.budget = request.settings.budget
 
     @property
     @abstractmethod
@@ -179,7 +175,7 @@ class Estimator(ABC):
 Family = Literal["cam", "masks", "gradients"]
 
 
-def _fits_all(request: Request) -> str | None:
+def _fits_all(request: Request[Any]) -> str | None:
     return None
 
 
@@ -190,7 +186,7 @@ class Method:
     `family` is "cam" (activations and gradients of one pass), "masks" (evaluations of partly hidden pictures) or
     "gradients" (many gradients). `signed` maps hold evidence against as negative values. `per_class` is False where all
     classes have the same map. `uncertainty` names what tells how settled a map is: "standard error", "gap" or "".
-    `start` makes the estimator of a request with a budget; `misfit` returns why a request cannot be served, or None.
+    `start` makes the estimator of a request; `misfit` returns why a request cannot be served, or None.
     """
 
     name: str
@@ -200,21 +196,21 @@ class Method:
     explains: str
     paper: str
     help: str
-    start: Callable[[Request, int], Estimator]
-    controls: tuple[Control, ...] = ()
+    start: Callable[[Request[Any]], Estimator]
+    settings: type[MethodSettings] = MethodSettings
     uncertainty: str = ""
     per_class: bool = True
-    misfit: Callable[[Request], str | None] = _fits_all
+    misfit: Callable[[Request[Any]], str | None] = _fits_all
 
     @property
     def instant(self) -> bool:
         """Whether the map is there after one pass: no budget to spend."""
-        return budget_of(self.controls) is None
+        return not self.settings.budget_name
 
-    def budget(self, settings: Settings) -> int:
-        """The budget that `settings` give, or the default; 1 where the method has none."""
-        control = budget_of(self.controls)
-        return 1 if control is None else int(settings.get(control.name, control.default))
+    @property
+    def budget(self) -> FieldSpec | None:
+        """The setting that says how long to go on, if there is one."""
+        return fields_of(self.settings).get(self.settings.budget_name)
 
 
 STEP = 0.3  # s: long enough to be worth the handover between tasks, short enough that nobody waits for it

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.explanation.baselines import baseline, of_superpixels
+from core.explanation.baselines import BaselineSettings, RegionSettings, baseline, of_superpixels
 from core.explanation.context import SIDE, ImageContext, nbytes_of
 from core.explanation.method import Request, block_size
 from core.explanation.superpixels import superpixels
@@ -218,8 +218,8 @@ class HiddenViews:
     that a picture equal to its baseline has exactly the same outputs behind every mask.
     """
 
-    def __init__(self, request: Request) -> None:
-        name, side = request.text("baseline"), request.side
+    def __init__(self, request: Request[BaselineSettings]) -> None:
+        name, side = request.settings.baseline, request.side
         self.side = side
         self.block = block_size(request.classifier)
         self._evaluator = evaluator(request.classifier, request.context, name, request.precision)
@@ -246,11 +246,12 @@ class RegionViews:
     same, so that a picture equal to its baseline has exactly the same outputs in all of them.
     """
 
-    def __init__(self, request: Request) -> None:
-        cut, regions, side = request.text("superpixels"), request.number("regions"), request.side
+    def __init__(self, request: Request[RegionSettings]) -> None:
+        chosen, side = request.settings, request.side
+        cut, regions = chosen.superpixels, chosen.regions
         self.labels = superpixels(request.context, cut, regions, side)
         self.parts = int(superpixels(request.context, cut, regions, SIDE).max()) + 1
-        hidden = of_superpixels(request.text("baseline"), cut, regions)
+        hidden = of_superpixels(chosen.baseline, cut, regions)
         self._evaluator = evaluator(request.classifier, request.context, hidden, request.precision)
         self.batch = self._evaluator.batch
         differs = (request.context.picture(side) != baseline(request.context, hidden, side)).any(axis=2)

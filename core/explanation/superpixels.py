@@ -4,6 +4,7 @@ neighbours until few enough are left."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -13,7 +14,8 @@ from skimage.segmentation import quickshift, slic, watershed
 
 from core.errors import InputError
 from core.explanation.context import ImageContext, scaled_labels
-from core.explanation.method import Control
+from core.explanation.method import MethodSettings
+from core.settings import choice_field, number_field
 
 Labels = NDArray[np.int32]
 Picture = NDArray[np.uint8]
@@ -135,18 +137,22 @@ SUPERPIXELS: dict[str, Callable[[Picture, int], Labels]] = {
     "grid": _grid,
 }
 
-METHOD = Control(
-    "superpixels",
-    "Superpixels",
-    "choice",
-    "slic",
-    "How the picture is cut into parts: slic and watershed give compact ones, quickshift is what lime uses by itself, "
-    "grid does not look at the picture.",
-    choices=tuple(SUPERPIXELS),
-)
+Superpixels = Literal["slic", "quickshift", "watershed", "grid"]
 
 
-def count_control(default: int) -> Control:
-    """The control that says into how many parts the picture is cut."""
+def parts_field(default: int) -> Any:
+    """The settings' field that says into how many parts the picture is cut."""
     text = "About how many parts the picture is cut into. More of them say more exactly where, and need more samples."
-    return Control("regions", "Parts", "int", default, text, low=FEWEST, high=MOST)
+    return number_field(default, FEWEST, MOST, "Parts", text)
+
+
+class SuperpixelSettings(MethodSettings):
+    """Settings of a method that weighs superpixels."""
+
+    superpixels: Superpixels = choice_field(
+        "slic",
+        "Superpixels",
+        "How the picture is cut into parts: slic and watershed give compact ones, quickshift is what lime uses by "
+        "itself, grid does not look at the picture.",
+    )
+    regions: int = parts_field(50)

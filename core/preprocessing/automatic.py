@@ -132,13 +132,13 @@ def _with_kernels(base: CellParameters, small: NDArray[np.uint8], cell: Mask, sc
     radius = float(np.sqrt(cell.sum() / np.pi))
 
     def overlap(shares: tuple[float, float, float]) -> float:
-        mask = crop_cell(small, base.revised("automatic", **_kernels(shares, radius))).mask
+        mask = crop_cell(small, base.revised(mode="automatic", **_kernels(shares, radius))).mask
         return float((mask & cell).sum() / max(1, (mask | cell).sum()))
 
     erode, dilate, _ = max(((*shares, JOINS[0]) for shares in MORPHOLOGIES), key=overlap)
     best = max(((erode, dilate, join) for join in JOINS), key=overlap)
     smoothing = round(SMOOTHING * scale, 2) if scale > 1 else 0.0
-    return base.revised("automatic", smoothing=smoothing, **_kernels(best, scale * radius))
+    return base.revised(mode="automatic", smoothing=smoothing, **_kernels(best, scale * radius))
 
 
 def _kernels(shares: tuple[float, float, float], radius: float) -> dict[str, Any]:

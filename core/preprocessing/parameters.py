@@ -4,31 +4,23 @@ bounds that were measured for a stain, each with what on and how often it finds 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from core.errors import InputError
-
-Channel = Annotated[int, Field(ge=0, le=255)]
-Colour = tuple[Channel, Channel, Channel]
+from core.settings import Colour, Settings, faults, number_field
 
 MAXIMUM_BYTES = 16_384  # of a saved parameter file
 
 
-def _number(default: float, minimum: float, maximum: float, title: str, description: str) -> Any:
-    return Field(default=default, ge=minimum, le=maximum, title=title, description=description, allow_inf_nan=False)
-
-
-class CellParameters(BaseModel):
+class CellParameters(Settings):
     """Parameters of the pipeline that cuts a cell out of a smear; the defaults are those of Islam et al. 2024 on BCCD.
 
     Colours are (red, green, blue), 0 to 255. Lengths are pixels of the picture the pipeline works on: the one given,
     or its copy reduced to 1,280 px where it is longer than that. Every field carries its title, limits and a sentence
-    of explanation (`model_fields`), from which a page builds its controls.
+    of explanation, from which a page builds its controls.
     """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     lower: Colour = Field(
         default=(80, 80, 180), title="Lower bound", description="Darkest red, green and blue that count as stained."
@@ -36,7 +28,7 @@ class CellParameters(BaseModel):
     upper: Colour = Field(
         default=(180, 170, 245), title="Upper bound", description="Brightest red, green and blue that count as stained."
     )
-    padding: int = _number(
+    padding: int = number_field(
         10, 0, 100, "Padding, px", "Width of the border laid around the picture, so that no contour ends at its edge."
     )
     padding_colour: Colour = Field(
@@ -44,38 +36,38 @@ class CellParameters(BaseModel):
         title="Padding colour",
         description="Constant colour of the padding; keep it outside the bounds.",
     )
-    smoothing: float = _number(
+    smoothing: float = number_field(
         0.0,
         0,
         10,
         "Smoothing, px",
         "Standard deviation of a Gaussian blur before the threshold, against grain; 0: none.",
     )
-    erode_size: int = _number(
+    erode_size: int = number_field(
         3, 1, 31, "Erosion kernel, px", "Diameter of the disc that shrinks the mask: specks thinner than it vanish."
     )
-    erode_iterations: int = _number(2, 0, 10, "Erosions", "How many times the mask is shrunk.")
-    dilate_size: int = _number(
+    erode_iterations: int = number_field(2, 0, 10, "Erosions", "How many times the mask is shrunk.")
+    dilate_size: int = number_field(
         3, 1, 31, "Dilation kernel, px", "Diameter of the disc that grows the mask back after the erosion."
     )
-    dilate_iterations: int = _number(3, 0, 10, "Dilations", "How many times the mask is grown.")
-    join_distance: int = _number(
+    dilate_iterations: int = number_field(3, 0, 10, "Dilations", "How many times the mask is grown.")
+    join_distance: int = number_field(
         12,
         0,
         100,
         "Join lobes within, px",
         "Pieces nearer to one another than this are one cell: lobes of one nucleus.",
     )
-    region_x: float = _number(
+    region_x: float = number_field(
         50.0, 0, 100, "Search centre x, %", "Centre of the circle in which a cell is sought, in % of the width."
     )
-    region_y: float = _number(
+    region_y: float = number_field(
         50.0, 0, 100, "Search centre y, %", "Centre of the circle in which a cell is sought, in % of the height."
     )
-    region_radius: float = _number(
+    region_radius: float = number_field(
         0.0, 0, 200, "Search radius, %", "Radius of that circle in % of the shorter side; 0 seeks in the whole frame."
     )
-    minimum_area: float = _number(
+    minimum_area: float = number_field(
         0.8,
         0,
         100,
@@ -83,13 +75,13 @@ class CellParameters(BaseModel):
         "A smaller find is a fleck or a platelet: in % of a 640x480 frame; in another frame this area in pixels "
         "changes with the square root of the frame's, since a smaller frame mostly shows a cell from nearer.",
     )
-    maximum_area: float = _number(
+    maximum_area: float = number_field(
         80.0, 0, 100, "Largest area, %", "A find larger than this share of the frame is the background, not a cell."
     )
-    minimum_solidity: float = _number(
+    minimum_solidity: float = number_field(
         0.4, 0, 1, "Least solidity", "Area over that of the convex hull; threads and rims of red cells have little."
     )
-    minimum_absorption: float = _number(
+    minimum_absorption: float = number_field(
         0.29,
         0,
         1,
@@ -101,7 +93,7 @@ class CellParameters(BaseModel):
         title="Among several",
         description="Which find is the cell: the largest, or the one nearest the centre.",
     )
-    output_size: int = _number(120, 16, 1024, "Output, px", "Side of the square the cropped cell is resized to.")
+    output_size: int = number_field(120, 16, 1024, "Output, px", "Side of the square the cropped cell is resized to.")
     mode: str = Field(
         default="manual",
         pattern=r"^[a-z0-9_-]{1,32}$",
@@ -119,16 +111,16 @@ class CellParameters(BaseModel):
         return self
 
     @classmethod
-    def of(cls, **fields: Any) -> Self:
+    def of(cls, /, **values: Any) -> Self:
         """Build parameters from named fields; raises `InputError` that names each field that is wrong and why."""
         try:
-            return cls(**fields)
-        except ValidationError as error:
-            raise InputError(f"These preprocessing parameters cannot be used: {_in_words(error)}.") from None
+            return super().of(**values)
+        except InputError as error:
+            raise InputError(f"These preprocessing parameters cannot be used: {error}") from None
 
-    def revised(self, mode: str = "manual", **changes: Any) -> Self:
-        """Return a validated copy with `changes`, its mode "manual" unless said otherwise; raises `InputError`."""
-        return type(self).of(**{**self.model_dump(), **changes, "mode": mode})
+    def revised(self, /, **changes: Any) -> Self:
+        """Return a checked copy with `changes`, its mode "manual" unless they say otherwise; raises `InputError`."""
+        return super().revised(**{"mode": "manual", **changes})
 
     def to_json(self) -> str:
         """Return the parameters as indented JSON, which `from_json` reads back to equal parameters."""
@@ -146,21 +138,9 @@ class CellParameters(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise InputError(
-                f"This parameter file cannot be used: {_in_words(error)}. "
+                f"This parameter file cannot be used: {faults(error, cls)}. "
                 "Choose a file that was saved from the Preprocess page, or correct it."
             ) from None
-
-
-def _in_words(error: ValidationError) -> str:
-    """One clause for each thing that is wrong, at most five."""
-    clauses = []
-    for problem in error.errors(include_url=False, include_context=False)[:5]:
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
-        if problem["type"] == "extra_forbidden":
-            message = "is no parameter of the pipeline"
-        clauses.append(f"{place[:60]} {message}".strip() if place else message)
-    return "; ".join(clauses)
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,26 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.data.known_sets import KNOWN
 from core.data.split import SplitRecipe
 from core.errors import InputError
 from core.models.registry import architecture
+from core.settings import Settings, faults
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Table(Settings):
+    """A table of a recipe. TOML's lists stand for tuples and whole numbers for others, so that it is not strict."""
+
+    model_config = ConfigDict(strict=False)
 
 
-class DataRecipe(_Strict):
+class DataRecipe(_Table):
     """What to train on: `simulated` cells drawn by our own code and the known sets `also` join the training images."""
 
     framing: Literal["cell", "frame", "islam"] = "cell"
@@ -42,7 +45,7 @@ class DataRecipe(_Strict):
         return also
 
 
-class AugmentRecipe(_Strict):
+class AugmentRecipe(_Table):
     """Strength of each random change made to a training image; 0 switches it off, `on = false` all of them."""
 
     on: bool = True
@@ -65,22 +68,32 @@ class AugmentRecipe(_Strict):
     )
 
 
-class StageRecipe(_Strict):
+class StageRecipe(_Table):
     """One stretch of training at one input size; `samples` is how many images an epoch draws.
 
     `augment` replaces the recipe's for this stage.
     """
 
-    size: int = Field(ge=32, le=512)
-    epochs: int = Field(ge=1, le=1000)
-    batch_size: int = Field(default=64, ge=1, le=4096)
+    size: int = Field(
+        ge=32,
+        le=512,
+        title="Input size, px",
+        description="side of the square pictures that the network sees; the cost grows with its area",
+    )
+    epochs: int = Field(ge=1, le=1000, description="how often the training images are gone through, at most")
+    batch_size: int = Field(
+        default=64,
+        ge=1,
+        le=4096,
+        description="images a step; larger ones need more memory and often a higher rate",
+    )
     learning_rate: float = Field(gt=0, le=1)
     samples: int | None = Field(default=None, ge=1)
     final_rate: float = Field(default=0.01, ge=0, le=1, description="learning rate at the end, as a share of the first")
     augment: AugmentRecipe | None = None
 
 
-class Recipe(_Strict):
+class Recipe(_Table):
     """A whole run. `architecture` may be overridden on the command line."""
 
     name: str = Field(pattern=r"^[\w][\w.-]{0,63}$")
@@ -103,7 +116,9 @@ class Recipe(_Strict):
     monitor: Literal["val_accuracy", "val_loss", "val_mean_recall"] = "val_accuracy"
     patience: int = Field(default=5, ge=0, description="epochs without a better `monitor` before stopping; 0: never")
     bf16: bool = Field(default=False, description="compute in bf16 where processor or GPU has it")
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(
+        default=0, ge=0, le=2**31 - 1, description="the same seed, machine and versions give the same model"
+    )
     data: DataRecipe = DataRecipe()
     split: SplitRecipe = SplitRecipe()
     augment: AugmentRecipe = AugmentRecipe()
@@ -154,6 +169,8 @@ RECIPES = Path(__file__).parent / "recipes"
 
 LARGEST_RECIPE = 1_000_000  # bytes
 
+RECIPE_FORM = "Write --set key=value, such as split.kind=random or augment.zoom=1.2."
+
 NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -197,25 +214,7 @@ def checked_recipe(document: Any, source: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_problems(error)}") from error
-
-
-def parsed_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Turn `key=value` texts (dotted key, TOML value; a bare word is a string) into a mapping."""
-    changes: dict[str, Any] = {}
-    for text in settings:
-        key, sign, value = text.partition("=")
-        if not sign or not key.strip():
-            raise InputError(f"--set {text!r}: write key=value, such as split.kind=random or augment.zoom=1.2.")
-        changes[key.strip()] = _value(value.strip())
-    return changes
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # numbers of thousands of digits and deep nesting are no TOML errors
-        return text
+        raise InputError(f"{source}: {faults(error, Recipe)}.") from error
 
 
 def _read(name_or_path: str, text: bytes | None) -> tuple[str, dict[str, Any]]:
@@ -279,18 +278,6 @@ def _lay(place: Any, keys: list[str], value: Any, whole: str) -> None:
         place[first] = value
     else:
         raise InputError(f"{whole!r} is no key of this recipe.")
-
-
-def _first_problems(error: ValidationError) -> str:
-    problems = error.errors()
-    told = [item for item in problems if item["type"] != "too_short" or not item["input"]]  # short of bad entries alone
-    return "; ".join(_problem(".".join(map(str, item["loc"])), item) for item in (told or problems)[:5]) + "."
-
-
-def _problem(key: str, item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        return f"{key}: a recipe has no such key"
-    return f"{key or 'recipe'}: {item['msg'].removeprefix('Value error, ').lower()}"
 
 
 def recipe_text(document: Mapping[str, Any]) -> str:

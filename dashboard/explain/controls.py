@@ -1,9 +1,9 @@
 """What is explained and how it is shown: methods, classes, opacity, palettes and scale; a form for the methods'
-settings, built from the controls that each declares; and the reader's own mask of the cell."""
+settings, built from what each declares; and the reader's own mask of the cell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,17 @@ import streamlit as st
 
 from core.decoding import decode
 from core.errors import InputError
-from core.explanation.method import Control, Method, Value
+from core.explanation.method import LAYER, Method
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import Mask, mask_of
+from core.settings import FieldSpec
 from dashboard import images, state, url
 from dashboard.explain.wording import plain
 from dashboard.images import Subject
 from dashboard.models import ModelEntry
-from dashboard.url import HIGHEST_SEED, NO_SETTINGS, PRECISIONS, layer_name, setting, with_setting
+from dashboard.ui.form import field_input, to_widget
+from dashboard.url import HIGHEST_SEED, NO_SETTINGS, PRECISIONS, of_model, setting, with_setting
 
 SCALE_TITLES = {"map": "Each map", "classes": "All classes"}
 
@@ -135,7 +137,7 @@ def setting_form(methods: Sequence[str], entries: Sequence[ModelEntry]) -> Any:
     folded = st.expander(label, icon=":material/tune:", key="settings")
     with folded:
         for name in methods:
-            if METHODS[name].controls:
+            if METHODS[name].settings.fields():
                 _method_form(METHODS[name], entries)
         st.html('<p class="ll-title">All methods</p>')
         with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
@@ -150,72 +152,43 @@ def setting_form(methods: Sequence[str], entries: Sequence[ModelEntry]) -> Any:
 def _method_form(method: Method, entries: Sequence[ModelEntry]) -> None:
     st.html(f'<p class="ll-title">{method.title}</p>')
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
-        for control in method.controls:
-            if control.kind == "layer":
+        for field in method.settings.fields():
+            if field.name == LAYER:
                 for entry in entries:
-                    _layer(method, control, entry)
+                    _layer(method, field, entry)
             else:
-                DRAWN[control.kind](method, control)
+                width = 160 if field.kind == "choice" else 140
+                field_input(
+                    field,
+                    _bound(method, field, field.name),
+                    width=width,
+                    format_choice=lambda name: plain(name).capitalize(),
+                )
 
 
-def _number(method: Method, control: Control) -> None:
-    kind = int if control.kind == "int" else float
-    low, high = kind(control.low), kind(control.high)
-    st.number_input(
-        control.title,
-        low,
-        high,
-        step=_step(control),
-        width=140,
-        help=f"{control.help} From {control.low:g} to {control.high:g}.",
-        **_bound(method, control, control.name, kind),
-    )
-
-
-def _choice(method: Method, control: Control) -> None:
-    st.selectbox(
-        control.title,
-        control.choices,
-        format_func=lambda name: plain(name).capitalize(),
-        width=160,
-        help=control.help,
-        **_bound(method, control, control.name, str),
-    )
-
-
-def _layer(method: Method, control: Control, entry: ModelEntry) -> None:
+def _layer(method: Method, field: FieldSpec, entry: ModelEntry) -> None:
+    """A menu of the model's stages: which there are no field can say."""
     if entry.classifier is None:
         return
     network = entry.classifier.network
     last = f"Last convolution ({network.cut})"
     st.selectbox(
-        f"{control.title}, {entry.title}",
+        f"{field.title}, {entry.title}",
         ["", *(name for name in network.cuts if name != network.cut)],
         format_func=lambda name: name or last,
         width=200,
-        help=control.help,
-        **_bound(method, control, layer_name(control, entry.name), str, entry.name),
+        help=field.help,
+        **_bound(method, field, of_model(field.name, entry.name), entry.name),
     )
 
 
-DRAWN: Mapping[str, Callable[[Method, Control], None]] = {"int": _number, "float": _number, "choice": _choice}
-
-
-def _bound(
-    method: Method, control: Control, name: str, kind: Callable[[Any], Value], model: str = ""
-) -> dict[str, Any]:
+def _bound(method: Method, field: FieldSpec, name: str, model: str = "") -> dict[str, Any]:
     return state.bound(
         "set",
         key=f"set-{method.name}-{name}",
-        to_widget=lambda settings: kind(setting(settings, method, control, model)),
+        to_widget=lambda settings: to_widget(field, setting(settings, method, field, model)),
         from_widget=lambda value: with_setting(state.get("set"), method, name, value),
     )
-
-
-def _step(control: Control) -> int | float:
-    if control.kind == "float":
-        return (control.high - control.low) / 20
-    return 1 if control.high <= 500 else 100
 
 
 def _seed() -> None:

@@ -13,8 +13,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import InputError
 from core.explanation.context import ImageContext
-from core.explanation.engine import Explanation
-from core.explanation.method import Method, Value, budget_of
+from core.explanation.engine import Explanation, checked_request
+from core.explanation.method import Method, MethodSettings, Request
 from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationJob, ExplanationService
 from core.models.classifier import Classifier
@@ -23,7 +23,7 @@ from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer, ask
 from dashboard.images import Subject
 from dashboard.models import entry
-from dashboard.url import NO_SETTINGS, MethodSettings, settings_for
+from dashboard.url import NO_SETTINGS, ChosenSettings, settings_for
 
 POLL = 0.7  # s between two looks at work that goes on
 LEASE = 20.0  # s that work goes on without a page that looks at it: a closed browser's stops
@@ -85,37 +85,12 @@ class MapJob:
         return f"{self.key}/{explanation.evaluations}"
 
 
-@dataclass(frozen=True)
-class MapRequest:
-    """How maps are to be made: settings that differ from the defaults, seed, precision, and for whom."""
-
-    method: Method
-    settings: dict[str, Value]
-    seed: int
-    precision: str
-    private: bool
-
-
-def start_job(visit: Visit, classifier: Classifier, context: ImageContext, wanted: MapRequest) -> MapJob:
-    """Ask for maps, or look after those asked for before; what the reader stopped stays so until they go on.
-
-    InputError where a setting is wrong or the method does not fit.
-    """
-    job = visit.service.request(
-        classifier,
-        context,
-        wanted.method.name,
-        wanted.settings,
-        seed=wanted.seed,
-        precision=wanted.precision,
-        owner=visit.owner,
-        private=wanted.private,
-        lease=LEASE,
-    )
-    budget = budget_of(wanted.method.controls)
-    rest = sorted((name, value) for name, value in wanted.settings.items() if budget is None or name != budget.name)
-    facts = repr((classifier.identity, context.digest, wanted.method.name, rest, wanted.seed, wanted.precision))
-    return MapJob(hashlib.sha256(facts.encode()).hexdigest()[:KEY_DIGITS], wanted.method, job)
+def start_job(visit: Visit, wanted: Request[MethodSettings], private: bool) -> MapJob:
+    """Ask for maps, or look after those asked for before; what the reader stopped stays so until they go on."""
+    job = visit.service.request(wanted, owner=visit.owner, private=private, lease=LEASE)
+    facts = (wanted.classifier.identity, wanted.context.digest, wanted.method, wanted.settings.besides_budget)
+    told = repr((*facts, wanted.seed, wanted.precision))
+    return MapJob(hashlib.sha256(told.encode()).hexdigest()[:KEY_DIGITS], METHODS[wanted.method], job)
 
 
 @dataclass(frozen=True)
@@ -129,7 +104,7 @@ class ExplainRequest:
     framing: str
     parameters: CellParameters
     methods: tuple[str, ...]
-    settings: MethodSettings = field(default_factory=lambda: NO_SETTINGS)
+    settings: ChosenSettings = field(default_factory=lambda: NO_SETTINGS)
     seed: int = 0
     precision: str = "auto"
     mask: Mask | None = None
@@ -223,8 +198,8 @@ def _begin(row: ModelRow, method: Method, request: ExplainRequest) -> None:
 
 def _start(classifier: Classifier, context: ImageContext, method: Method, request: ExplainRequest) -> MapJob:
     settings = settings_for(request.settings, method, classifier.name)
-    wanted = MapRequest(method, settings, request.seed, request.precision, request.private)
-    return start_job(visit(), classifier, context, wanted)
+    wanted = checked_request(method.name, classifier, context, settings, request.seed, request.precision)
+    return start_job(visit(), wanted, request.private)
 
 
 def _read(row: ModelRow) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
-from core.explanation.method import Control
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.similarity import similarity_matrices
+from core.settings import FieldSpec
 from dashboard import state
 from dashboard.answers import parameters_for
 from dashboard.compare.consensus import show_unfamiliar
@@ -33,18 +33,18 @@ from dashboard.models import known_classes, title
 def show_backgrounds(rows: Sequence[ModelRow], method: str) -> None:
     """Offer a look at what each setting that names a background or a baseline stands for; nothing where none does."""
     shown = [row for row in rows if method in row.explanations and row.context is not None]
-    for control in METHODS[method].controls:
-        if shown and control.kind == "choice" and set(control.choices) <= set(BACKGROUNDS):
-            _sheet(shown, method, control)
+    for field in METHODS[method].settings.fields():
+        if shown and field.kind == "choice" and set(field.choices) <= set(BACKGROUNDS):
+            _sheet(shown, method, field)
 
 
-def _sheet(rows: Sequence[ModelRow], method: str, control: Control) -> None:
-    name = str(rows[0].explanations[method].settings[control.name])
+def _sheet(rows: Sequence[ModelRow], method: str, field: FieldSpec) -> None:
+    name = str(getattr(rows[0].explanations[method].settings, field.name))
     folded = st.expander(
-        f"{control.title}: {plain(name)}",
+        f"{field.title}: {plain(name)}",
         icon=":material/grid_view:",
         type="compact",
-        key=f"sheet-{method}-{control.name}",
+        key=f"sheet-{method}-{field.name}",
         on_change="rerun",
     )
     if not folded.open:
@@ -55,8 +55,8 @@ def _sheet(rows: Sequence[ModelRow], method: str, control: Control) -> None:
             assert row.context is not None
             pictures = background(row.context, name, framing)
             sheet = contact_sheet(pictures)
-            st.image(sheet, width=min(400, sheet.shape[1]), alt=f"{control.title}: {pictures.sentence}")
-            st.caption(f"{pictures.sentence[:1].upper()}{pictures.sentence[1:]}. {control.help}")
+            st.image(sheet, width=min(400, sheet.shape[1]), alt=f"{field.title}: {pictures.sentence}")
+            st.caption(f"{pictures.sentence[:1].upper()}{pictures.sentence[1:]}. {field.help}")
 
 
 def asked_for(subject: Subject) -> ExplainRequest:

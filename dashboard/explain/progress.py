@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from core.explanation.engine import Explanation
-from core.explanation.method import Method, budget_of
+from core.explanation.method import Method
 from dashboard import state
 from dashboard.explain.jobs import MapJob, ModelRow, going_on
 from dashboard.explain.wording import uncertainty_text
@@ -57,11 +57,11 @@ def show_summary(rows: Sequence[ModelRow]) -> None:
 
 def offer_more(method: Method, map_jobs: Sequence[MapJob]) -> None:
     """Show a button that doubles a method's budget for all models, once all have spent theirs."""
-    budget = budget_of(method.controls)
+    budget = method.budget
     if budget is None or not map_jobs or any(map_job.job.state != "done" for map_job in map_jobs):
         return
     now = int(setting(state.get("set"), method, budget))
-    more = min(int(budget.high), 2 * now)
+    more = min(int(budget.high or now), 2 * now)
     if more <= now or all(map_job.job.budget < now for map_job in map_jobs):
         return
     st.button(
@@ -76,7 +76,7 @@ def offer_more(method: Method, map_jobs: Sequence[MapJob]) -> None:
 
 def progress_words(map_job: MapJob) -> str:
     """Say how much of a budget is spent, in which time."""
-    job, budget = map_job.job, budget_of(map_job.method.controls)
+    job, budget = map_job.job, map_job.method.budget
     unit = budget.title.lower() if budget is not None else "passes"
     state = STATES.get(job.state, job.state)
     so_far = f"{job.evaluations:,}" if job.evaluations > job.budget else f"{job.evaluations:,} of {job.budget:,}"

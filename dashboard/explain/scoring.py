@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.explanation.context import ImageContext
-from core.explanation.engine import Explanation
+from core.explanation.engine import Explanation, checked_request
 from core.explanation.quality.randomisation import Randomisation, RandomisationTask
 from core.explanation.quality.scores import Scoring
 from core.explanation.quality.scoring import ScoringTask
@@ -79,12 +79,14 @@ def randomise(subject: MapOf, private: bool) -> None:
         subject,
         (RANDOMISATION, subject.key, explanation.budget),
         lambda: RandomisationTask(
-            classifier,
-            context,
-            subject.method,
-            dict(explanation.settings),
-            explanation.seed or 0,
-            explanation.precision,
+            checked_request(
+                subject.method,
+                classifier,
+                context,
+                explanation.settings,
+                explanation.seed or 0,
+                explanation.precision,
+            ),
             subject.label,
         ),
         private,

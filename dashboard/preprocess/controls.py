@@ -4,16 +4,16 @@ and loading them back."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from pydantic.fields import FieldInfo
 
 from core.errors import InputError
-from core.preprocessing.parameters import PRESETS, CellParameters, Colour
+from core.preprocessing.parameters import PRESETS, CellParameters
+from core.settings import FieldSpec, fields_of
 from dashboard import state
 from dashboard.answers import parameters_for
 from dashboard.images import Subject
+from dashboard.ui.form import field_input, from_widget, to_widget
 from dashboard.url import AUTOMATIC, parameters_of_mode, rightly_named
 
 MANUAL = "manual"
@@ -26,6 +26,8 @@ GROUPS = {
 }
 
 LAST_GROUP = "What counts as a cell"
+
+FIELDS = fields_of(CellParameters)
 
 Current = Callable[[], CellParameters]
 
@@ -44,7 +46,7 @@ def parameter_form(subject: Subject) -> None:
         for title, names in _groups().items():
             st.markdown(f"**{title}**")
             for name in names:
-                _control(name, CellParameters.model_fields[name], current)
+                _parameter(FIELDS[name], current)
 
 
 def mode_title(mode: str) -> str:
@@ -96,56 +98,21 @@ def _channel(index: int, channel: str, current: Current) -> None:
     )
 
 
-def _control(name: str, field: FieldInfo, current: Current) -> None:
-    """Show the control that fits a field's type: colour, menu, switch, or slider between its limits."""
-    label, about = field.title or name.replace("_", " ").capitalize(), field.description
-    to_widget: Callable[[Any], Any] = _plain
-    from_widget: Callable[[Any], Any] = _plain
-    if field.annotation == Colour:
-        draw: Callable[..., Any] = st.color_picker
-        to_widget, from_widget, options = _hex, _rgb, {}
-    elif get_origin(field.annotation) is Literal:
-        draw, options = st.selectbox, {"options": list(get_args(field.annotation))}
-    elif field.annotation is bool:
-        draw, options = st.toggle, {}
-    else:
-        draw, options = st.slider, _limits(field)
+def _parameter(field: FieldSpec, current: Current) -> None:
     binding = state.bound(
         "cell",
-        key=f"cell-{name}",
-        to_widget=lambda _: to_widget(getattr(current(), name)),
-        from_widget=lambda value: current().revised(**{name: from_widget(value)}),
+        key=f"cell-{field.name}",
+        to_widget=lambda _: to_widget(field, getattr(current(), field.name)),
+        from_widget=lambda value: current().revised(**{field.name: from_widget(field, value)}),
     )
-    draw(label, help=about, **options, **binding)
+    field_input(field, binding, slider=True)
 
 
 def _groups() -> dict[str, list[str]]:
     """Sort the fields into groups; one that no group names goes to the last."""
     placed = {name for names in GROUPS.values() for name in names}
-    rest = [name for name in CellParameters.model_fields if name not in {*placed, *BOUNDS, "mode"}]
-    known = {title: [name for name in names if name in CellParameters.model_fields] for title, names in GROUPS.items()}
-    return {title: names for title, names in {**known, LAST_GROUP: rest}.items() if names}
-
-
-def _limits(field: FieldInfo) -> dict[str, Any]:
-    lowest = next(item.ge for item in field.metadata if hasattr(item, "ge"))
-    highest = next(item.le for item in field.metadata if hasattr(item, "le"))
-    if field.annotation is int:
-        return {"min_value": int(lowest), "max_value": int(highest), "step": 1}
-    step = 0.01 if highest - lowest <= 1 else 0.1
-    return {"min_value": float(lowest), "max_value": float(highest), "step": step}
-
-
-def _plain(value: Any) -> Any:
-    return value
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    return "#" + "".join(f"{channel:02x}" for channel in colour)
-
-
-def _rgb(text: str) -> tuple[int, int, int]:
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+    rest = [name for name in FIELDS if name not in {*placed, *BOUNDS, "mode"}]
+    return {**{title: list(names) for title, names in GROUPS.items()}, LAST_GROUP: rest}
 
 
 KEY, FAULT = "parameter-file", "parameter-file-fault"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
+from core.data.split import SplitRecipe
 from core.errors import InputError
 from core.models.checkpoints import available
 from core.models.registry import ARCHITECTURES
-from core.training.recipe import RECIPES, Recipe, read_recipe, recipe_architectures, shipped_recipes
+from core.settings import fields_of
+from core.training.recipe import RECIPES, Recipe, StageRecipe, read_recipe, recipe_architectures, shipped_recipes
 from dashboard.models import root
 from dashboard.state import kept, kept_option, recall, remember
+from dashboard.ui.form import field_input, from_widget
 from dashboard.ui.format import quoted
 
 OWN, OWN_FILE, OWN_NAME, UPLOADER = "own", "own-recipe", "recipe.toml", "training-own-file"
@@ -128,11 +131,9 @@ PLACE = "place"
 
 SPLITS = {"given": "As the set gives it", "random": "Drawn at random"}
 
-STAGE_FIELDS = (
-    ("size", "Input size, px", 32, 512, "Side of the square pictures that the network sees. Cost grows with its area."),
-    ("epochs", "Epochs", 1, 1000, "How often the training images are gone through, at most."),
-    ("batch_size", "Batch size", 1, 4096, "Images a step. Larger ones need more memory and often a higher rate."),
-)
+STAGE_FIELDS = ("size", "epochs", "batch_size")
+
+STAGE, SPLIT, WHOLE = fields_of(StageRecipe), fields_of(SplitRecipe), fields_of(Recipe)
 
 
 def choose_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
@@ -141,17 +142,13 @@ def choose_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
     for number, stage in enumerate(recipe.stages):
         heading = f"Stage {number + 1}: " if len(recipe.stages) > 1 else ""
         columns = st.columns(3)
-        for column, (field, title, low, high, told) in zip(columns, STAGE_FIELDS, strict=True):
+        for column, name in zip(columns, STAGE_FIELDS, strict=True):
+            field, own = STAGE[name], getattr(stage, name)
+            label = f"{heading}{field.title}" if name == "size" else ""
             with column:
-                value = st.number_input(
-                    f"{heading}{title}" if heading and field == "size" else title,
-                    low,
-                    high,
-                    help=told,
-                    **kept(f"{source.key}-{number}-{field}", getattr(stage, field)),
-                )
-            if value != getattr(stage, field):
-                changes[f"stages.{number}.{field}"] = int(value)
+                value = field_input(field, kept(f"{source.key}-{number}-{name}", own), label=label)
+            if value != own:
+                changes[f"stages.{number}.{name}"] = from_widget(field, value)
     return {**changes, **_split_settings(source, recipe), **_other_settings(source, recipe)}
 
 
@@ -159,13 +156,8 @@ def _split_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
-        kind = st.selectbox(
-            "Split",
-            list(SPLITS),
-            format_func=SPLITS.__getitem__,
-            help="Which images train, which choose the best epoch (validation), and which are kept for the figures "
-            "at the end (test).",
-            **kept(f"{source.key}-split", recipe.split.kind),
+        kind = field_input(
+            SPLIT["kind"], kept(f"{source.key}-split", recipe.split.kind), format_choice=SPLITS.__getitem__
         )
     with right:
         grouped = st.toggle(
@@ -183,13 +175,13 @@ def _split_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
 
 def _shares(source: Source, recipe: Recipe) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    for column, (field, title) in zip(st.columns(2), (("validation", "Validation"), ("test", "Test")), strict=True):
-        own = getattr(recipe.split, field)
+    for column, name in zip(st.columns(2), ("validation", "test"), strict=True):
+        field, shown = SPLIT[name], round(100 * getattr(recipe.split, name), 4)
+        percent = replace(field, title=f"{field.title}, %", high=100 * (field.high or 1))
         with column:
-            shown = round(100 * own, 4)
-            percent = st.number_input(f"{title}, %", 0.0, 90.0, step=1.0, **kept(f"{source.key}-{field}", shown))
-        if percent != shown:
-            changes[f"split.{field}"] = round(percent / 100, 6)
+            value = field_input(percent, kept(f"{source.key}-{name}", shown))
+        if value != shown:
+            changes[f"split.{name}"] = round(value / 100, 6)
     return changes
 
 
@@ -199,13 +191,7 @@ def _other_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
     with left:
         weights = _choose_weights(source, recipe)
     with right:
-        seed = st.number_input(
-            "Seed",
-            0,
-            2**31 - 1,
-            help="Same seed, machine and versions give the same model.",
-            **kept(f"{source.key}-seed", recipe.seed),
-        )
+        seed = field_input(WHOLE["seed"], kept(f"{source.key}-seed", recipe.seed))
     if not weights:
         raise InputError("Name the file or folder of the first weights, or choose others.")
     if weights != recipe.weights:

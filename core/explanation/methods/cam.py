@@ -11,23 +11,16 @@ from numpy.typing import NDArray
 
 from core.explanation.context import nbytes_of
 from core.explanation.gradients import ClassGradients, class_gradients
-from core.explanation.method import Control, Estimator, Maps, Method, Request
-
-LAYER = Control(
-    "layer",
-    "Layer",
-    "layer",
-    "",
-    "Stage of the network whose output the map weighs; empty for the last convolution. Earlier ones have finer grids "
-    "and say less about the class.",
-)
+from core.explanation.method import Estimator, LayerSettings, Maps, Method, Request
 
 
 class CamEstimator(Estimator):
     """All classes' maps of one gradient CAM, in one step; the pass is shared with the others of its layer."""
 
-    def __init__(self, upstream: str, per_class: bool, request: Request, budget: int) -> None:
-        super().__init__(request, 1)
+    request: Request[LayerSettings]
+
+    def __init__(self, upstream: str, per_class: bool, request: Request[LayerSettings]) -> None:
+        super().__init__(request)
         self._upstream = upstream
         self._per_class = per_class
         self._native: NDArray[np.float32] | None = None
@@ -59,10 +52,10 @@ class CamEstimator(Estimator):
         return Maps(self._native)
 
 
-def shared_gradients(request: Request) -> ClassGradients:
+def shared_gradients(request: Request[LayerSettings]) -> ClassGradients:
     """Activations and every class's gradients at the request's layer: one pass a model, picture and layer."""
     classifier, context = request.classifier, request.context
-    layer = request.text("layer") or classifier.network.cut
+    layer = request.settings.layer or classifier.network.cut
     return context.shared(
         ("gradients", classifier.identity, layer),
         lambda: class_gradients(classifier.network, classifier.tensor([context.rgb]), layer),
@@ -93,7 +86,7 @@ class _NoHooks:
 
 def _entry(name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True) -> Method:
     start = partial(CamEstimator, upstream, per_class)
-    return Method(name, title, "cam", False, "logit", paper, text, start, (LAYER,), per_class=per_class)
+    return Method(name, title, "cam", False, "logit", paper, text, start, LayerSettings, per_class=per_class)
 
 
 GRADCAM = _entry(

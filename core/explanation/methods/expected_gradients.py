@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import InputError
-from core.explanation.baselines import BACKGROUNDS, background
+from core.explanation.baselines import background
 from core.explanation.context import nbytes_of
 from core.explanation.gradients import PixelNetwork, batch_of, pixel_gradients, pixel_network, pixels
-from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, MethodSettings, Request, one_step
 from core.explanation.sampling import SpreadMean, spread_draws
+from core.settings import choice_field, number_field
 
 
 def expected_gradients(network: PixelNetwork, picture: Tensor, backgrounds: Tensor, alphas: Tensor) -> Tensor:
@@ -28,13 +31,35 @@ def expected_gradients(network: PixelNetwork, picture: Tensor, backgrounds: Tens
     return gradients.mul_(picture - backgrounds)
 
 
+class ExpectedGradientsSettings(MethodSettings):
+    """Settings of expected gradients."""
+
+    budget_name = "samples"
+
+    samples: int = number_field(
+        200,
+        4,
+        5000,
+        "Samples",
+        "Places on the ways from background pictures; the standard error falls faster than with their square root.",
+    )
+    background: Literal["cells", "many-cells", "blur", "mean", "inpaint", "smear"] = choice_field(
+        "cells",
+        "Background",
+        "What the picture is compared with: 25 simulated cells, five a class, or 100; or one picture: this one "
+        "blurred, its mean colour, its cell painted over, or the colour of the smear's empty field.",
+    )
+
+
 class ExpectedGradientsEstimator(Estimator):
     """Mean over draws that are spread evenly over background pictures and paths; values are summed over colours."""
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[ExpectedGradientsSettings]
+
+    def __init__(self, request: Request[ExpectedGradientsSettings]) -> None:
+        super().__init__(request)
         classifier = request.classifier
-        self._background = background(request.context, request.text("background"), classifier.card.framing)
+        self._background = background(request.context, request.settings.background, classifier.card.framing)
         self._network = pixel_network(classifier, request.precision)
         self._batch = batch_of(classifier, request.precision)
         self._picture: Tensor | None = None  # (3, S, S)
@@ -113,26 +138,6 @@ EXPECTED_GRADIENTS = Method(
     "How much each pixel moves the class's logit away from its mean over background pictures: gradients on the way "
     "from them to the picture, averaged. The values add up to that difference.",
     ExpectedGradientsEstimator,
-    (
-        Control(
-            "samples",
-            "Samples",
-            "int",
-            200,
-            "Places on the ways from background pictures; the standard error falls faster than with their square root.",
-            4,
-            5_000,
-            budget=True,
-        ),
-        Control(
-            "background",
-            "Background",
-            "choice",
-            "cells",
-            "What the picture is compared with: 25 simulated cells, five a class, or 100; or one picture: this one "
-            "blurred, its mean colour, its cell painted over, or the colour of the smear's empty field.",
-            choices=BACKGROUNDS,
-        ),
-    ),
+    ExpectedGradientsSettings,
     uncertainty="standard error",
 )

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import InputError
-from core.explanation.baselines import BASELINE, baseline
+from core.explanation.baselines import BaselineSettings, baseline
 from core.explanation.context import nbytes_of
 from core.explanation.gradients import batch_of, pixel_gradients, pixel_network, pixels
-from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, Request, one_step
 from core.explanation.methods.expected_gradients import completeness_gap
 from core.explanation.sampling import van_der_corput
+from core.settings import number_field
 
 
 def path_points(first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -30,6 +31,20 @@ def path_points(first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.
     return places, weights
 
 
+class IntegratedGradientsSettings(BaselineSettings):
+    """Settings of integrated gradients."""
+
+    budget_name = "steps"
+
+    steps: int = number_field(
+        64,
+        4,
+        1024,
+        "Steps",
+        "Intervals that the way is cut into, brought down to a power of two; raising them reuses all points.",
+    )
+
+
 class IntegratedGradientsEstimator(Estimator):
     """The trapezoid rule of 1, 2, 4, ... intervals; the maps are those of the last level that is complete.
 
@@ -37,8 +52,10 @@ class IntegratedGradientsEstimator(Estimator):
     and one that the budget cannot complete is not begun.
     """
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[IntegratedGradientsSettings]
+
+    def __init__(self, request: Request[IntegratedGradientsSettings]) -> None:
+        super().__init__(request)
         self._network = pixel_network(request.classifier, request.precision)
         self._batch = batch_of(request.classifier, request.precision)
         self._ends: Tensor | None = None  # (2, 3, S, S): baseline, picture
@@ -83,7 +100,7 @@ class IntegratedGradientsEstimator(Estimator):
     def _path(self) -> Tensor:
         if self._ends is None:
             request = self.request
-            hidden = baseline(request.context, request.text("baseline"), request.side)
+            hidden = baseline(request.context, request.settings.baseline, request.side)
             self._ends = pixels(request.classifier, np.stack([hidden, request.context.picture(request.side)]))
             with torch.no_grad():
                 before, after = (self._network(end[None])[0] for end in self._ends)
@@ -109,18 +126,6 @@ INTEGRATED_GRADIENTS = Method(
     "Gradients of the class's logit on the straight way from a baseline to the picture, averaged, times what changed. "
     "The values add up to the difference of the logits; the gap says how nearly.",
     IntegratedGradientsEstimator,
-    (
-        Control(
-            "steps",
-            "Steps",
-            "int",
-            64,
-            "Intervals that the way is cut into, brought down to a power of two; raising them reuses all points.",
-            4,
-            1024,
-            budget=True,
-        ),
-        BASELINE,
-    ),
+    IntegratedGradientsSettings,
     uncertainty="gap",
 )

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import REGION_BASELINE
+from core.explanation.baselines import RegionSettings
 from core.explanation.context import nbytes_of
-from core.explanation.method import Control, Estimator, Maps, Method, Regions, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, Regions, Request, one_step
 from core.explanation.perturbation import RegionViews
 from core.explanation.sampling import van_der_corput
-from core.explanation.superpixels import METHOD, count_control
+from core.explanation.superpixels import parts_field
+from core.settings import number_field
 
 Keep = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
@@ -107,11 +108,28 @@ def _complete(parts: int, size: int, rng: np.random.Generator) -> list[Keep]:
     return rows
 
 
+class KernelShapSettings(RegionSettings):
+    """Settings of kernel SHAP."""
+
+    budget_name = "samples"
+
+    samples: int = number_field(
+        1000,
+        10,
+        20_000,
+        "Samples",
+        "Selections of superpixels that the model is asked about; it stops earlier where there are no more.",
+    )
+    regions: int = parts_field(36)
+
+
 class KernelShapEstimator(Estimator):
     """Outputs for the first coalitions, and the regression on them when maps are asked for."""
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[KernelShapSettings]
+
+    def __init__(self, request: Request[KernelShapSettings]) -> None:
+        super().__init__(request)
         self._views = RegionViews(request)
         self._coalitions = Coalitions(self._views.parts, request.seed)
         self._solved: tuple[int, Maps] | None = None
@@ -229,20 +247,6 @@ KERNEL_SHAP = Method(
     "Shares the logit's difference between the whole and the hidden picture out among superpixels, by what each adds "
     "on average to every possible selection of the others. The values add up exactly.",
     KernelShapEstimator,
-    (
-        Control(
-            "samples",
-            "Samples",
-            "int",
-            1000,
-            "Selections of superpixels that the model is asked about; it stops earlier where there are no more.",
-            10,
-            20_000,
-            budget=True,
-        ),
-        METHOD,
-        count_control(36),
-        REGION_BASELINE,
-    ),
+    KernelShapSettings,
     uncertainty="standard error",
 )

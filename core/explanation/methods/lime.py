@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import REGION_BASELINE
+from core.explanation.baselines import RegionSettings
 from core.explanation.context import nbytes_of
-from core.explanation.method import Control, Estimator, Maps, Method, Regions, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, Regions, Request, one_step
 from core.explanation.perturbation import RegionViews
-from core.explanation.superpixels import METHOD, count_control
+from core.settings import choice_field, number_field
 
 Keep = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
@@ -80,11 +80,33 @@ def _product(first: int, second: int, bits: int) -> int:
 DESIGNS: dict[str, Callable[[int, int, int], Keep]] = {"orthogonal": orthogonal, "bernoulli": bernoulli}
 
 
+class LimeSettings(RegionSettings):
+    """Settings of LIME."""
+
+    budget_name = "samples"
+
+    samples: int = number_field(
+        1000,
+        10,
+        MOST_SAMPLES,
+        "Samples",
+        "Partly hidden pictures that the model is asked about. The standard error says how settled the map is.",
+    )
+    masks: Literal["orthogonal", "bernoulli"] = choice_field(
+        "orthogonal",
+        "Samples are",
+        "orthogonal: balanced, so that fewer tell as much, with the same limit; bernoulli: each superpixel by the toss "
+        "of a coin, as lime does.",
+    )
+
+
 class LimeEstimator(Estimator):
     """Outputs for the first samples of a design, and lime's regression on them when maps are asked for."""
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[LimeSettings]
+
+    def __init__(self, request: Request[LimeSettings]) -> None:
+        super().__init__(request)
         self._views = RegionViews(request)
         self._keep = np.zeros((0, self._views.parts), dtype=np.bool_)
         self._fitted: tuple[int, Maps] | None = None
@@ -107,7 +129,7 @@ class LimeEstimator(Estimator):
         start = self.evaluations
         stop = min(start + self._views.batch, self.budget)
         if stop > len(self._keep):
-            design = DESIGNS[self.request.text("masks")]
+            design = DESIGNS[self.request.settings.masks]
             self._keep = design(max(stop, self.budget), self._views.parts, self.request.seed)
         self._views.ask(self._keep[start:stop])
 
@@ -123,7 +145,7 @@ class LimeEstimator(Estimator):
     def _fit(self, count: int) -> Maps:
         keep, outputs = self._keep[:count].astype(np.float64), self._views.probabilities
         weights = lime_coefficients(keep, outputs)
-        paired = self.request.text("masks") == "orthogonal"
+        paired = self.request.settings.masks == "orthogonal"
         errors = lime_errors(keep, outputs, weights, 2 if paired else 1)
         known = Regions(self._views.labels, weights.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
@@ -196,29 +218,6 @@ LIME = Method(
     "Hides superpixels at random and fits a linear model to the class's probability: how much each superpixel adds to "
     "it on average, near the whole picture. What superpixels do only together it cannot say.",
     LimeEstimator,
-    (
-        Control(
-            "samples",
-            "Samples",
-            "int",
-            1000,
-            "Partly hidden pictures that the model is asked about. The standard error says how settled the map is.",
-            10,
-            MOST_SAMPLES,
-            budget=True,
-        ),
-        METHOD,
-        count_control(50),
-        REGION_BASELINE,
-        Control(
-            "masks",
-            "Samples are",
-            "choice",
-            "orthogonal",
-            "orthogonal: balanced, so that fewer tell as much, with the same limit; bernoulli: each superpixel by the "
-            "toss of a coin, as lime does.",
-            choices=tuple(DESIGNS),
-        ),
-    ),
+    LimeSettings,
     uncertainty="standard error",
 )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import BASELINE
+from core.explanation.baselines import BaselineSettings
 from core.explanation.context import SIDE, nbytes_of
-from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, Request, one_step
 from core.explanation.perturbation import HiddenViews
-
-WINDOWS = ("8", "16", "24", "32", "48", "64")
+from core.settings import choice_field, number_field
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,42 @@ class Lattice:
         return [(row * self.stride, column * self.stride) for row, column in cells]
 
 
+class OcclusionSettings(BaselineSettings):
+    """Settings of occlusion."""
+
+    budget_name = "evaluations"
+
+    evaluations: int = number_field(
+        2000,
+        2,
+        12_000,
+        "Evaluations",
+        "Partly hidden pictures that the model is asked about, at most: it stops when the window was everywhere.",
+    )
+    window: Literal["8", "16", "24", "32", "48", "64"] = choice_field(
+        "32",
+        "Window",
+        f"Side of the hidden square, px of a picture of {SIDE}; scaled to the model's own. Small ones show detail and "
+        "leave enough for the model to go by.",
+    )
+    stride: float = number_field(
+        0.5,
+        0.25,
+        1.0,
+        "Stride",
+        "How far the window moves, as a share of its side; smaller is smoother and takes more evaluations.",
+    )
+
+
 class OcclusionEstimator(Estimator):
     """For every pixel, the mean fall of each logit over the windows that hid it so far."""
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[OcclusionSettings]
+
+    def __init__(self, request: Request[OcclusionSettings]) -> None:
+        super().__init__(request)
         self._views = HiddenViews(request)
-        lattice = Lattice.of(request.side, request.number("window"), float(request.settings["stride"]))
+        lattice = Lattice.of(request.side, int(request.settings.window), request.settings.stride)
         self._window = lattice.window
         self._positions = lattice.positions()
         self._whole: NDArray[np.float64] | None = None  # (K,)
@@ -127,35 +156,5 @@ OCCLUSION = Method(
     "Hides one window after the other and shows by how much the class's logit falls, for every pixel on average over "
     "the windows that hid it. Parts that can stand in for each other show little.",
     OcclusionEstimator,
-    (
-        Control(
-            "evaluations",
-            "Evaluations",
-            "int",
-            2_000,
-            "Partly hidden pictures that the model is asked about, at most: it stops when the window was everywhere.",
-            2,
-            12_000,
-            budget=True,
-        ),
-        Control(
-            "window",
-            "Window",
-            "choice",
-            "32",
-            f"Side of the hidden square, px of a picture of {SIDE}; scaled to the model's own. Small ones show detail "
-            "and leave enough for the model to go by.",
-            choices=WINDOWS,
-        ),
-        Control(
-            "stride",
-            "Stride",
-            "float",
-            0.5,
-            "How far the window moves, as a share of its side; smaller is smoother and takes more evaluations.",
-            0.25,
-            1.0,
-        ),
-        BASELINE,
-    ),
+    OcclusionSettings,
 )

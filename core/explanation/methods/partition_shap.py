@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import BASELINE
+from core.explanation.baselines import BaselineSettings
 from core.explanation.context import nbytes_of
-from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, Request, one_step
 from core.explanation.perturbation import HiddenViews
+from core.settings import number_field
 
 Logits = NDArray[np.float64]  # (K,)
 Rectangle = tuple[int, int, int, int]  # top, bottom, left, right; bottom and right are not in it
@@ -82,6 +83,20 @@ def halves(rectangle: Rectangle) -> tuple[Rectangle, Rectangle]:
     return (top, bottom, left, middle), (top, bottom, middle, right)
 
 
+class PartitionShapSettings(BaselineSettings):
+    """Settings of partition SHAP."""
+
+    budget_name = "evaluations"
+
+    evaluations: int = number_field(
+        500,
+        10,
+        10_000,
+        "Evaluations",
+        "Partly hidden pictures that the model is asked about; more of them divide the picture more finely.",
+    )
+
+
 class PartitionShap(Estimator):
     """Owen values by the recursion of shap's PartitionExplainer, which it equals at every even budget.
 
@@ -91,8 +106,10 @@ class PartitionShap(Estimator):
     equal priority go in the order they were found instead of at random.
     """
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[PartitionShapSettings]
+
+    def __init__(self, request: Request[PartitionShapSettings]) -> None:
+        super().__init__(request)
         self._views = HiddenViews(request)
         self._ends: tuple[Logits, Logits] | None = None  # everything hidden, nothing hidden
         self._queue: list[tuple[float, int, Part]] = []
@@ -202,18 +219,6 @@ PARTITION_SHAP = Method(
     "Halves the picture again and again where it matters most, and shares what each rectangle adds to the class's "
     "logit between its halves. The values add up to the logit of the picture less that of the baseline.",
     PartitionShap,
-    (
-        Control(
-            "evaluations",
-            "Evaluations",
-            "int",
-            500,
-            "Partly hidden pictures that the model is asked about; more of them divide the picture more finely.",
-            10,
-            10_000,
-            budget=True,
-        ),
-        BASELINE,
-    ),
+    PartitionShapSettings,
     uncertainty="gap",
 )

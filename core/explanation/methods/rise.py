@@ -7,13 +7,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import BASELINE
+from core.explanation.baselines import BaselineSettings
 from core.explanation.context import SIDE, nbytes_of
-from core.explanation.method import Control, Estimator, Maps, Method, Request, one_step
+from core.explanation.method import Estimator, Maps, Method, Request, one_step
 from core.explanation.perturbation import HiddenViews
 from core.explanation.sampling import ProductMeans
+from core.settings import number_field
 
 Mask = NDArray[np.float32]
+
+
+class RiseSettings(BaselineSettings):
+    """Settings of RISE."""
+
+    budget_name = "samples"
+
+    samples: int = number_field(
+        1000, 10, 20_000, "Samples", "Random masks; the standard error falls with the square root of their number."
+    )
+    grid: int = number_field(7, 4, 16, "Grid", "Cells of a mask's grid a side; finer ones show detail and need more.")
+    keep: float = number_field(
+        0.5,
+        0.1,
+        0.9,
+        "Share kept",
+        "Probability that a cell of the mask is kept; at 0.5 masks come in pairs that complete each other, which "
+        "settles sooner.",
+    )
 
 
 class RiseEstimator(Estimator):
@@ -23,10 +43,12 @@ class RiseEstimator(Estimator):
     often: the noise that the paper's estimate has from pixels kept by chance more often than others is gone.
     """
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[RiseSettings]
+
+    def __init__(self, request: Request[RiseSettings]) -> None:
+        super().__init__(request)
         self._views = HiddenViews(request)
-        self._keep = float(request.settings["keep"])
+        self._keep = request.settings.keep
         self._paired = self._keep == 0.5
         self._probability = np.zeros(len(request.classifier.card.classes))  # sum over masks
         self._draws = ProductMeans(len(self._probability), request.side**2, not self._paired)
@@ -48,7 +70,7 @@ class RiseEstimator(Estimator):
     def _block(self) -> None:
         each = 2 if self._paired else 1
         count = max(1, min(self._views.block, self.budget - self.evaluations) // each)
-        grid, seed = self.request.number("grid"), self.request.seed
+        grid, seed = self.request.settings.grid, self.request.seed
         numbers = range(self._draws.count, self._draws.count + count)
         masks = np.stack([rise_mask(seed, n, grid, self._keep, self.request.side) for n in numbers])
         asked = np.stack([masks, 1 - masks], axis=1).reshape(-1, *masks.shape[1:]) if self._paired else masks
@@ -114,31 +136,6 @@ RISE = Method(
     "is kept than under the masks on average. The paper shows the mean probability itself; the difference has a zero "
     "that means something.",
     RiseEstimator,
-    (
-        Control(
-            "samples",
-            "Samples",
-            "int",
-            1_000,
-            "Random masks; the standard error falls with the square root of their number.",
-            10,
-            20_000,
-            budget=True,
-        ),
-        Control(
-            "grid", "Grid", "int", 7, "Cells of a mask's grid a side; finer ones show detail and need more.", 4, 16
-        ),
-        Control(
-            "keep",
-            "Share kept",
-            "float",
-            0.5,
-            "Probability that a cell of the mask is kept; at 0.5 masks come in pairs that complete each other, which "
-            "settles sooner.",
-            0.1,
-            0.9,
-        ),
-        BASELINE,
-    ),
+    RiseSettings,
     uncertainty="standard error",
 )

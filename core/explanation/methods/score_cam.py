@@ -9,13 +9,27 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.explanation.context import nbytes_of
-from core.explanation.method import Control, Estimator, Maps, Method, Request, block_size, one_step
-from core.explanation.methods.cam import LAYER
+from core.explanation.method import Estimator, LayerSettings, Maps, Method, Request, block_size, one_step
 from core.models.staged import DTYPES, StagedNetwork
+from core.settings import number_field
 
 MOST_CHANNELS = 2048
 
 SMALL = 1e-8  # as upstream, against division by a range of 0
+
+
+class ScoreCamSettings(LayerSettings):
+    """Settings of Score-CAM."""
+
+    budget_name = "evaluations"
+
+    evaluations: int = number_field(
+        MOST_CHANNELS,
+        1,
+        MOST_CHANNELS,
+        "Channels",
+        "Channels evaluated at most, the strongest activations first; all of them where there are fewer.",
+    )
 
 
 class ScoreCam(Estimator):
@@ -24,8 +38,10 @@ class ScoreCam(Estimator):
     Channels that are the same everywhere hide everything, so that one pass stands for all of them; it comes last.
     """
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    request: Request[ScoreCamSettings]
+
+    def __init__(self, request: Request[ScoreCamSettings]) -> None:
+        super().__init__(request)
         self._network = request.classifier.inference_copy(request.precision)
         self._block_size = block_size(request.classifier)
         self._inputs: Tensor | None = None  # (1, 3, S, S), standardised
@@ -57,7 +73,7 @@ class ScoreCam(Estimator):
 
     def _start(self) -> None:
         request = self.request
-        classifier, layer = request.classifier, request.text("layer") or request.classifier.network.cut
+        classifier, layer = request.classifier, request.settings.layer or request.classifier.network.cut
         inputs = classifier.tensor([request.context.rgb])
         self._activations = request.context.shared(
             ("activations", classifier.identity, layer), lambda: _activations(classifier.network, inputs, layer)
@@ -125,17 +141,5 @@ SCORE_CAM = Method(
     "Shows the model its picture through each feature map, adds the maps up by the softmax of the logits it then "
     "gives, and keeps the positive part. No gradients; one evaluation a channel.",
     ScoreCam,
-    (
-        LAYER,
-        Control(
-            "evaluations",
-            "Channels",
-            "int",
-            MOST_CHANNELS,
-            "Channels evaluated at most, the strongest activations first; all of them where there are fewer.",
-            1,
-            MOST_CHANNELS,
-            budget=True,
-        ),
-    ),
+    ScoreCamSettings,
 )

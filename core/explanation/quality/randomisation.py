@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from core.explanation.context import ImageContext
-from core.explanation.engine import checked_classes, chosen_precision, start
-from core.explanation.method import Estimator, Settings
+from core.explanation.engine import checked_classes, start_checked
+from core.explanation.method import Estimator, MethodSettings, Request
 from core.explanation.methods.registry import method as method_of
 from core.explanation.quality.control_maps import CONTROLS, control_maps
 from core.explanation.quality.similarity import Map, map_ssim, spearman
-from core.explanation.quality.stability import capped_settings, map_of
+from core.explanation.quality.stability import capped, map_of
 from core.explanation.task import StepwiseTask
 from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
@@ -196,28 +196,21 @@ class RandomisationTask(StepwiseTask):
     A sampling method draws with another seed for the copy than for the original, since maps that share their masks
     are alike for that alone; what another seed does to the trained model's map is the ceiling. Where one pass makes a
     map, DRAWS of new weights are averaged. Batch normalisations of such stages take their
-    statistics from the picture and its mirror images. InputError for an unknown method or class, a wrong setting, or a
-    method that does not fit.
+    statistics from the picture and its mirror images. InputError for a class that the model lacks.
     """
 
     def __init__(
         self,
-        classifier: Classifier,
-        context: ImageContext,
-        method: str,
-        settings: Settings | None,
-        seed: int,
-        precision: str,
+        request: Request[MethodSettings],
         label: str,
     ) -> None:
         super().__init__()
-        self._kind = method_of(method)
-        self._label = checked_classes(classifier, [label])[0]
-        self._classifier, self._context, self._seed = classifier, context, seed
-        self._settings = capped_settings(method, settings or {})
-        self._precision = chosen_precision(classifier, self._kind.family, precision)
-        self._first = self._estimator(classifier, context, seed)
-        self._groups = stage_groups(list(classifier.network.stages))
+        self._kind = method_of(request.method)
+        self._classifier, self._context, self._seed = request.classifier, request.context, request.seed
+        self._label = checked_classes(self._classifier, [label])[0]
+        self._request = replace(request, settings=capped(self._kind, request.settings))
+        self._first = start_checked(self._request)
+        self._groups = stage_groups(list(self._classifier.network.stages))
         self._repeats = DRAWS if self._kind.instant else 1
         self._found: list[list[Level]] = [[] for _ in self._groups]
         self._ceiling: float | None = 1.0
@@ -225,7 +218,7 @@ class RandomisationTask(StepwiseTask):
         self._note = RUNNING
         self._passed: bool | None = None
         self._runs = 1 + self._seeded + self._repeats * len(self._groups)
-        self.budget = self._runs * self._kind.budget(self._settings)
+        self.budget = self._runs * self._request.settings.budget
 
     @property
     def nbytes(self) -> int:
@@ -243,7 +236,7 @@ class RandomisationTask(StepwiseTask):
             passed=self._passed,
             ceiling=self._ceiling,
             controls=dict(self._controls),
-            budget=self._kind.budget(self._settings),
+            budget=self._request.settings.budget,
             draws=self._repeats,
             seed=self._seed,
         )
@@ -257,14 +250,14 @@ class RandomisationTask(StepwiseTask):
         return self._kind.uncertainty == "standard error"
 
     def _estimator(self, classifier: Classifier, context: ImageContext, seed: int) -> Estimator:
-        return start(self._kind.name, classifier, context, self._settings, seed, self._precision)
+        return start_checked(replace(self._request, classifier=classifier, context=context, seed=seed))
 
     def _run(self, estimator: Estimator) -> Generator[int, None, Map]:
         while not estimator.done:
             before = estimator.evaluations
             estimator.advance()
             yield estimator.evaluations - before
-        return map_of(self._kind.name, estimator, self._label)
+        return map_of(estimator, self._label)
 
     def _steps(self) -> Iterator[int]:
         original = yield from self._run(self._first)

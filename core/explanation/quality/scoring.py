@@ -8,7 +8,6 @@ from core.errors import InputError
 from core.explanation.baselines import BASELINES
 from core.explanation.context import ImageContext, cell_masks, nbytes_of
 from core.explanation.engine import Explanation, checked_classes, chosen_precision
-from core.explanation.methods.registry import METHODS
 from core.explanation.quality.case import Probe, ScoringCase
 from core.explanation.quality.control_maps import control_maps
 from core.explanation.quality.curves import KINDS, curve_row, points
@@ -45,7 +44,7 @@ class ScoringTask(StepwiseTask):
         _check(classifier, explanation, label)
         wanted = {quality_score(name).name for name in (SCORES if scores is None else scores)}
         self._scores = [name for name in SCORES if name in wanted]
-        own = str(explanation.settings.get("baseline", "blur"))
+        own = str(getattr(explanation.settings, "baseline", "blur"))
         hidden = baseline or (own if own in BASELINES else "blur")
         probe = Probe(classifier, context, label, chosen_precision(classifier, "masks", precision), hidden)
         controls = control_maps(context, probe.side, seed)
@@ -80,7 +79,7 @@ class ScoringTask(StepwiseTask):
         total = sum(points(self._case, name) for name in self._scores if name in KINDS)
         settings = seeded_settings(self._case)
         if "stability" in self._scores and settings is not None and not self._case.silence:
-            total += SEEDS * METHODS[self._case.explanation.method].budget(settings)
+            total += SEEDS * settings.budget
         return total
 
     def _steps(self) -> Iterator[int]:

@@ -4,13 +4,14 @@ others of the same budget alone."""
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
-from core.explanation.engine import explanation_of, start
-from core.explanation.method import Estimator, Family, Settings, budget_of
-from core.explanation.methods.registry import METHODS, method
+from core.explanation.engine import checked_request, explanation_of, start_checked
+from core.explanation.method import Estimator, Family, Method, MethodSettings
+from core.explanation.methods.registry import METHODS
 from core.explanation.quality.case import ScoringCase
 from core.explanation.quality.control_maps import random_map
 from core.explanation.quality.scores import SCORES, ScoreRow
@@ -21,27 +22,22 @@ MOST: dict[Family, int] = {"cam": 1, "masks": 128, "gradients": 16}  # gradients
 SEEDS = 3
 
 
-def capped_settings(name: str, settings: Settings, spent: int | None = None) -> Settings:
+def capped(kind: Method, settings: MethodSettings, spent: int | None = None) -> MethodSettings:
     """The method's settings with its budget cut to MOST of its family, and to `spent` where fewer were."""
-    kind = method(name)
-    budget = budget_of(kind.controls)
-    if budget is None:
-        return dict(settings)
-    wanted = kind.budget(settings)
-    return {**settings, budget.name: max(int(budget.low), min(MOST[kind.family], wanted, spent or wanted))}
+    return settings.with_budget(min(MOST[kind.family], settings.budget, spent or settings.budget))
 
 
-def map_of(name: str, estimator: Estimator, label: str) -> Map:
+def map_of(estimator: Estimator, label: str) -> Map:
     """The estimator's map of one class so far, `(S, S)`."""
-    return explanation_of(name, estimator, [label]).map_of(label)
+    return explanation_of(estimator, [label]).map_of(label)
 
 
-def seeded_settings(case: ScoringCase) -> Settings | None:
+def seeded_settings(case: ScoringCase) -> MethodSettings | None:
     """The settings of the short runs; None for a method that draws nothing."""
     kind = METHODS.get(case.explanation.method)
     if kind is None or kind.uncertainty != "standard error":
         return None
-    return capped_settings(kind.name, case.explanation.settings, case.explanation.evaluations)
+    return capped(kind, case.explanation.settings, case.explanation.evaluations)
 
 
 def stability_row(case: ScoringCase) -> Generator[int, None, ScoreRow]:
@@ -55,18 +51,18 @@ def stability_row(case: ScoringCase) -> Generator[int, None, ScoreRow]:
         return ScoreRow("stability", None, others, UNSEEDED)
     if case.silence:
         return ScoreRow("stability", None, others, case.silence)
-    probe, precision = case.probe, case.explanation.precision
+    probe, shown = case.probe, case.explanation
+    first = checked_request(shown.method, probe.classifier, probe.context, settings, shown.seed or 0, shown.precision)
     maps: list[Map] = []
     spent = 0
     for number in range(SEEDS):
-        seed = (case.explanation.seed or 0) + number
-        estimator = start(case.explanation.method, probe.classifier, probe.context, settings, seed, precision)
+        estimator = start_checked(replace(first, seed=first.seed + number))
         while not estimator.done:
             before = estimator.evaluations
             estimator.advance()
             yield estimator.evaluations - before
         spent = estimator.evaluations
-        maps.append(map_of(case.explanation.method, estimator, case.probe.label))
+        maps.append(map_of(estimator, probe.label))
     value = mean_similarity(maps)
     if value is None:
         text = f"At {spent:,} evaluations the map of a seed is the same everywhere: there is nothing to compare."

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import InputError
-from core.explanation.baselines import baseline
+from core.explanation.baselines import BaselineSettings, baseline
 from core.explanation.method import Request
-from core.explanation.methods.occlusion import Lattice
+from core.explanation.methods.integrated_gradients import IntegratedGradientsSettings
+from core.explanation.methods.occlusion import Lattice, OcclusionSettings
 from core.explanation.reference.private import BATCH, PixelNetwork, PrivateNetwork, Tell, silent, tensor_of
 
 
 def integrated_maps(
-    request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent
+    request: Request[IntegratedGradientsSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
 ) -> NDArray[np.float32]:
     """Integrated gradients of pixels `(k, S, S)`, colours added up, by captum's trapezoid rule at the same points.
 
@@ -43,11 +44,11 @@ def integrated_maps(
 
 
 def occlusion_maps(
-    request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent
+    request: Request[OcclusionSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
 ) -> NDArray[np.float32]:
     """For every pixel the mean fall of the logit `(k, S, S)` over captum's windows, which hide all colours."""
     library: Any = importlib.import_module("captum.attr")
-    lattice = Lattice.of(request.side, request.number("window"), float(request.settings["stride"]))
+    lattice = Lattice.of(request.side, int(request.settings.window), request.settings.stride)
     needed = lattice.count**2 + 1
     if evaluations < needed:
         raise InputError(
@@ -68,10 +69,10 @@ def occlusion_maps(
     return np.stack(found).astype(np.float32)
 
 
-def _ends(request: Request) -> tuple[Tensor, Tensor]:
+def _ends(request: Request[BaselineSettings]) -> tuple[Tensor, Tensor]:
     """The picture and what hides it, `(1, 3, S, S)` in [0, 1]."""
     side = request.side
     return (
         tensor_of(request.context.picture(side)[None]),
-        tensor_of(baseline(request.context, request.text("baseline"), side)[None]),
+        tensor_of(baseline(request.context, request.settings.baseline, side)[None]),
     )

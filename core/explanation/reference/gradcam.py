@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.method import Request
+from core.explanation.method import LayerSettings, Request
 from core.explanation.reference.private import PrivateNetwork, Tell, silent
 
 NAMES = {
@@ -25,13 +25,13 @@ NAMES = {
 
 
 def cam_maps(
-    name: str, request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent
+    name: str, request: Request[LayerSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
 ) -> NDArray[np.float32]:
     """Maps `(k, S, S)` in [0, 1] of the classes `indices` by the class of pytorch_grad_cam that `name` stands for."""
     library: Any = importlib.import_module("pytorch_grad_cam")
     targets: Any = importlib.import_module("pytorch_grad_cam.utils.model_targets")
     network = PrivateNetwork(request.classifier, tell)
-    layer = request.text("layer") or network.network.cut
+    layer = request.settings.layer or network.network.cut
     inputs = request.classifier.tensor([request.context.rgb]).cpu()
     network.expected = len(indices)
     if name == "scorecam":

@@ -12,26 +12,28 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.explanation.baselines import REGION_MEAN, baseline
 from core.explanation.method import Request
-from core.explanation.methods.lime import DESIGNS, KERNEL_WIDTH
+from core.explanation.methods.lime import DESIGNS, KERNEL_WIDTH, LimeSettings
 from core.explanation.reference.private import BATCH, PrivateNetwork, Tell, silent
 from core.explanation.superpixels import superpixels
 
 
-def lime_maps(request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent) -> NDArray[np.float32]:
+def lime_maps(
+    request: Request[LimeSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
+) -> NDArray[np.float32]:
     """Each superpixel's coefficient painted over it, `(k, S, S)`, by `LimeImageExplainer.explain_instance`.
 
     It is given our superpixels, our hidden picture (none for "region-mean": lime makes that itself) and the same masks,
     through the random state that it would draw them from.
     """
     library: Any = importlib.import_module("lime.lime_image")
-    cut, regions, side = request.text("superpixels"), request.number("regions"), request.side
-    labels, name = superpixels(request.context, cut, regions, side), request.text("baseline")
+    cut, regions, side = request.settings.superpixels, request.settings.regions, request.side
+    labels, name = superpixels(request.context, cut, regions, side), request.settings.baseline
     parts = int(superpixels(request.context, cut, regions, request.context.picture().shape[0]).max()) + 1
     if len(np.unique(labels)) != parts:
         raise InputError("A superpixel vanishes at this model's side, and lime does not count what it cannot see.")
     network = PrivateNetwork(request.classifier, tell)
     network.expected = evaluations
-    keep = DESIGNS[request.text("masks")](evaluations, parts, request.seed)
+    keep = DESIGNS[request.settings.masks](evaluations, parts, request.seed)
     explainer = library.LimeImageExplainer(kernel_width=KERNEL_WIDTH, random_state=0)
     explainer.random_state = _Masks(keep)
     found = explainer.explain_instance(

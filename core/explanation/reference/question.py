@@ -16,9 +16,9 @@ from safetensors.numpy import load, save
 from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import Explanation
-from core.explanation.method import Settings
 from core.files import read_bounded, write_whole
 from core.models.classifier import Classifier
+from core.settings import Value
 
 QUESTION, PICTURES, ANSWER, MAPS, PROGRESS = (
     "question.json",
@@ -42,7 +42,7 @@ class Question:
     weights_sha256: str
     method: str
     labels: tuple[str, ...]
-    settings: Settings
+    settings: Mapping[str, Value]
     seed: int
     evaluations: int
     rgb: NDArray[np.uint8]
@@ -60,7 +60,7 @@ class Question:
             weights_sha256=classifier.weights_sha256,
             method=explanation.method,
             labels=tuple(labels),
-            settings=dict(explanation.settings),
+            settings=explanation.settings.model_dump(),
             seed=explanation.seed or 0,
             evaluations=explanation.evaluations,
             rgb=context.rgb,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from core.explanation.reference.lime import lime_maps
 from core.explanation.reference.private import Tell
 from core.explanation.reference.shap import gradient_maps, kernel_maps, partition_maps
 
-Compute = Callable[[Request, Sequence[int], int, Tell], NDArray[np.float32]]
+Compute = Callable[[Request[Any], Sequence[int], int, Tell], NDArray[np.float32]]
 _OUTPUTS = (
     1e-3,
     "Both compute in float32, ours with normalisation folded into the convolutions and in other batches: rounding, "

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import background, baseline, of_superpixels
+from core.explanation.baselines import BaselineSettings, RegionSettings, background, baseline, of_superpixels
 from core.explanation.context import SIDE
 from core.explanation.method import Request
+from core.explanation.methods.expected_gradients import ExpectedGradientsSettings
 from core.explanation.methods.kernel_shap import Coalitions
 from core.explanation.methods.partition_shap import BATCH as DECISIONS
 from core.explanation.reference.private import BATCH, PixelNetwork, PrivateNetwork, Tell, silent, tensor_of
@@ -23,13 +24,16 @@ from core.explanation.superpixels import superpixels
 MOST_DRAWS = 100  # a call of GradientExplainer, which keeps every draw's picture in float64
 
 
-def kernel_maps(request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent) -> NDArray[np.float32]:
+def kernel_maps(
+    request: Request[RegionSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
+) -> NDArray[np.float32]:
     """Each superpixel's Shapley value painted over it, `(k, S, S)`, by shap's `KernelExplainer`.
 
     Its drawing of coalitions is passed over: it is given ours with their weights, evaluates them and solves.
     """
     library: Any = importlib.import_module("shap")
-    context, side, cut, regions = request.context, request.side, request.text("superpixels"), request.number("regions")
+    context, side, chosen = request.context, request.side, request.settings
+    cut, regions = chosen.superpixels, chosen.regions
     labels = superpixels(context, cut, regions, side)
     parts = int(superpixels(context, cut, regions, SIDE).max()) + 1
     if evaluations < 2 * parts + 2:
@@ -40,7 +44,7 @@ def kernel_maps(request: Request, indices: Sequence[int], evaluations: int, tell
     network = PrivateNetwork(request.classifier, tell)
     network.expected = evaluations
     picture = context.picture(side)
-    hidden = baseline(context, of_superpixels(request.text("baseline"), cut, regions), side)
+    hidden = baseline(context, of_superpixels(request.settings.baseline, cut, regions), side)
 
     def outputs(keep: NDArray[np.float64]) -> NDArray[np.float64]:
         shown = (np.where((row > 0)[labels][..., None], picture, hidden) for row in keep)
@@ -61,14 +65,14 @@ def kernel_maps(request: Request, indices: Sequence[int], evaluations: int, tell
 
 
 def partition_maps(
-    request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent
+    request: Request[BaselineSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
 ) -> NDArray[np.float32]:
     """Owen values of pixels `(k, S, S)`, colours added up, by shap's `PartitionExplainer` over its `Image` masker."""
     library: Any = importlib.import_module("shap")
     context, side = request.context, request.side
     network = PrivateNetwork(request.classifier, tell)
     network.expected = evaluations
-    masker = library.maskers.Image(baseline(context, request.text("baseline"), side).astype(np.float64))
+    masker = library.maskers.Image(baseline(context, request.settings.baseline, side).astype(np.float64))
     explainer = library.PartitionExplainer(network.of_pictures, masker)
     picture = context.picture(side).astype(np.float64)[None]
     found = explainer(picture, max_evals=evaluations, batch_size=DECISIONS, silent=True).values  # (1, S, S, 3, K)
@@ -77,7 +81,7 @@ def partition_maps(
 
 
 def gradient_maps(
-    request: Request, indices: Sequence[int], evaluations: int, tell: Tell = silent
+    request: Request[ExpectedGradientsSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
 ) -> NDArray[np.float32]:
     """Expected gradients of pixels `(k, S, S)`, colours added up, by shap's `GradientExplainer` with our draws.
 
@@ -86,7 +90,7 @@ def gradient_maps(
     library: Any = importlib.import_module("shap")
     side, classifier = request.side, request.classifier
     network = PrivateNetwork(classifier, tell)
-    shown = background(request.context, request.text("background"), classifier.card.framing)
+    shown = background(request.context, request.settings.background, classifier.card.framing)
     pictures = tensor_of(shown.pictures(range(shown.count), side))
     calls = -(-evaluations // MOST_DRAWS)
     network.expected = shown.count + evaluations * len(indices)

@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.explanation.context import ImageContext, nbytes_of
-from core.explanation.engine import (
-    Explanation,
-    checked_classes,
-    checked_settings,
-    chosen_precision,
-    explanation_of,
-    start,
-)
-from core.explanation.method import Estimator, Method, Settings, budget_of
+from core.explanation.engine import Explanation, checked_classes, explanation_of, start_checked
+from core.explanation.method import Estimator, Method, MethodSettings, Request
 from core.explanation.methods.registry import method as known_method
 from core.explanation.service.cache import CacheEntry, Place, ResultCache
 from core.explanation.service.scheduler import Interest, JobHandle, SharedTask, WorkQueue
@@ -57,7 +50,7 @@ class Snapshots:
             self.shown = {}
         if classes not in self.shown:
             try:
-                found = explanation_of(self.method.name, estimator, classes)
+                found = explanation_of(estimator, classes)
             except InputError:
                 return None
             self.shown = {**self.shown, classes: found}
@@ -93,9 +86,7 @@ class ExplanationJob(JobHandle):
     def _as_asked(self, found: Explanation) -> Explanation:
         """Say this owner's budget, not that of another who asked for more or less; but never less than was done."""
         asked = found.evaluations if self.state == "done" else self.budget
-        control = budget_of(self.method.controls)
-        spent = max(self._interest.wanted, found.evaluations)
-        settings = {**found.settings, control.name: spent} if control else found.settings
+        settings = found.settings.with_budget(max(self._interest.wanted, found.evaluations))
         if found.budget == asked and found.settings == settings:
             return found
         return replace(found, budget=asked, settings=settings)
@@ -127,36 +118,23 @@ class ExplanationService:
 
     def request(
         self,
-        classifier: Classifier,
-        context: ImageContext,
-        method: str,
-        settings: Settings | None = None,
-        seed: int = 0,
-        precision: str = "auto",
+        wanted: Request[MethodSettings],
         owner: str = "",
         private: bool = False,
         lease: float | None = None,
     ) -> ExplanationJob:
-        """Ask for an explanation, or for more of it; InputError where a setting is wrong or the method does not fit.
+        """Ask for the explanation that a `checked_request` describes, or for more of it.
 
         A larger budget continues what there is. A job that its owner stopped stays stopped until `resume` or a larger
         budget. The job pauses when `lease` seconds pass without a request, touch, wait or reading of this owner.
         """
-        kind = known_method(method)
-        values = checked_settings(kind, classifier, settings)
-        control = budget_of(kind.controls)
-        resolved = chosen_precision(classifier, kind.family, precision)
-        place, context = self._placed(context, owner, private)
-        rest = tuple(sorted((name, value) for name, value in values.items() if control is None or name != control.name))
-        key = (place, classifier.identity, method, rest, seed, resolved, torch.get_num_threads())
-        budget = int(values[control.name]) if control else None
-        entry = self._entry(
-            key,
-            place,
-            lambda: start(method, classifier, context, values, seed, resolved),
-            budget,
-            Snapshots(kind, classifier),
-        )
+        kind = known_method(wanted.method)
+        place, context = self._placed(wanted.context, owner, private)
+        asked = replace(wanted, context=context)
+        budget = None if kind.instant else asked.settings.budget
+        rest = asked.settings.besides_budget
+        key = (place, asked.classifier.identity, kind.name, rest, asked.seed, asked.precision, torch.get_num_threads())
+        entry = self._entry(key, place, lambda: start_checked(asked), budget, Snapshots(kind, asked.classifier))
         return ExplanationJob(entry.work, owner, entry.want(owner, lease, budget), entry.extra)
 
     def run(
