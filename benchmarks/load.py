@@ -25,13 +25,13 @@ import typer
 from numpy.typing import NDArray
 
 from core.cli.common import emit, reports_bad_input, say
-from core.explanation.engine import explain
-from core.explanation.method import Value, budget_of
+from core.explanation.engine import checked_request, explain
 from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationService
 from core.models.checkpoints import available, default_root, find, load_classifier
 from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
+from core.settings import Value
 from core.simulation import gallery
 
 TOLERANCE = 1e-5
@@ -67,8 +67,8 @@ class Load:
 
     def settings(self, method: str) -> dict[str, Value]:
         """The budget, where the method has one, within its bounds."""
-        control = budget_of(METHODS[method].controls)
-        return {} if control is None else {control.name: max(int(control.low), self.budget)}
+        field = METHODS[method].budget
+        return {} if field is None else {field.name: max(int(field.low or 0), self.budget)}
 
     def view(self, classifier: Classifier, picture: int) -> NDArray[np.uint8]:
         """The picture, framed as the model takes it."""
@@ -84,7 +84,8 @@ class Load:
         """The map through the service; RuntimeError where it fails."""
         _, picture, method = case
         context = service.context(self.view(classifier, picture), owner=owner, private=False)
-        job = service.request(classifier, context, method, self.settings(method), 0, "float32", owner)
+        wanted = checked_request(method, classifier, context, self.settings(method), 0, "float32")
+        job = service.request(wanted, owner)
         job.wait(LONGEST)
         found = job.explanation()
         if job.state != "done" or found is None:

@@ -159,7 +159,8 @@ def _fault(problem: Any, model: type[BaseModel]) -> str:
         listed = f" (known: {known})" if known and len(owner.model_fields) <= MOST_LISTED else ""
         return f"'{key}' is not known here{listed}"
     if problem["type"] == "value_error":
-        return str(problem["msg"]).removeprefix("Value error, ")
+        told = str(problem["msg"]).removeprefix("Value error, ")
+        return f"{key}: {told}" if key else told
     if spec is not None and problem["type"] not in (*PLAIN_FAULTS, *TEXT_FAULTS):
         return f"{key} must be {spec.demand}, not {_shown(problem['input'])}"
     message = PLAIN_FAULTS.get(problem["type"]) or re.sub("^(Input|Tuple|String) should", "should", problem["msg"])

@@ -84,6 +84,8 @@ def settings_from_text(text: str) -> ChosenSettings:
         entries = METHODS_CODEC.read(text.replace(" ", "+"))
     except InputError as error:
         raise InputError(f"The address carries settings of the methods that cannot be read: {error}.") from None
+    if not entries:
+        raise InputError("The address carries settings of the methods that say nothing.")
     for key, value in entries:
         method, _, name = key.partition(BEFORE_NAME)
         if method not in METHODS or not name:

@@ -29,7 +29,7 @@ from benchmarks.explain.upstream import (
 )
 from core.errors import InputError
 from core.explanation.baselines import background, baseline
-from core.explanation.engine import explain, start
+from core.explanation.engine import checked_request, explain, start
 from core.explanation.gradients import pixel_network, pixels
 from core.explanation.method import Estimator
 from core.explanation.methods.expected_gradients import expected_gradients
@@ -112,7 +112,7 @@ def first_map(sides: ModelPair, name: str) -> None:
     """Ask, and wait for the first map."""
     service = ExplanationService()
     try:
-        job = service.request(sides.classifier, service.context(sides.view), name)
+        job = service.request(checked_request(name, sides.classifier, service.context(sides.view)))
         while job.explanation() is None:
             if job.state == "failed" or job.seconds > LONGEST:
                 raise InputError(f"{name} shows nothing: {job.fault}")
@@ -169,7 +169,7 @@ def lime_same_masks(sides: ModelPair) -> BenchmarkRow:
     sides.run("lime", {"samples": 30})
     ours_s, estimator = timed(lambda: sides.run("lime", {"samples": SAMPLES}))
     precision = estimator.request.precision
-    masks = DESIGNS[str(case.settings["masks"])](SAMPLES, case.parts, estimator.request.seed)
+    masks = DESIGNS[case.settings.masks](SAMPLES, case.parts, estimator.request.seed)
     upstream_s, theirs = timed(lambda: case.upstream(SAMPLES, masks))
     regions = estimator.maps().regions
     assert regions is not None

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -24,12 +24,13 @@ from torch import Tensor, nn
 from core.explanation.baselines import baseline, of_superpixels
 from core.explanation.context import ImageContext
 from core.explanation.engine import start
-from core.explanation.method import Estimator, Settings, Value, resolve
-from core.explanation.methods.registry import method
+from core.explanation.method import Estimator
+from core.explanation.methods.lime import LimeSettings
 from core.explanation.superpixels import superpixels
 from core.models.classifier import FLOOR, Classifier, standardise
 from core.models.staged import DTYPES
 from core.preprocessing.framing import frame_image
+from core.settings import Value
 from core.simulation import gallery
 
 Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -102,7 +103,7 @@ class ModelPair:
     def run(
         self,
         method: str,
-        settings: Settings,
+        settings: Mapping[str, Value],
         seed: int = 0,
         precision: str = "auto",
         context: ImageContext | None = None,
@@ -167,11 +168,11 @@ class LimeCase:
 
     def __init__(self, sides: ModelPair) -> None:
         self.sides = sides
-        self.settings: dict[str, Value] = resolve(method("lime").controls)
+        self.settings = LimeSettings()
         context, side = sides.context(), sides.picture.shape[0]
-        cut, parts = str(self.settings["superpixels"]), int(self.settings["regions"])
+        cut, parts = self.settings.superpixels, self.settings.regions
         self.labels = superpixels(context, cut, parts, side)
-        self.hidden = baseline(context, of_superpixels(str(self.settings["baseline"]), cut, parts), side)
+        self.hidden = baseline(context, of_superpixels(self.settings.baseline, cut, parts), side)
         self.parts = int(self.labels.max()) + 1
 
     def upstream(

@@ -249,7 +249,7 @@ Methods = Annotated[
 
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Class to explain; repeat. Default: all.")]
 
-Settings = Annotated[
+SetTexts = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A method's setting, listed below; repeat for several."),
 ]
@@ -298,7 +298,7 @@ def explain(
     methods: Methods = None,
     model: Models = None,
     classes: Classes = None,
-    settings: Settings = None,
+    settings: SetTexts = None,
     seed: Seed = 0,
     precision: Precision = "auto",
     scores: Scores = False,
@@ -342,6 +342,7 @@ def explain(
         if not findings:
             raise InputError("Nothing was found out, so nothing was written.")
         parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
+        parameters["settings"] = [asdict(one) | {"value": str(one.value)} for one in asked.settings]  # text, as typed
         del parameters["lenient"]
         alike = agreements_of(findings, asked) if scores else []
         files = evidence_files(

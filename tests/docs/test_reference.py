@@ -72,12 +72,12 @@ def test_no_command_is_described_that_there_is_not() -> None:
 
 def test_every_setting_of_a_method_stands_with_its_default() -> None:
     told = section(read("command-line"), "`python -m core explain`").partition("Settings for `--set`")[2]
-    wanted = {f"{method.name}.{control.name}": control for method in METHODS.values() for control in method.controls}
+    wanted = {f"{one.name}.{field.name}": field for one in METHODS.values() for field in one.settings.fields()}
     assert set(rows(told)) == set(wanted)
     lines = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| `")]
     defaults = {name: cells[2] for cells in lines for name in re.findall(r"`([^`]+)`", cells[0])}
-    for name, control in wanted.items():
-        assert defaults[name].strip("` ") == (str(control.default) or "the last convolution"), name
+    for name, field in wanted.items():
+        assert defaults[name].strip("` ") == (str(field.default) or "the last convolution"), name
 
 
 def test_every_recipe_key_stands_with_its_default() -> None:

@@ -24,8 +24,8 @@ from core.explanation.quality.scores import SCORES
 from core.simulation import draw_cell
 
 # Small enough to be quick on a tiny network; every method that spends a budget is here.
-QUICK = {kind.name: control for kind in METHODS.values() for control in kind.controls if control.budget}
-BUDGETS = [f"--set={name}.{control.name}={max(int(control.low), 240)}" for name, control in QUICK.items()]
+QUICK = {kind.name: kind.budget for kind in METHODS.values() if kind.budget}
+BUDGETS = [f"--set={name}.{field.name}={max(int(field.low), 240)}" for name, field in QUICK.items()]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_all_methods_at_once(root: Path, cell: Path, tmp_path: Path) -> None:
     for name, item in items.items():
         kind = METHODS[name]
         assert item["complete"] and item["signed"] == kind.signed and item["explains"] == kind.explains
-        assert set(item["settings"]) == {control.name for control in kind.controls}
+        assert set(item["settings"]) == set(kind.settings.model_fields)
         assert (item["mean_standard_error"] is not None) == (kind.uncertainty == "standard error")
         assert item["gap"] is not None or kind.uncertainty != "gap"
         compared = {"background", "baseline"} & set(item["settings"])
@@ -209,8 +209,8 @@ def test_help_tells_every_setting() -> None:
     text = " ".join(run("--help").stdout.split())
     for kind in METHODS.values():
         assert kind.name in text
-        for control in kind.controls:
-            assert f"{control.name} = " in text
+        for name in kind.settings.model_fields:
+            assert f"{name} = " in text
 
 
 def test_the_picture_in_the_bundle_carries_no_metadata(root: Path, tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from core.models.classifier import Classifier
 from core.simulation import draw_cell
 from tests.dashboard.tiny import make_model
 
-BUDGETS = {kind.name: control for kind in METHODS.values() for control in kind.controls if control.budget}
-LEAST = [f"--set={name}.{control.name}={max(int(control.low), 16)}" for name, control in BUDGETS.items()]
+BUDGETS = {kind.name: kind.budget for kind in METHODS.values() if kind.budget}
+LEAST = [f"--set={name}.{field.name}={max(int(field.low), 16)}" for name, field in BUDGETS.items()]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def refused(result: Result) -> str:
         (["--set", ".layer=block3"], "cannot be read"),
         (["--set", "saliency.layer=block3"], "No explanation method 'saliency'"),
         (["--set", "rise.samples=50"], "rise is not among the methods asked for (gradcam)"),
-        (["--set", "gradcam.depth=3"], "gradcam: No setting 'depth'. It has: layer"),
+        (["--set", "gradcam.depth=3"], "gradcam: 'depth' is not known here (known: layer)"),
         (["--set", "gradcam.layer=layer4"], "islam_cnn has no layer 'layer4'. Choose one of: block"),
         (["--set", "gradcam.layer@resnet50=layer4"], "no model 'resnet50' here. There are: islam_cnn, second"),
         (["--model", "resnet50"], "Available: islam_cnn, second"),
@@ -91,10 +91,10 @@ def test_what_cannot_be_is_said_before_anything_is_written(
 @pytest.mark.parametrize("name", BUDGETS)
 @pytest.mark.parametrize("budget", ["0", "10000000", "many", "nan", "-5"])
 def test_a_budget_out_of_bounds(root: Path, cell: Path, tmp_path: Path, name: str, budget: str) -> None:
-    control = BUDGETS[name]
-    setting = f"{name}.{control.name}={budget}"
+    field = BUDGETS[name]
+    setting = f"{name}.{field.name}={budget}"
     told = refused(run(cell, "--method", name, "--set", setting, "--out", tmp_path / "out", "--checkpoints", root))
-    assert f"{name}: {control.name} must be" in told and f"{control.low:g} to {control.high:g}" in told
+    assert f"{name}: {field.name} must be a whole number from {field.low:,} to {field.high:,}, not" in told
     assert not (tmp_path / "out").exists()
 
 

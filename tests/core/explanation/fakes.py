@@ -1,9 +1,16 @@
-"""Tasks and a clock that tests drive by hand."""
+"""Tasks and a clock that tests drive by hand, and maps asked of a service in one line."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.explanation.context import ImageContext
+from core.explanation.engine import checked_request
+from core.explanation.service.service import ExplanationJob, ExplanationService
+from core.models.classifier import Classifier
+from core.settings import Value
 
 
 class Clock:
@@ -64,3 +71,17 @@ class Gate:
     def __call__(self, task: Fake) -> None:
         self.reached.set()
         assert self.opened.wait(20)
+
+
+def ask_maps(
+    service: ExplanationService,
+    classifier: Classifier,
+    context: ImageContext,
+    method: str,
+    settings: Mapping[str, Value] | None = None,
+    seed: int = 0,
+    precision: str = "auto",
+    **whose: Any,
+) -> ExplanationJob:
+    """Check what is asked for and ask the service for it; `whose` are owner, private and lease."""
+    return service.request(checked_request(method, classifier, context, settings, seed, precision), **whose)

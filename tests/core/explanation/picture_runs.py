@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from core.explanation.context import ImageContext
-from core.explanation.method import Estimator, Request, Value, resolve
+from core.explanation.method import Estimator, Request
 from core.explanation.methods.registry import method
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
+from core.settings import Value
 from tests.core.explanation.pixel_toys import finish
 from tests.dashboard.tiny import make_model
 
@@ -28,5 +29,4 @@ def noise(seed: int, side: int = 120) -> np.ndarray:
 
 def begin(name: str, classifier: Classifier, context: ImageContext, seed: int = 0, **settings: Value) -> Estimator:
     kind = method(name)
-    values = resolve(kind.controls, settings)
-    return kind.start(Request(classifier, context, values, seed), int(values["samples"]))
+    return kind.start(Request(name, classifier, context, kind.settings.of(**settings), seed))

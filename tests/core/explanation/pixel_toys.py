@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from core.explanation.context import ImageContext
-from core.explanation.method import Estimator, Method, Request, Value, budget_of, resolve
+from core.explanation.method import Estimator, Method, Request
 from core.models.card import ModelCard
 from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
+from core.settings import Value
 
 
 class Plain(nn.Module):
@@ -73,11 +74,9 @@ def toy(network: StagedNetwork, side: int, classes: int = 3, parameters: int = 1
 
 
 def begin(method: Method, classifier: Classifier, context: ImageContext, seed: int = 0, **settings: Value) -> Estimator:
-    """Start `method` in float32; `settings` are the controls that differ from their defaults, unchecked."""
-    values = {**resolve(method.controls), **settings}
-    budget = budget_of(method.controls)
-    assert budget is not None
-    return method.start(Request(classifier, context, values, seed), int(values[budget.name]))
+    """Start `method` in float32; `settings` are those that are not as by default, unchecked."""
+    values = method.settings().model_copy(update=settings)
+    return method.start(Request(method.name, classifier, context, values, seed))
 
 
 def finish(estimator: Estimator) -> Estimator:

@@ -13,7 +13,6 @@ import numpy as np
 
 from core.explanation.context import ImageContext
 from core.explanation.engine import begin, checked_request, explanation_of
-from core.explanation.method import budget_of
 from core.explanation.methods.registry import METHODS
 from core.explanation.reference.registry import REFERENCES
 from core.models.checkpoints import load_classifier
@@ -38,13 +37,13 @@ def checks(model: Path) -> list[dict[str, object]]:
     classifier = load_classifier(model)
     context, found = ImageContext(draw_cell("neutrophil", 3, size=120).image), []
     for name, reference in REFERENCES.items():
-        budget = budget_of(METHODS[name].controls)
+        budget = METHODS[name].budget
         settings = {} if budget is None else {budget.name: BUDGETS.get(name, 120)}
         request = checked_request(name, classifier, context, settings, 3, "float32")
-        estimator = begin(name, request)
+        estimator = begin(request)
         while not estimator.done:
             estimator.advance()
-        explanation = explanation_of(name, estimator, LABELS)
+        explanation = explanation_of(estimator, LABELS)
         indices = [classifier.card.classes.index(label) for label in LABELS]
         told = Told()
         maps = reference.compute(request, indices, estimator.evaluations, told)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.explanation.gradients import class_gradients
-from core.explanation.method import Request
+from core.explanation.method import LayerSettings, Request
 from core.explanation.methods.cam import EIGENCAM, GRADCAM, GRADCAM_PLUS_PLUS, HIRESCAM, LAYERCAM
 from core.explanation.reference.gradcam import cam_maps, scaled
 from core.models.registry import ARCHITECTURES
@@ -22,9 +22,9 @@ def test_maps_equal_upstreams_for_every_method_and_class(name: str) -> None:
     torch.manual_seed(3)
     side = SIDES.get(name, 96)
     classifier = toy(_lively(ARCHITECTURES[name].build(5).eval()), side, 5)
-    request = Request(classifier, noise(side), {"layer": ""})
+    request = Request("gradcam", classifier, noise(side), LayerSettings())
     for kind in UPSTREAM:
-        native = kind.start(request, 1).maps().native
+        native = kind.start(request).maps().native
         for ours, theirs in zip(native, cam_maps(kind.name, request, range(5), 1), strict=True):
             assert np.abs(scaled(ours, side) - theirs).max() < 1e-4
             assert theirs.max() > 0.5 or ours.max() == 0

@@ -9,10 +9,10 @@ import torch
 from core.classes import CLASSES
 from core.errors import InputError
 from core.explanation.engine import explain, interpolate
-from core.explanation.method import Value, budget_of
 from core.explanation.methods.registry import METHODS
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
+from core.settings import Value
 from tests.dashboard.tiny import make_model
 
 
@@ -32,7 +32,7 @@ CAMS = ("gradcam", "gradcam++", "hirescam", "layercam")
 
 def small(name: str) -> dict[str, dict[str, Value]]:
     """Settings that spend next to nothing."""
-    budget = budget_of(METHODS[name].controls)
+    budget = METHODS[name].budget
     return {name: {budget.name: max(int(budget.low), 20)}} if budget else {}
 
 

@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.explanation.engine import explain
-from core.explanation.method import Estimator, Maps, Method, Value, budget_of
+from core.explanation.method import Estimator, Maps, Method
 from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationService
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
 from core.models.registry import ARCHITECTURES, Architecture
 from core.models.staged import StagedNetwork
+from core.settings import Value
 from core.simulation import gallery
+from tests.core.explanation.fakes import ask_maps
 from tests.dashboard.tiny import make_model
 
 THREADS = 16
@@ -137,8 +139,8 @@ def cases() -> list[Case]:
 
 
 def little(name: str) -> dict[str, Value]:
-    control = budget_of(METHODS[name].controls)
-    return {} if control is None else {control.name: max(int(control.low), BUDGET)}
+    field = METHODS[name].budget
+    return {} if field is None else {field.name: max(int(field.low), BUDGET)}
 
 
 def ask(
@@ -146,7 +148,7 @@ def ask(
 ) -> NDArray[np.float32]:
     model, picture, name, seed = case
     context = service.context(pictures[picture], owner=owner, private=False)
-    job = service.request(models.now[model], context, name, little(name), seed, "float32", owner)
+    job = ask_maps(service, models.now[model], context, name, little(name), seed, "float32", owner=owner)
     assert job.wait(LONG) and job.state == "done", (case, job.state, job.fault)
     found = job.explanation()
     assert found is not None
@@ -244,11 +246,13 @@ def test_what_is_cancelled_or_crashes_leaves_nothing_locked(
         context = service.context(pictures[number % PICTURES], owner=owner, private=False)
         for turn in range(6):
             if (number + turn) % 3 == 0:
-                crashed = service.request(models.now[0], context, "crashing", seed=turn, owner=owner)
+                crashed = ask_maps(service, models.now[0], context, "crashing", seed=turn, owner=owner)
                 assert crashed.wait(LONG) and crashed.state == "failed"
             elif (number + turn) % 3 == 1:
                 name = slow[(number + turn) % len(slow)]
-                cut = service.request(models.now[turn % 2], context, name, seed=turn, owner=owner, precision="float32")
+                cut = ask_maps(
+                    service, models.now[turn % 2], context, name, seed=turn, owner=owner, precision="float32"
+                )
                 cut.wait(0.005)
                 cut.stop()
                 assert cut.state in ("stopped", "done")
@@ -261,6 +265,6 @@ def test_what_is_cancelled_or_crashes_leaves_nothing_locked(
     works = [entry.work for entry in service._store.entries.values()]
     for work in works:
         assert work.readers == 0 and not any(one.waiting for one in work.interests.values())
-    after = service.request(models.now[0], service.context(pictures[0]), "gradcam", owner="somebody else")
+    after = ask_maps(service, models.now[0], service.context(pictures[0]), "gradcam", owner="somebody else")
     assert after.wait(LONG) and after.state == "done"
     assert all(work.holder is None and work.at_rest() for work in works)

@@ -11,16 +11,22 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.explanation.method import Control, Estimator, Maps, Method, Request
+from core.explanation.method import Estimator, Maps, Method, MethodSettings, Request
 from core.explanation.methods.registry import METHODS
 from core.explanation.service.scheduler import WorkQueue
 from core.explanation.service.service import ExplanationService
 from core.models.classifier import Classifier
-from tests.core.explanation.fakes import Clock, Fake, Gate
+from core.settings import number_field
+from tests.core.explanation.fakes import Clock, Fake, Gate, ask_maps
 
 LONG = 20.0
-BUDGET = Control("samples", "Samples", "int", 10, "How many.", low=1, high=100_000, budget=True)
-SHADE = Control("shade", "Shade", "int", 0, "What to add.", low=0, high=9)
+
+
+class CountingSettings(MethodSettings):
+    budget_name = "samples"
+
+    samples: int = number_field(10, 1, 100_000, "Samples", "How many.")
+    shade: int = number_field(0, 0, 9, "Shade", "What to add.")
 
 
 class Counting(Estimator):
@@ -29,8 +35,9 @@ class Counting(Estimator):
     started: ClassVar[list[Counting]] = []
     before: object = None
 
-    def __init__(self, request: Request, budget: int) -> None:
-        super().__init__(request, min(budget, 5000))
+    def __init__(self, request: Request[CountingSettings]) -> None:
+        super().__init__(request)
+        self.budget = min(self.budget, 5000)
         self.count = 0
         self.ballast = np.zeros(250_000, np.uint8)
         Counting.started.append(self)
@@ -44,7 +51,7 @@ class Counting(Estimator):
         return self.ballast.nbytes
 
     def advance(self) -> None:
-        if self.request.number("shade") == 9 and self.count == 3:
+        if self.request.settings.shade == 9 and self.count == 3:
             raise InputError("Shade 9 is too dark.")
         if callable(Counting.before):
             Counting.before(self)
@@ -57,7 +64,7 @@ class Counting(Estimator):
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     entry = Method(
-        "counting", "Counting", "masks", False, "logit", "none", "none", Counting, (BUDGET, SHADE), "standard error"
+        "counting", "Counting", "masks", False, "logit", "none", "none", Counting, CountingSettings, "standard error"
     )
     monkeypatch.setitem(METHODS, "counting", entry)
     Counting.started.clear()
@@ -72,7 +79,7 @@ def picture(seed: int = 0) -> np.ndarray:
 
 def test_what_is_asked_twice_is_computed_once(service: ExplanationService, models: list[Classifier]) -> None:
     jobs = [
-        service.request(models[0], service.context(picture(), owner=owner, private=False), "counting", owner=owner)
+        ask_maps(service, models[0], service.context(picture(), owner=owner, private=False), "counting", owner=owner)
         for owner in ("ada", "ben", "ada")
     ]
     for job in jobs:
@@ -96,13 +103,13 @@ def test_whatever_decides_the_map_has_an_entry_of_its_own(
         (models[0], context, {"precision": "bfloat16"}),
         (models[0], context, {"owner": "ada", "private": True}),
     ]
-    service.request(models[0], context, "counting", precision="float32")
+    ask_maps(service, models[0], context, "counting", precision="float32")
     for classifier, where, rest in others:
         before = len(service)
-        service.request(classifier, where, "counting", **rest)  # type: ignore[arg-type]
+        ask_maps(service, classifier, where, "counting", **rest)  # type: ignore[arg-type]
         assert len(service) == before + 1
-    service.request(models[0], context, "counting", precision="auto")
-    service.request(models[0], context, "counting", {"samples": 11})
+    ask_maps(service, models[0], context, "counting", precision="auto")
+    ask_maps(service, models[0], context, "counting", {"samples": 11})
     assert len(service) == len(others) + 1
 
 
@@ -110,9 +117,9 @@ def test_a_larger_budget_goes_on_for_all_and_each_is_told_his_own(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
     context = service.context(picture(), private=False)
-    first = service.request(models[0], context, "counting", {"samples": 10}, owner="ada")
+    first = ask_maps(service, models[0], context, "counting", {"samples": 10}, owner="ada")
     assert first.wait(LONG)
-    second = service.request(models[0], context, "counting", {"samples": 30}, owner="ben")
+    second = ask_maps(service, models[0], context, "counting", {"samples": 30}, owner="ben")
     assert second.wait(LONG) and len(Counting.started) == 1
     for job, asked in ((first, 10), (second, 30)):
         found = job.explanation()
@@ -127,23 +134,23 @@ def test_the_smaller_budget_is_done_when_the_larger_is_stopped(
     gate = Gate()
     Counting.before = lambda task: gate(task) if task.count == 15 else None
     context = service.context(picture(), private=False)
-    small = service.request(models[0], context, "counting", {"samples": 12}, owner="ada")
-    large = service.request(models[0], context, "counting", {"samples": 1000}, owner="ben")
+    small = ask_maps(service, models[0], context, "counting", {"samples": 12}, owner="ada")
+    large = ask_maps(service, models[0], context, "counting", {"samples": 1000}, owner="ben")
     assert gate.reached.wait(LONG) and small.state == "done" and large.state == "running"
     large.stop()
     gate.opened.set()
     large._work.at_rest()
     assert (small.state, large.state) == ("done", "stopped")
-    service.request(models[0], context, "counting", {"samples": 1000}, owner="ben")
+    ask_maps(service, models[0], context, "counting", {"samples": 1000}, owner="ben")
     assert large.state == "stopped", "what its owner stopped stays so when the page is drawn again"
-    service.request(models[0], context, "counting", {"samples": 1001}, owner="ben")
+    ask_maps(service, models[0], context, "counting", {"samples": 1001}, owner="ben")
     assert large.wait(LONG) and large.state == "done" and large.evaluations == 1001
 
 
 def test_a_method_that_needs_less_than_its_budget_says_so(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
-    job = service.request(models[0], service.context(picture()), "counting", {"samples": 6000})
+    job = ask_maps(service, models[0], service.context(picture()), "counting", {"samples": 6000})
     assert job.wait(LONG) and job.state == "done" and job.evaluations == job.budget == 5000
 
 
@@ -152,7 +159,7 @@ def test_what_was_found_so_far_is_one_object_until_there_is_more(
 ) -> None:
     gate = Gate()
     Counting.before = lambda task: gate(task) if task.count == 0 else None
-    job = service.request(models[0], service.context(picture()), "counting")
+    job = ask_maps(service, models[0], service.context(picture()), "counting")
     assert gate.reached.wait(LONG)
     assert job.explanation() is None and job.state == "waiting"
     gate.opened.set()
@@ -171,7 +178,7 @@ def test_bad_requests_raise_and_leave_nothing(service: ExplanationService, model
     context = service.context(picture())
     for name, settings in (("saliency", {}), ("counting", {"samples": 0}), ("counting", {"depth": 1})):
         with pytest.raises(InputError):
-            service.request(models[0], context, name, settings)
+            ask_maps(service, models[0], context, name, settings)
     assert len(service) == 0
 
 
@@ -179,12 +186,12 @@ def test_a_failure_is_told_kept_and_tried_again_on_demand(
     service: ExplanationService, models: list[Classifier]
 ) -> None:
     context = service.context(picture(), private=False)
-    job = service.request(models[0], context, "counting", {"shade": 9}, owner="ada")
+    job = ask_maps(service, models[0], context, "counting", {"shade": 9}, owner="ada")
     assert job.wait(LONG) and (job.state, job.fault) == ("failed", "Shade 9 is too dark.")
     assert job.explanation() is None
-    again = service.request(models[0], context, "counting", {"shade": 9}, owner="ada")
+    again = ask_maps(service, models[0], context, "counting", {"shade": 9}, owner="ada")
     assert again.state == "failed" and len(Counting.started) == 1
-    assert service.request(models[0], context, "counting", owner="ada").wait(LONG)
+    assert ask_maps(service, models[0], context, "counting", owner="ada").wait(LONG)
 
 
 def test_private_results_are_the_owners_alone_and_are_forgotten(
@@ -193,9 +200,9 @@ def test_private_results_are_the_owners_alone_and_are_forgotten(
     contexts = {owner: service.context(picture(), owner=owner) for owner in ("ada", "ben")}
     assert contexts["ada"] is not contexts["ben"] and contexts["ada"] is service.context(picture(), owner="ada")
     for owner, context in contexts.items():
-        assert service.request(models[0], context, "counting", owner=owner).wait(LONG)
+        assert ask_maps(service, models[0], context, "counting", owner=owner).wait(LONG)
     assert len(Counting.started) == 2, "a private scene makes its requests private"
-    public = service.request(models[0], service.context(picture(), private=False), "counting", owner="ada")
+    public = ask_maps(service, models[0], service.context(picture(), private=False), "counting", owner="ada")
     assert public.wait(LONG)
     task = service.run("worth", lambda: Fake("worth", 1), "ada", private=True)
     assert task.wait(LONG) and len(service) == 4
@@ -208,7 +215,7 @@ def test_private_results_are_the_owners_alone_and_are_forgotten(
     gc.collect()
     assert kept() is None and ghost() is None
     assert len(service) == 2
-    assert service.request(models[0], contexts["ben"], "counting", owner="ben").state == "done"
+    assert ask_maps(service, models[0], contexts["ben"], "counting", owner="ben").state == "done"
     assert public.state == "done"
 
 
@@ -216,9 +223,9 @@ def test_forgetting_stops_the_owners_jobs_and_no_others(service: ExplanationServ
     gate = Gate()
     Counting.before = gate
     context = service.context(picture(), private=False)
-    ada = service.request(models[0], context, "counting", {"samples": 3000}, owner="ada")
+    ada = ask_maps(service, models[0], context, "counting", {"samples": 3000}, owner="ada")
     assert gate.reached.wait(LONG)
-    ben = service.request(models[0], context, "counting", {"samples": 40}, owner="ben")
+    ben = ask_maps(service, models[0], context, "counting", {"samples": 40}, owner="ben")
     service.forget("ada")
     gate.opened.set()
     assert ben.wait(LONG) and ben.state == "done" and ada.state == "stopped"
@@ -230,16 +237,16 @@ def test_the_cache_stays_within_its_bounds(models: list[Classifier]) -> None:
     for number in range(12):
         context = service.context(picture(number), private=False)
         for seed in range(4):
-            assert service.request(models[0], context, "counting", seed=seed).wait(LONG)
+            assert ask_maps(service, models[0], context, "counting", seed=seed).wait(LONG)
         assert len(service) <= 6 and len(service._store.pictures) <= 3
-    assert service.request(models[0], service.context(picture(11), private=False), "counting", seed=3).state == "done"
+    assert ask_maps(service, models[0], service.context(picture(11), private=False), "counting", seed=3).state == "done"
     service.close()
 
 
 def test_bytes_are_bounded_and_counted(models: list[Classifier]) -> None:
     service = ExplanationService(most_bytes=2_000_000)
     for number in range(30):
-        assert service.request(models[0], service.context(picture(number), private=False), "counting").wait(LONG)
+        assert ask_maps(service, models[0], service.context(picture(number), private=False), "counting").wait(LONG)
     assert service.bytes <= 2_000_000 + 300_000 and 3 <= len(service) <= 8
     service.close()
 
@@ -249,15 +256,15 @@ def test_what_is_under_way_is_not_dropped(models: list[Classifier]) -> None:
     gate = Gate()
     Counting.before = gate
     context = service.context(picture(), private=False)
-    job = service.request(models[0], context, "counting", {"samples": 50}, owner="ada")
+    job = ask_maps(service, models[0], context, "counting", {"samples": 50}, owner="ada")
     assert gate.reached.wait(LONG)
     Counting.before = None
     others = [
-        service.request(models[0], service.context(picture(n), private=False), "counting", owner="ben")
+        ask_maps(service, models[0], service.context(picture(n), private=False), "counting", owner="ben")
         for n in range(1, 6)
     ]
     gate.opened.set()
-    again = service.request(models[0], service.context(picture(), private=False), "counting", owner="ada")
+    again = ask_maps(service, models[0], service.context(picture(), private=False), "counting", owner="ada")
     assert again._work is job._work and job.wait(LONG) and all(other.wait(LONG) for other in others)
     service.close()
 
@@ -271,10 +278,10 @@ def test_leases_pause_what_nobody_looks_at(models: list[Classifier]) -> None:
     Counting.before = tick
     service = ExplanationService(WorkQueue(clock=clock))
     context = service.context(picture(), private=False)
-    job = service.request(models[0], context, "counting", {"samples": 100}, owner="ada", lease=4.0)
+    job = ask_maps(service, models[0], context, "counting", {"samples": 100}, owner="ada", lease=4.0)
     assert service.run("other", lambda: Fake("other", 40, clock=clock), "ben").wait(LONG)
     assert job.state == "stopped" and 0 < job.evaluations < 8
-    renewed = service.request(models[0], context, "counting", {"samples": 100}, owner="ada", lease=None)
+    renewed = ask_maps(service, models[0], context, "counting", {"samples": 100}, owner="ada", lease=None)
     assert renewed.wait(LONG) and job.state == "done" and len(Counting.started) == 1
     service.close()
 
@@ -285,7 +292,7 @@ def test_many_threads_asking_for_one_thing_share_it(service: ExplanationService,
     def ask(number: int) -> float:
         barrier.wait()
         context = service.context(picture(), private=False)
-        job = service.request(models[0], context, "counting", {"samples": 200}, owner=f"owner {number}")
+        job = ask_maps(service, models[0], context, "counting", {"samples": 200}, owner=f"owner {number}")
         assert job.wait(LONG)
         found = job.explanation()
         assert found is not None

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from core.explanation.context import ImageContext, nbytes_of
-from core.explanation.engine import explain, explanation_of, start
+from core.explanation.engine import checked_request, explain, explanation_of, start
 from core.explanation.methods.registry import METHODS
 from core.explanation.perturbation import Evaluator
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
 from core.explanation.service.service import ExplanationService
 from core.models.classifier import Classifier
+from tests.core.explanation.fakes import ask_maps
 
 LONG = 20.0
 
@@ -28,7 +29,7 @@ def picture(seed: int = 0) -> np.ndarray:
 def test_instant_methods_give_what_the_engine_gives(
     service: ExplanationService, models: list[Classifier], name: str
 ) -> None:
-    job = service.request(models[0], service.context(picture()), name)
+    job = ask_maps(service, models[0], service.context(picture()), name)
     assert job.wait(LONG)
     found = job.explanation()
     wanted = explain(models[0], picture(), [name])[name]
@@ -80,9 +81,9 @@ def test_a_scene_and_its_scores_say_how_many_bytes_they_keep(models: list[Classi
         estimator.budget = min(estimator.budget, 40)
         while not estimator.done:
             estimator.advance()
-    found = explanation_of(name, estimator)
+    found = explanation_of(estimator)
     scored = ScoringTask(models[0], context, found, found.classes[0])
-    checked = RandomisationTask(models[0], context, "gradcam", None, 0, "float32", found.classes[0])
+    checked = RandomisationTask(checked_request("gradcam", models[0], context), found.classes[0])
     for task in (scored, checked):
         while not task.done:
             task.advance()

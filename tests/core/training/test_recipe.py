@@ -8,11 +8,12 @@ import pytest
 from core.data.split import SplitRecipe
 from core.errors import InputError
 from core.models.registry import ARCHITECTURES, SHIPPED
+from core.settings import assignments
 from core.training.recipe import (
+    RECIPE_FORM,
     RECIPES,
     DataRecipe,
     Recipe,
-    parsed_settings,
     read_recipe,
     recipe_architectures,
     shipped_recipes,
@@ -66,7 +67,7 @@ def test_changes_reach_every_key() -> None:
         'data.also=["bccd"]',
         "class_weights=true",
     ]
-    recipe = read_recipe("leukolens", changes=parsed_settings(settings) | {"stages.batch_size": 8})
+    recipe = read_recipe("leukolens", changes=assignments(settings, RECIPE_FORM) | {"stages.batch_size": 8})
     assert recipe.augment.zoom == 1.5 and recipe.split.kind == "random" and recipe.data.also == ("bccd",)
     assert [stage.epochs for stage in recipe.stages][1] == 9 and recipe.class_weights
     assert {stage.batch_size for stage in recipe.stages} == {8}
@@ -75,18 +76,18 @@ def test_changes_reach_every_key() -> None:
 @pytest.mark.parametrize("also", ['["auto"]', '["folder"]', '["nowhere"]', '["bccd", "bccd"]'])
 def test_known_sets_alone_may_join_and_once(also: str) -> None:
     with pytest.raises(InputError, match=r"data\.also: .*(no known set|named twice)"):
-        read_recipe("leukolens", changes=parsed_settings([f"data.also={also}"]))
+        read_recipe("leukolens", changes=assignments([f"data.also={also}"], RECIPE_FORM))
 
 
 @pytest.mark.parametrize("setting", ["augment.zum=1", "stages.9.size=64", "nothing=1", "name.deeper=1", "patience=x"])
 def test_a_setting_that_is_no_key_is_named(setting: str) -> None:
     with pytest.raises(InputError, match=setting.split("=", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]):
-        read_recipe("leukolens", changes=parsed_settings([setting]))
+        read_recipe("leukolens", changes=assignments([setting], RECIPE_FORM))
 
 
 def test_a_setting_needs_key_and_value() -> None:
     with pytest.raises(InputError, match="key=value"):
-        parsed_settings(["seed"])
+        assignments(["seed"], RECIPE_FORM)
 
 
 def test_tables_for_an_architecture_lie_over_the_rest(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_stages_follow_one_another() -> None:
     [
         ("x = " + "9" * 5000, "not valid TOML"),
         ("x = " + "[" * 5000, "not valid TOML"),
-        ('name = "a"\narchitecture = "b"\nlerning_rate = 1\nstages = []', "lerning_rate: a recipe has no such key"),
+        ('name = "a"\narchitecture = "b"\nlerning_rate = 1\nstages = []', "'lerning_rate' is not known here"),
         ('name = "a"\narchitecture = "b"\nsplit.folds = 2\nstages = []', "split: folds must be 0 or at least 3"),
     ],
     ids=["number", "nesting", "key", "folds"],
@@ -189,7 +190,7 @@ def test_a_name_that_no_disk_takes_is_no_recipe(name: str) -> None:
 )
 def test_a_setting_beyond_all_bounds_is_refused(setting: str) -> None:
     with pytest.raises(InputError):
-        read_recipe("leukolens", changes=parsed_settings([setting]))
+        read_recipe("leukolens", changes=assignments([setting], RECIPE_FORM))
 
 
 def test_a_wrong_stage_is_not_called_too_few_stages() -> None:

@@ -7,17 +7,24 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from core.explanation.method import Control, Estimator, Maps, Method, Request
+from core.explanation.method import Estimator, Maps, Method, MethodSettings, Request
+from core.settings import number_field
 
-SAMPLES = Control("samples", "Samples", "int", 1000, "How many", low=1, high=5000, budget=True)
+
+class MadeUpSettings(MethodSettings):
+    budget_name = "samples"
+
+    samples: int = number_field(1000, 1, 5000, "Samples", "How many")
+
+
 Draw = Callable[[Request, int], np.ndarray]
 
 
 class MadeUp(Estimator):
     """Adds up one drawn map a sample, the same for every class."""
 
-    def __init__(self, draw: Draw, request: Request, budget: int) -> None:
-        super().__init__(request, budget)
+    def __init__(self, draw: Draw, request: Request) -> None:
+        super().__init__(request)
         self._draw, self._drawn = draw, 0
         self._total = np.zeros((request.side, request.side))
 
@@ -39,10 +46,10 @@ class MadeUp(Estimator):
 
 
 def made_up(name: str, draw: Draw, uncertainty: str = "standard error", signed: bool = False) -> Method:
-    def start(request: Request, budget: int) -> Estimator:
-        return MadeUp(draw, request, budget)
+    def start(request: Request) -> Estimator:
+        return MadeUp(draw, request)
 
-    return Method(name, name, "masks", signed, "logit", "none", "none", start, (SAMPLES,), uncertainty)
+    return Method(name, name, "masks", signed, "logit", "none", "none", start, MadeUpSettings, uncertainty)
 
 
 def dice(request: Request, number: int) -> np.ndarray:

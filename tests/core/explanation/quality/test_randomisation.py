@@ -9,6 +9,7 @@ from torch import nn
 
 from core.errors import InputError
 from core.explanation.context import ImageContext
+from core.explanation.engine import checked_request
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.randomisation import (
     DRAWS,
@@ -30,7 +31,8 @@ from tests.core.explanation.quality.toy import LABEL, conv_classifier, quadrant_
 
 def check(method: str, classifier: Classifier | None = None, context: ImageContext | None = None) -> Randomisation:
     where = context or quadrant_scene()
-    task = RandomisationTask(classifier or conv_classifier(), where, method, None, 0, "float32", LABEL)
+    wanted = checked_request(method, classifier or conv_classifier(), where, precision="float32")
+    task = RandomisationTask(wanted, LABEL)
     while not task.done:
         task.advance()
     assert task.evaluations <= task.budget
@@ -104,7 +106,7 @@ def test_an_empty_map_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_result_stands_between_steps() -> None:
-    task = RandomisationTask(conv_classifier(), quadrant_scene(), "gradcam", None, 0, "float32", LABEL)
+    task = RandomisationTask(checked_request("gradcam", conv_classifier(), quadrant_scene()), LABEL)
     assert task.result().passed is None and task.result().levels == ()
     seen = []
     while not task.done:
@@ -120,13 +122,8 @@ def test_every_method_can_be_checked(name: str) -> None:
 
 
 def test_what_is_wrong_is_said_at_once() -> None:
-    for method, settings, label in (
-        ("saliency", None, LABEL),
-        ("gradcam", {"layer": "x"}, LABEL),
-        ("gradcam", None, "no"),
-    ):
-        with pytest.raises(InputError):
-            RandomisationTask(conv_classifier(), quadrant_scene(), method, settings, 0, "float32", label)
+    with pytest.raises(InputError, match="no class 'no'"):
+        RandomisationTask(checked_request("gradcam", conv_classifier(), quadrant_scene()), "no")
 
 
 def test_verdicts() -> None:
