@@ -4,7 +4,7 @@ the precision asked for."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -52,7 +52,7 @@ class Explanation:
     gap: NDArray[np.float32] | None = None
     regions: Regions | None = None
     note: str = ""
-    settings: MethodSettings = MethodSettings()
+    settings: MethodSettings = field(default_factory=MethodSettings)
     seed: int | None = None
     precision: str = "float32"
     threads: int = 0

@@ -76,11 +76,11 @@ class LayerSettings(MethodSettings):
     )
 
 
-S = TypeVar("S", bound=MethodSettings, covariant=True)
+S_co = TypeVar("S_co", bound=MethodSettings, covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Request(Generic[S]):
+class Request(Generic[S_co]):
     """All that decides the maps of the method called `method`: model, picture, settings, seed and number format.
 
     Made and checked by `checked_request`, at the edge; what takes one asks no further.
@@ -89,7 +89,7 @@ class Request(Generic[S]):
     method: str
     classifier: Classifier
     context: ImageContext
-    settings: S
+    settings: S_co
     seed: int = 0
     precision: str = "float32"
 

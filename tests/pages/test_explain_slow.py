@@ -133,11 +133,11 @@ def test_settings_reach_the_address_and_the_maps(start: Start) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("rise.samples:0", "samples must be a whole number from 10 to 20000"),
+        ("rise.samples:0", "samples must be a whole number from 10 to 20,000"),
         ("rise.samples:10000000", "samples must be a whole number"),
         ("rise.nosuch:1", "no setting “nosuch”"),
         ("nosuch.samples:1", "which no method has"),
-        ("rise", "which no method has"),
+        ("rise", "has no value"),
         ("rise.samples@vgg19:20", "no setting “samples@vgg19”"),
         ("gradcam.layer:<b>", "letters, digits"),
         ("x" * 3000, "too long"),
@@ -216,5 +216,5 @@ def test_a_leaving_reader_stops_the_work(start: Start) -> None:
     app = rerun_until(start("explain", models="vgg19", methods="rise", set=LONG, seed="8"), "standard error")
     app.pills(key="choice-models").set_value(["islam_cnn"]).run()
     engine = jobs.service()
-    works = [entry.work for entry in engine._store.entries.values()]
+    works = [entry.work for entry in engine._cache.entries.values()]
     assert all(one.lease is not None and np.isfinite(one.deadline) for work in works for one in work.interests.values())

@@ -137,11 +137,11 @@ def test_forgetting_an_upload_forgets_what_it_led_to(start: Start) -> None:
     app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
     app = go(app, "explain")
     button(app, "Score this map").click().run()
-    assert len(jobs.service()._store.pictures) >= 1 and app.session_state[HELD]
+    assert len(jobs.service()._cache.pictures) >= 1 and app.session_state[HELD]
     button(app, "Forget all uploads").click().run()
     assert_sound(app)
     assert not app.session_state[HELD]
-    owners = {place[0] for place in jobs.service()._store.pictures}
+    owners = {place[0] for place in jobs.service()._cache.pictures}
     assert owners <= {""}
 
 

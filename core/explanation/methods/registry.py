@@ -1,4 +1,4 @@
-"""The registry of explanation methods. A new one is one file in `estimators` and one line here."""
+"""The registry of explanation methods. A new one is one file in this folder and one line here."""
 
 from __future__ import annotations
 

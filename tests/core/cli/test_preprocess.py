@@ -99,7 +99,10 @@ def test_saved_bounds_are_used_as_saved_and_a_bare_automatic_suggests_them(cell:
         (["--lower", "1,2", "--upper", "9,9,9"], "--lower '1,2' is no colour"),
         (["--lower", "1,2,3", "--upper", "x,9,9"], "is no colour"),
         (["--lower", "10,2,3", "--upper", "9,9,9"], "lower bound of red (10) is above"),
-        (["--lower", "1,2,3", "--upper", "9,9,900"], "upper.2"),
+        (
+            ["--lower", "1,2,3", "--upper", "9,9,900"],
+            "upper must be red, green and blue, each a whole number",
+        ),
         (["--auto", "--preset", "pbc"], "not several"),
         (["--auto", "--lower", "1,2,3", "--upper", "9,9,9"], "not several"),
         (["--parameters", "nowhere.json"], "nowhere.json"),

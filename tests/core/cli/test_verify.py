@@ -13,7 +13,7 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
-from core.cli import verify_work
+from core.cli import verification
 from core.cli.app import app
 from core.cli.common import Stop
 from core.explanation.reference.process import ReferenceProcess
@@ -99,5 +99,5 @@ def test_ctrl_c_stops_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
     stop = Stop()
     stop.asked = True
-    verify_work._watch(Endless(), "a label", stop)  # type: ignore[arg-type]
+    verification._watch(Endless(), "a label", stop)  # type: ignore[arg-type]
     assert stopped == [True]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from core.explanation.context import ImageContext
-from core.explanation.engine import begin, checked_request, explanation_of
+from core.explanation.engine import checked_request, explanation_of, start_checked
 from core.explanation.methods.registry import METHODS
 from core.explanation.reference.registry import REFERENCES
 from core.models.checkpoints import load_classifier
@@ -40,7 +40,7 @@ def checks(model: Path) -> list[dict[str, object]]:
         budget = METHODS[name].budget
         settings = {} if budget is None else {budget.name: BUDGETS.get(name, 120)}
         request = checked_request(name, classifier, context, settings, 3, "float32")
-        estimator = begin(request)
+        estimator = start_checked(request)
         while not estimator.done:
             estimator.advance()
         explanation = explanation_of(estimator, LABELS)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from core.classes import CLASSES
+from core.explanation.baselines import BaselineSettings, RegionSettings
 from core.explanation.context import ImageContext
 from core.explanation.engine import Explanation, explain
 from core.explanation.evidence import (
@@ -28,6 +29,8 @@ from core.explanation.evidence import (
     zipped,
 )
 from core.explanation.method import Regions
+from core.explanation.methods.expected_gradients import ExpectedGradientsSettings
+from core.explanation.methods.score_cam import ScoreCamSettings
 from core.explanation.render import overlay
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
@@ -81,9 +84,10 @@ def test_what_a_method_does_not_have_is_not_in_the_file() -> None:
 
 
 def test_the_entry_says_how_a_map_was_made() -> None:
-    made = {"settings": {"layer": "", "samples": 500}, "seed": 3, "precision": "bfloat16", "threads": 2}
-    entry = explanation_entry(replace(full(), **made, evaluations=300, budget=500), "layer4")
-    assert {key: entry[key] for key in made} == made
+    made = {"seed": 3, "precision": "bfloat16", "threads": 2}
+    chosen = ScoreCamSettings(evaluations=500)
+    entry = explanation_entry(replace(full(), **made, settings=chosen, evaluations=300, budget=500), "layer4")
+    assert {key: entry[key] for key in made} == made and entry["settings"] == {"layer": "", "evaluations": 500}
     assert (entry["evaluations"], entry["budget"], entry["complete"]) == (300, 500, False)
     assert entry["layer"] == "layer4" and entry["superpixels"] == 4
     assert entry["mean_standard_error"] == {"a": 0.5, "b": 2.5} and entry["gap"] == {"a": 0.25, "b": -0.5}
@@ -160,7 +164,7 @@ def test_the_manifest_comes_last_and_knows_every_file(findings: Findings) -> Non
         name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != "manifest.json"
     }
     assert document["complete"] and document["faults"] == [] and "scores.json" not in files
-    assert {"lime", "torch", "grad-cam", "python"} <= set(document["versions"]) and "shap" not in document["versions"]
+    assert {"lime", "torch", "grad-cam", "python"} <= set(document["versions"])
 
 
 def test_the_manifest_says_what_the_maps_rest_on(findings: Findings) -> None:
@@ -178,9 +182,9 @@ def test_the_manifest_says_what_the_maps_rest_on(findings: Findings) -> None:
 
 def test_the_manifest_knows_the_pictures_of_comparison(findings: Findings) -> None:
     maps = {
-        "shap": replace(findings.explanations["gradcam"], settings={"background": "cells"}),
-        "rise": replace(findings.explanations["gradcam"], settings={"baseline": "mean"}),
-        "odd": replace(findings.explanations["gradcam"], settings={"baseline": "noise"}),
+        "shap": replace(findings.explanations["gradcam"], settings=ExpectedGradientsSettings(background="cells")),
+        "rise": replace(findings.explanations["gradcam"], settings=BaselineSettings(baseline="mean")),
+        "odd": replace(findings.explanations["gradcam"], settings=RegionSettings(baseline="region-mean")),
         "gradcam": findings.explanations["gradcam"],
     }
     document = json.loads(files_of(replace(findings, explanations=maps))["manifest.json"])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.explanation.engine import explain
-from core.explanation.method import Estimator, Maps, Method
+from core.explanation.method import Estimator, Maps, Method, Request
 from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationService
 from core.models.checkpoints import load_classifier
@@ -48,6 +48,10 @@ class Crashing(Estimator):
     evaluations = 0
     nbytes = 0
 
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.budget = 10
+
     def advance(self) -> None:
         self.evaluations += 1
         if self.evaluations >= 3:
@@ -57,7 +61,7 @@ class Crashing(Estimator):
         return Maps(np.zeros((5, 7, 7), np.float32))
 
 
-CRASHING = Method("crashing", "Crashing", "masks", False, "logit", "none", "none", lambda r, b: Crashing(r, 10))
+CRASHING = Method("crashing", "Crashing", "masks", False, "logit", "none", "none", Crashing)
 
 
 def build_toy(n_classes: int, imagenet: bool = False) -> StagedNetwork:
@@ -262,7 +266,7 @@ def test_what_is_cancelled_or_crashes_leaves_nothing_locked(
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(thread, range(THREADS)))
-    works = [entry.work for entry in service._store.entries.values()]
+    works = [entry.work for entry in service._cache.entries.values()]
     for work in works:
         assert work.readers == 0 and not any(one.waiting for one in work.interests.values())
     after = ask_maps(service, models.now[0], service.context(pictures[0]), "gradcam", owner="somebody else")

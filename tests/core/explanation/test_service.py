@@ -125,7 +125,9 @@ def test_a_larger_budget_goes_on_for_all_and_each_is_told_his_own(
         found = job.explanation()
         assert found is not None and job.state == "done" and job.budget == asked
         assert (found.native == 30).all() and found.evaluations == 30 and found.complete
-        assert found.settings == {"samples": 30, "shade": 0}, "what the map rests on, so that it can be made again"
+        assert found.settings == CountingSettings(samples=30, shade=0), (
+            "what the map rests on, so that it can be made again"
+        )
 
 
 def test_the_smaller_budget_is_done_when_the_larger_is_stopped(
@@ -238,7 +240,7 @@ def test_the_cache_stays_within_its_bounds(models: list[Classifier]) -> None:
         context = service.context(picture(number), private=False)
         for seed in range(4):
             assert ask_maps(service, models[0], context, "counting", seed=seed).wait(LONG)
-        assert len(service) <= 6 and len(service._store.pictures) <= 3
+        assert len(service) <= 6 and len(service._cache.pictures) <= 3
     assert ask_maps(service, models[0], service.context(picture(11), private=False), "counting", seed=3).state == "done"
     service.close()
 

@@ -35,7 +35,10 @@ def test_missing_fields_take_their_defaults() -> None:
         ('{"lower": [80, 80]}', "lower"),
         ('{"lower": [80, 80, 256]}', "lower must be red, green and blue, each a whole number from 0 to 255, not 256"),
         ('{"lower": [80, 80, true]}', "lower must be red, green and blue"),
-        ('{"lower": [80.5, 80, 180]}', "lower must be red, green and blue, each a whole number from 0 to 255, not 80.5"),
+        (
+            '{"lower": [80.5, 80, 180]}',
+            "red, green and blue, each a whole number from 0 to 255, not 80.5",
+        ),
         ('{"erode_size": 0}', "erode_size"),
         ('{"output_size": 100000}', "output_size"),
         ('{"region_x": NaN}', "region_x"),
