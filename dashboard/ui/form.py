@@ -63,13 +63,14 @@ def from_widget(field: FieldSpec, value: Any) -> Value | tuple[int, ...]:
 
 def _number(field: FieldSpec, title: str, binding: Binding, slider: bool, width: Width) -> Any:
     kind: Callable[[float], Any] = int if field.kind == "int" else float
-    low, high = kind(field.low or 0), kind(field.high or 0)
+    low, high = (None if limit is None else kind(limit) for limit in (field.low, field.high))
+    told = _sentence(field.help)
+    if low is None or high is None:
+        return st.number_input(title, low, high, step=kind(1), help=told or None, width=width, **binding)
     if slider:
-        return st.slider(
-            title, low, high, step=_step(field, low, high, fine=True), help=_sentence(field.help), **binding
-        )
-    told = f"{_sentence(field.help)} From {plain_number(low)} to {plain_number(high)}."
-    return st.number_input(title, low, high, step=_step(field, low, high), help=told, width=width, **binding)
+        return st.slider(title, low, high, step=_step(field, low, high, fine=True), help=told or None, **binding)
+    told = f"{told} From {plain_number(low)} to {plain_number(high)}."
+    return st.number_input(title, low, high, step=_step(field, low, high), help=told.strip(), width=width, **binding)
 
 
 def _sentence(text: str) -> str:
