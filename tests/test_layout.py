@@ -120,7 +120,7 @@ def test_an_explanation_patches_no_module(tmp_path: Path) -> None:
         "from core.models.checkpoints import load_classifier\n"
         "from core.explanation.engine import explain\n"
         "from core.simulation import draw_cell\n"
-        "from tests.dashboard.tiny import make_model\n"
+        "from tests.support.tiny_models import make_model\n"
         "make_model(Path(sys.argv[1]), 'toy')\n"
         "picture = draw_cell('monocyte', 1).image\n"
         "seen = lambda: (nn.Module.__call__, nn.Module.__getattr__, nn.Module.__setattr__)\n"

@@ -12,7 +12,7 @@ from benchmarks.explain.upstream import BenchmarkRow, fidelity, first_as_faithfu
 from benchmarks.precision import PrecisionCorrelations, write
 from core.models.card import read_card
 from core.models.checkpoints import load_classifier
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 
 def test_a_total_adds_seconds_up_and_keeps_the_lowest_parity() -> None:

@@ -14,10 +14,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.dashboard.tiny import make_root
+from tests.support.browser import PATIENCE
+from tests.support.tiny_models import make_root
 
 ENTRY = Path(__file__).parents[2] / "dashboard" / "app.py"
-PATIENCE = 120_000  # ms
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import PATIENCE
+from tests.support.browser import PATIENCE
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.simulation import draw_cell
-from tests.browser.conftest import PATIENCE
+from tests.support.browser import PATIENCE
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser

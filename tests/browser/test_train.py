@@ -14,7 +14,7 @@ from core.runs.directory import RunDirectory
 from core.runs.listing import list_runs
 from core.simulation import draw_cell
 from core.training.launch import cancel
-from tests.browser.conftest import PATIENCE
+from tests.support.browser import PATIENCE
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.tiny import make_root
+from tests.support.tiny_models import make_root
 
 
 @pytest.fixture(scope="session")

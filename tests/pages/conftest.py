@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,8 @@ from streamlit.testing.v1 import AppTest
 from core.runs.directory import RunDirectory
 from core.runs.listing import list_runs
 from core.training.launch import cancel
-from tests.dashboard.tiny import make_root
-
-ENTRY = Path(__file__).parents[2] / "dashboard" / "app.py"
-Start = Callable[..., AppTest]
+from tests.support.reading import ENTRY, Start, go
+from tests.support.tiny_models import make_root
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +35,6 @@ def start(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
         return app if page == "compare" else go(app, page)
 
     return run
-
-
-def go(app: AppTest, page: str) -> AppTest:
-    """Switch to a page, as a click in the navigation does."""
-    return app.switch_page(f"../pages/{page}.py").run()
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from pathlib import Path
 
 import pytest
 import streamlit as st
-from PIL import Image
 
 from core.models.checkpoints import load_classifier
 from core.models.consensus import consensus
@@ -16,15 +14,8 @@ from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 from dashboard import answers, images
 from dashboard.images import gallery_subjects
-from tests.dashboard.tiny import SHIPPED, make_model
-from tests.pages.conftest import Start
-from tests.pages.reading import alerts, assert_sound, html, query, sentence, titles, verdicts
-
-
-def png(colour: tuple[int, int, int] = (210, 190, 220), side: int = 64) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
-    return buffer.getvalue()
+from tests.support.reading import Start, alerts, assert_sound, html, png, query, sentence, titles, verdicts
+from tests.support.tiny_models import SHIPPED, make_model
 
 
 def test_a_fresh_visit_shows_a_cell_and_four_answers(start: Start) -> None:

@@ -16,10 +16,9 @@ from core.classes import CLASSES
 from core.models.classifier import Classifier
 from dashboard.evaluate import costs
 from dashboard.evaluate.models import finished_runs
-from tests.core.evaluation.answer_toys import made_up, table_of
-from tests.pages.conftest import Start, go
-from tests.pages.evaluation_toys import make_answered, make_images
-from tests.pages.reading import alerts, assert_sound, html, query
+from tests.support.answers import made_up, table_of
+from tests.support.evaluated_models import make_answered, make_images
+from tests.support.reading import Start, alerts, assert_sound, go, html, query
 
 PAIR = ("vgg19", "islam_cnn")
 

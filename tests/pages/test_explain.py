@@ -25,8 +25,7 @@ from dashboard.explain.rendering import Look, picture_of
 from dashboard.images import gallery_subjects
 from dashboard.models import ModelEntry
 from dashboard.ui.format import raw
-from tests.pages.conftest import Start
-from tests.pages.reading import alerts, assert_sound, html, query, titles
+from tests.support.reading import Start, alerts, assert_sound, html, query, titles
 
 PAIR = ("gradcam", "gradcam++")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.classes import CLASSES
 from core.explanation.engine import explain
@@ -19,11 +18,20 @@ from core.preprocessing.framing import frame_image
 from dashboard.explain import jobs
 from dashboard.explain.wording import largest_values
 from dashboard.images import gallery_subjects
-from tests.dashboard.tiny import make_model
-from tests.pages.conftest import Start
-from tests.pages.reading import alerts, assert_sound, html, query, titles
+from tests.support.reading import (
+    Start,
+    alerts,
+    assert_sound,
+    button,
+    html,
+    labels,
+    progress,
+    query,
+    rerun_until,
+    titles,
+)
+from tests.support.tiny_models import make_model
 
-PATIENCE = 20.0  # s
 SHORT = "rise.samples:60"
 LONG = "rise.samples:20000"
 
@@ -34,32 +42,6 @@ def fresh_service() -> Iterator[None]:
     jobs.service.clear()
     yield
     jobs.service.clear()
-
-
-def rerun_until(app: AppTest, pattern: str) -> AppTest:
-    """Run the page again, as its fragment does by itself in a browser, until `pattern` is found in it."""
-    end = time.monotonic() + PATIENCE
-    while not re.search(pattern, html(app)):
-        assert time.monotonic() < end, f"{pattern!r} did not come: {progress(app)}"
-        time.sleep(0.05)
-        app.run()
-    assert_sound(app)
-    return app
-
-
-def progress(app: AppTest) -> list[int]:
-    """Evaluations done, by model."""
-    return [
-        int(text.replace(",", "")) for text in re.findall(r">([\d,]+) of [\d,]+ (?:samples|evaluations)", html(app))
-    ]
-
-
-def button(app: AppTest, label: str):  # type: ignore[no-untyped-def]
-    return next(item for item in app.button if item.label == label)
-
-
-def labels(app: AppTest) -> list[str]:
-    return [item.label for item in app.button]
 
 
 def test_a_slow_method_sharpens_until_it_is_what_the_engine_says(start: Start, tiny_root: Path) -> None:

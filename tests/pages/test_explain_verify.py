@@ -19,9 +19,7 @@ from core.runs.process import runs_still
 from dashboard.explain import jobs, verification
 from dashboard.explain.reference import CHECK
 from dashboard.explain.verification import HELD
-from tests.pages.conftest import Start
-from tests.pages.reading import alerts, assert_sound, html, shown
-from tests.pages.test_explain_slow import button, labels, rerun_until
+from tests.support.reading import Start, alerts, assert_sound, button, html, labels, rerun_until, shown
 
 PATIENCE = 180.0  # s, for two processes that import everything
 

@@ -14,8 +14,7 @@ from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import STAGES, crop_cell
 from dashboard.images import gallery_subjects
 from dashboard.url import parameters_from_text
-from tests.pages.conftest import Start, go
-from tests.pages.reading import alerts, assert_sound, html, query, sentence
+from tests.support.reading import Start, alerts, assert_sound, go, html, query, sentence
 
 WIDE = "mode~manual*lower~1-1-1*upper~200-140-254*minimum_solidity~0.2"
 

@@ -15,11 +15,9 @@ from core.runs.directory import RunDirectory
 from core.training.launch import read_spec
 from core.training.recipe import read_recipe
 from dashboard.train import run as training_actions
-from tests.core.runs.jobs_toys import RECIPE, until, use_toys
-from tests.dashboard.tiny import make_model
-from tests.pages.conftest import Start, go
-from tests.pages.reading import alerts, assert_sound, html, press, query, shown
-from tests.pages.test_train_form import entered
+from tests.support.reading import Start, alerts, assert_sound, entered, go, html, press, query, shown
+from tests.support.stand_in_runs import RECIPE, until, use_toys
+from tests.support.tiny_models import make_model
 
 
 def test_a_dashboard_that_others_can_reach_does_not_train(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

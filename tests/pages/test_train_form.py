@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import Start, go
-from tests.pages.reading import alerts, assert_sound, press, shown
-
-
-def entered(start: Start, cells: Path) -> AppTest:
-    app = start("train")
-    return app.text_input(key="training-place").set_value(str(cells)).run()
+from tests.support.reading import Start, alerts, assert_sound, entered, go, press, shown
 
 
 def test_the_plan_is_told_before_anything_starts(start: Start, runs: Path, cells: Path) -> None:

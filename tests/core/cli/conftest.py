@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 
 @pytest.fixture(scope="module")

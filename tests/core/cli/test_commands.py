@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from core.classes import CLASSES
 from core.cli.app import app
 from core.simulation import draw_cell
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 COMMANDS = ("models", "predict", "preprocess", "explain", "train", "evaluate", "samples")
 

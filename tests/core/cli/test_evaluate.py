@@ -18,7 +18,7 @@ from core.cli.app import app
 from core.errors import InputError
 from core.leaks.grouping import shared_with
 from core.simulation import draw_cell
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 
 def run(*arguments: str | Path) -> Result:

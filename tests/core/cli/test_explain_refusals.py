@@ -25,7 +25,7 @@ from core.models.card import read_card
 from core.models.checkpoints import load_classifier, save_classifier
 from core.models.classifier import Classifier
 from core.simulation import draw_cell
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 BUDGETS = {kind.name: kind.budget for kind in METHODS.values() if kind.budget}
 LEAST = [f"--set={name}.{field.name}={max(int(field.low), 16)}" for name, field in BUDGETS.items()]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from core.cli.preprocess import output_folders, preprocess
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import STAGES
-from tests.core.preprocessing.smears import NUCLEUS, field, paint
+from tests.support.smears import NUCLEUS, field, paint
 
 app = typer.Typer()
 app.command()(preprocess)

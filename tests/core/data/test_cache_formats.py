@@ -21,7 +21,7 @@ from core.data.loading import SIDE, framed, read_boxed
 from core.data.readers import as_table
 from core.preprocessing.framing import FRAMINGS
 from core.simulation import draw_cell
-from tests.core.data.data_toys import cell
+from tests.support.datasets import cell
 
 CELLS = (("neutrophil", 2), ("basophil", 4))  # far from where rounding would tip a threshold
 OF_PAPER = (("neutrophil", 2), ("basophil", 0))  # the paper's bounds find no cell in most simulated smears

@@ -11,7 +11,7 @@ from core.data.datasets import Dataset, data_fingerprint, describe, found_sets, 
 from core.data.labels import split_name
 from core.errors import InputError
 from core.models.card import ModelCard
-from tests.core.data.data_toys import noise, tree
+from tests.support.datasets import noise, tree
 
 
 def counted(data: Dataset) -> dict[tuple[str, str], int]:

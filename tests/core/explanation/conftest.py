@@ -9,7 +9,7 @@ import pytest
 from core.explanation.service.service import ExplanationService
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 
 @pytest.fixture(scope="module")

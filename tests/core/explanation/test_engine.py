@@ -13,7 +13,7 @@ from core.explanation.methods.registry import METHODS
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
 from core.settings import Value
-from tests.dashboard.tiny import make_model
+from tests.support.tiny_models import make_model
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from core.preprocessing.automatic import fit_bounds, suggest_parameters
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import crop_cell
-from tests.core.preprocessing.smears import CYTOPLASM, RED_CELL, field, overlap, paint
+from tests.support.smears import CYTOPLASM, RED_CELL, field, overlap, paint
 
 
 def smear(

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import STAGES, WORKING_SIDE, crop_cell
-from tests.core.preprocessing.smears import NUCLEUS, RED_CELL, disc, field, overlap, paint
+from tests.support.smears import NUCLEUS, RED_CELL, disc, field, overlap, paint
 
 PLAIN = CellParameters(erode_iterations=0, dilate_iterations=0, join_distance=0)
 

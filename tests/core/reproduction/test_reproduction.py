@@ -16,8 +16,8 @@ from core.reproduction.papers import ISLAM, KATAR, published
 from core.reproduction.record import command, row_of_run
 from core.reproduction.table import FIGURES, Table, read_reproduction_table, table_markdown, write_table
 from core.training.recipe import read_recipe
-from tests.core.evaluation.answer_toys import made_up
-from tests.pages.evaluation_toys import make_answered
+from tests.support.answers import made_up
+from tests.support.evaluated_models import make_answered
 
 COUNTS = {"train": {"monocyte": 60, "basophil": 10}, "val": {"monocyte": 20}, "test": {"monocyte": 10}}
 

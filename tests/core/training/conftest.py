@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.models.registry import ARCHITECTURES
-from tests.core.training.train_toys import TOYS, write_cells
+from tests.support.trainings import TOYS, write_cells
 
 
 @pytest.fixture(scope="session")

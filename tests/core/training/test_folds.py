@@ -18,7 +18,7 @@ from core.training import launch
 from core.training.callbacks import RunCheckpoint
 from core.training.launch import checked_spec
 from core.training.module import CellModule
-from tests.core.training.processes_toys import weights
+from tests.support.training_processes import weights
 
 pytestmark = pytest.mark.usefixtures("toys")
 RECIPE = """

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.training.run_state import BEST, LAST, read_state
-from tests.core.training.processes_toys import command, figures, killed, rows, trained, weights
+from tests.support.training_processes import command, figures, killed, rows, trained, weights
 
 RECIPE = """
 name = "killed"

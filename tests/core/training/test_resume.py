@@ -22,7 +22,7 @@ from core.training.fit import run_training
 from core.training.module import CellModule
 from core.training.run_state import BEST, LAST, read_state, write_state
 from core.training.session import Cancelled, supervised
-from tests.core.training.train_toys import job_of, recipe_of
+from tests.support.trainings import job_of, recipe_of
 
 pytestmark = pytest.mark.usefixtures("toys")
 STAGE = {"size": 32, "epochs": 2, "batch_size": 10, "learning_rate": 1e-3}

@@ -25,8 +25,8 @@ from core.explanation.quality.randomisation import (
     stage_groups,
 )
 from core.models.classifier import Classifier
-from tests.core.explanation.quality.made_up_methods import dice, edges, loud, made_up, nothing
-from tests.core.explanation.quality.toy import LABEL, conv_classifier, quadrant_scene
+from tests.support.made_up_methods import dice, edges, loud, made_up, nothing
+from tests.support.quadrants import LABEL, conv_classifier, quadrant_scene
 
 
 def check(method: str, classifier: Classifier | None = None, context: ImageContext | None = None) -> Randomisation:

@@ -8,8 +8,8 @@ from core.explanation.engine import explain
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.scoring import ScoringTask
 from core.explanation.quality.stability import mean_similarity
-from tests.core.explanation.quality.made_up_methods import dice, made_up
-from tests.core.explanation.quality.toy import LABEL, conv_classifier, quadrant_scene
+from tests.support.made_up_methods import dice, made_up
+from tests.support.quadrants import LABEL, conv_classifier, quadrant_scene
 
 
 def stability(name: str, samples: int | None) -> tuple[float | None, str]:

@@ -1,0 +1,3 @@
+"""What tests in a real browser share."""
+
+PATIENCE = 120_000  # ms
