@@ -19,6 +19,7 @@ from dashboard.explain import jobs
 from dashboard.explain.wording import largest_values
 from dashboard.images import gallery_subjects
 from tests.support.reading import (
+    PATIENCE,
     Start,
     alerts,
     assert_sound,
