@@ -110,7 +110,7 @@ def test_a_revised_copy_is_checked_and_the_changes_are_known() -> None:
         first.revised(count=-1)
 
 
-@pytest.mark.parametrize("model", [CellParameters, *{kind.settings for kind in METHODS.values()}])
+@pytest.mark.parametrize("model", [CellParameters, *dict.fromkeys(kind.settings for kind in METHODS.values())])
 def test_every_settings_field_has_a_title_a_sentence_and_limits(model: type[Settings]) -> None:
     fields = fields_of(model)
     assert set(fields) == set(model.model_fields)
