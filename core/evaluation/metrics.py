@@ -233,12 +233,17 @@ def _curves(
     """Curves of every class, ranked by log odds: they rise with the probability and do not run into 1."""
     curves, areas = [], []
     for number, name in enumerate(classes):
-        rest = np.delete(scaled, number, axis=1)
-        odds = scaled[:, number] - logsumexp(rest, axis=1) if len(scaled) else np.zeros(0)
-        curve, area = roc(name, odds, labels == number)
+        curve, area = roc(name, log_odds(scaled, number), labels == number)
         curves.append(curve)
         areas.append(area)
     return tuple(curves), areas
+
+
+def log_odds(scaled: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """Log odds `(N,)` of class `number` from logits over the temperature `(N, K)`: log(p / (1 - p))."""
+    if not len(scaled):
+        return np.zeros(0)
+    return np.asarray(scaled[:, number] - logsumexp(np.delete(scaled, number, axis=1), axis=1))
 
 
 def _macro_area(areas: list[Area | None], counts: NDArray[np.int64]) -> Estimate:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from html import escape
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.models.card import CardScore, ModelCard, TrainingFacts
@@ -13,8 +14,9 @@ from core.models.classifier import Prediction
 from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
 from dashboard.images import Subject
-from dashboard.ui.format import duration, measured, millions, size
-from dashboard.ui.html import facts, fitted, probability_bars, squared, verdict
+from dashboard.ui.charts import bar_figure, show
+from dashboard.ui.format import duration, measured, millions, percent, size
+from dashboard.ui.html import class_colour, facts, fitted, squared, verdict
 
 MEANINGS = {
     "Margin": "The first class's probability less the second's: near 0 the model wavers, near 1 it is sure.",
@@ -83,12 +85,29 @@ def show_answer(answer: Answer, truth: str | None) -> None:
     st.html(
         f'<p class="ll-caption">{seen(answer.entry.classifier.card.framing, view)}</p>'
         + verdict(prediction.predicted, prediction.confidence, truth)
-        + probability_bars(prediction.classes, prediction.probabilities.tolist(), answer.entry.title)
-        + facts(figures(answer.entry.classifier.card, prediction))
     )
+    show(probability_figure(prediction), f"probabilities-{answer.entry.name}", _told(prediction, answer.entry.title))
+    st.html(facts(figures(answer.entry.classifier.card, prediction)))
     for message in (*view.warnings, caution(answer)):
         if message:
             st.caption(f":orange[:material/warning:] {message}")
+
+
+def probability_figure(prediction: Prediction) -> go.Figure:
+    """A bar a class, in its colour, of the probability's length."""
+    shares = [float(share) for share in prediction.probabilities]
+    return bar_figure(
+        prediction.classes,
+        shares,
+        [percent(share) for share in shares],
+        [class_colour(name) for name in prediction.classes],
+        [f"Probability of {name}: {percent(share)}" for name, share in zip(prediction.classes, shares, strict=True)],
+    )
+
+
+def _told(prediction: Prediction, title: str) -> str:
+    shares = zip(prediction.classes, prediction.probabilities, strict=True)
+    return f"Class probabilities by {title}: " + ", ".join(f"{name} {percent(float(share))}" for name, share in shares)
 
 
 def seen(trained: str, view: View) -> str:

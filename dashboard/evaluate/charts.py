@@ -3,233 +3,226 @@ shows models side by side."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
 
-import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.elements.lib.grid_container import GridContainer
 
 from core.evaluation.history import History
-from core.evaluation.intervals import Roc
-from core.evaluation.metrics import Figures
+from core.evaluation.metrics import Calibration, Figures
 from dashboard.evaluate.models import Evaluated
 from dashboard.evaluate.tables import TERMS
-from dashboard.ui.charts import ACCENT, PLAIN, QUIET, SIDE, axis, colours, key
+from dashboard.ui.charts import (
+    ACCENT,
+    DASHES,
+    QUIET,
+    Axis,
+    Clicked,
+    Line,
+    empty_figure,
+    line_figure,
+    percent_axis,
+    show,
+)
 from dashboard.ui.format import NONE, decimal, interval
 from dashboard.ui.format import share as written
 from dashboard.ui.html import class_colour
 
-DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4])
+SIDE = 250
+LOW = 200  # px, of a training's history
+SIDES = {"train": ("training", QUIET, "5px,3px"), "val": ("validation", ACCENT, "solid")}
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
+BAND = 18  # px of a model's row among the intervals
+LARGEST_DOT = 15  # px across, the bin of most answers
 
 
-def roc_chart(model: Evaluated, part: str) -> None:
-    """One model's curves of all classes: whole, or the corner where good models differ."""
+def roc_figure(figures: Figures, part: str) -> go.Figure:
+    """The curves of all classes: whole, or the corner where good models differ."""
+    lines = [
+        Line(
+            name=curve.name,
+            x=[100 * value for value in curve.false_positive],
+            y=[100 * value for value in curve.true_positive],
+            hover=f"Finds %{{y:.1f}} % of {curve.name}, and takes %{{x:.1f}} % of the other cells for one",
+            colour=class_colour(curve.name),
+            dash=DASHES[number % len(DASHES)],
+            behind=[
+                (curve.name, false, true) for false, true in zip(curve.false_positive, curve.true_positive, strict=True)
+            ],
+        )
+        for number, curve in enumerate(curve for curve in figures.roc if curve.auc.defined)
+    ]
+    low, high = ((0, 10), (90, 100)) if part == "corner" else ((0, 100), (0, 100))
+    return line_figure(lines, percent_axis("1 − specificity, %", *low), percent_axis("sensitivity, %", *high), SIDE)
+
+
+def roc_chart(model: Evaluated, part: str, on_click: Clicked) -> None:
+    """One model's ROC curves; a click hands on (class, false positive rate, true positive rate)."""
     if model.figures is None:
         return
     curves = [curve for curve in model.figures.roc if curve.auc.defined]
-    names = [curve.name for curve in curves]
-    corner = part == "corner"
-    legend = _dashes(names)
-    spec = {
-        "mark": {"type": "line", "interpolate": "linear", "strokeWidth": 2, "clip": True},
-        "encoding": {
-            "x": axis("false", "1 − specificity, %", [0, 10] if corner else [0, 100]),
-            "y": axis("true", "sensitivity, %", [90, 100] if corner else [0, 100]),
-            "order": {"field": "order", "type": "quantitative"},
-            "color": {"field": "class", "type": "nominal", "scale": colours(names), "legend": None},
-            "strokeDash": {"field": "class", "type": "nominal", "scale": legend, "legend": None},
-        },
-    }
     areas = ", ".join(f"{curve.name} {decimal(curve.auc.value, 4)}" for curve in curves)
-    st.vega_lite_chart(_roc_table(curves), spec, height=SIDE, alt=f"ROC curves of {model.title}; AUC: {areas}")
+    figure = roc_figure(model.figures, part)
+    show(figure, f"roc-{model.name}", f"ROC curves of {model.title}; AUC: {areas}", on_click)
 
 
-def _roc_table(curves: Sequence[Roc]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {"false": 100 * false, "true": 100 * true, "class": curve.name, "order": number}
-            for curve in curves
-            for number, (false, true) in enumerate(zip(curve.false_positive, curve.true_positive, strict=True))
-        ]
-    )
-
-
-def _dashes(names: Sequence[str]) -> dict[str, Any]:
-    return {"domain": list(names), "range": [DASHES[number % len(DASHES)] for number in range(len(names))]}
-
-
-def roc_key(names: Sequence[str]) -> str:
-    """HTML: which line is which class, by colour and dashes."""
-    return key([(name, class_colour(name), DASHES[number % len(DASHES)]) for number, name in enumerate(names)])
-
-
-def calibration_chart(model: Evaluated) -> None:
+def calibration_figure(found: Calibration) -> go.Figure:
     """The share that is right by how sure the model is; a dot's area stands for the number of answers."""
+    rows = [
+        (number, row, row.confidence, row.accuracy)
+        for number, row in enumerate(found.bins)
+        if row.confidence is not None and row.accuracy is not None
+    ]
+    figure = line_figure(
+        [Line("right as often as sure", (0, 100), (0, 100), "", QUIET, "4px,4px", 1.5)],
+        Axis("confidence, %", (0, 104), (0, 25, 50, 75, 100)),
+        Axis("named right, %", (0, 106), (0, 25, 50, 75, 100)),
+        SIDE,
+        legend=False,
+    )
+    figure.data[0].update(hoverinfo="skip", hovertemplate=None)
+    most = max((row.images for _, row, _, _ in rows), default=1)
+    figure.add_scatter(
+        x=[100 * sure for _, _, sure, _ in rows],
+        y=[100 * right for _, _, _, right in rows],
+        customdata=[number for number, *_ in rows],
+        mode="markers",
+        marker={
+            "size": [4 + (LARGEST_DOT - 4) * math.sqrt(row.images / most) for _, row, _, _ in rows],
+            "color": ACCENT,
+            "opacity": 0.9,
+        },
+        hovertext=[
+            f"{row.images:,} answers, {written(sure)} sure on average:<br>{written(right)} of them right"
+            for _, row, sure, right in rows
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    return figure
+
+
+def calibration_chart(model: Evaluated, on_click: Clicked) -> None:
+    """One model's calibration; a click hands on the number of the bin."""
     if model.figures is None:
         return
     found = model.figures.calibration
-    rows = [
-        {"sure": 100 * row.confidence, "right": 100 * row.accuracy, "answers": row.images}
-        for row in found.bins
-        if row.confidence is not None and row.accuracy is not None
-    ]
-    x, y = axis("sure", "confidence, %", [0, 108]), axis("right", "named right, %", [0, 108])
-    size = {"field": "answers", "type": "quantitative", "scale": {"range": [20, 220], "zero": True}, "legend": None}
-    diagonal = {"values": [{"sure": 0, "right": 0}, {"sure": 100, "right": 100}]}
-    tips = [
-        {"field": "sure", "type": "quantitative", "title": "mean confidence, %", "format": ".1f"},
-        {"field": "right", "type": "quantitative", "title": "named right, %", "format": ".1f"},
-        {"field": "answers", "type": "quantitative", "format": ","},
-    ]
-    spec = {
-        "layer": [
-            {
-                "data": diagonal,
-                "mark": {"type": "line", "color": QUIET, "strokeDash": [4, 4], "strokeWidth": 1.5},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "color": ACCENT, "opacity": 0.9},
-                "encoding": {"x": x, "y": y, "size": size, "tooltip": tips},
-            },
-        ]
-    }
     told = f"Calibration of {model.title}: expected error {decimal(found.ece) if found.ece is not None else NONE}"
-    st.vega_lite_chart(pd.DataFrame(rows), spec, height=SIDE, alt=told)
+    show(calibration_figure(found), f"calibration-{model.name}", told, on_click)
+
+
+def history_figure(history: History, kind: str) -> go.Figure | None:
+    """Curves of one training, dashed on the training images, whole on the validation images; None without any."""
+    scale, unit = (100, " %") if kind == "accuracy" else (1, "")
+    lines = []
+    for side, (name, colour, dash) in SIDES.items():
+        known = [
+            (epoch + 1, scale * value)
+            for epoch, value in zip(history.epochs, history.columns[f"{side}_{kind}"], strict=False)
+            if value is not None
+        ]
+        if known:
+            hover = f"{name.capitalize()} {kind} after epoch %{{x}}: %{{y:.3~r}}{unit}"
+            x, y = zip(*known, strict=True)
+            lines.append(Line(name, x, y, hover, colour, dash, markers=len(history) < 3))
+    if not lines:
+        return None
+    y_axis = percent_axis("accuracy, %") if kind == "accuracy" else Axis("loss")
+    figure = line_figure(lines, Axis("epoch"), y_axis, LOW)
+    figure.update_xaxes(tickformat="d", nticks=6)
+    if kind != "accuracy":
+        figure.update_yaxes(rangemode="tozero")
+    return figure
 
 
 def history_chart(model: Evaluated, kind: str) -> None:
-    """Curves of one training: on the training images dashed, on the validation images whole."""
+    """Show the curves of a model's training, or that its history keeps none."""
     history = model.history
     if history is None or not len(history):
         return
-    rows = _history_rows(history, kind)
-    if not rows:
+    figure = history_figure(history, kind)
+    if figure is None:
         st.caption(f"Its history keeps no {kind}.")
         return
-    names = ["training", "validation"]
-    y: dict[str, Any] = {
-        "field": "value",
-        "type": "quantitative",
-        "title": "accuracy, %" if kind == "accuracy" else "loss",
-    }
-    y |= {"axis": PLAIN, "scale": {"domain": [0, 100]} if kind == "accuracy" else {"zero": True}}
-    spec = {
-        "mark": {"type": "line", "strokeWidth": 2, "point": len(history) < 3},
-        "encoding": {
-            "x": {
-                "field": "epoch",
-                "type": "quantitative",
-                "title": "epoch",
-                "axis": {**PLAIN, "tickMinStep": 1},
-                "scale": {"zero": False, "nice": False},
-            },
-            "y": y,
-            "color": {
-                "field": "on",
-                "type": "nominal",
-                "scale": {"domain": names, "range": [QUIET, ACCENT]},
-                "legend": None,
-            },
-            "strokeDash": {
-                "field": "on",
-                "type": "nominal",
-                "scale": {"domain": names, "range": [[5, 3], [1, 0]]},
-                "legend": None,
-            },
-        },
-    }
     best = history.best_validation
     told = f"; highest validation accuracy {written(best)}" if best is not None else ""
-    st.vega_lite_chart(pd.DataFrame(rows), spec, height=200, alt=f"{kind} of {model.title} by epoch{told}")
+    show(figure, f"history-{model.name}", f"{kind} of {model.title} by epoch{told}")
 
 
-def _history_rows(history: History, kind: str) -> list[dict[str, Any]]:
-    scale = 100 if kind == "accuracy" else 1
-    return [
-        {"epoch": epoch + 1, "value": scale * value, "on": on}
-        for side, on in (("train", "training"), ("val", "validation"))
-        for epoch, value in zip(history.epochs, history.columns[f"{side}_{kind}"], strict=False)
-        if value is not None
-    ]
+def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figure | None:
+    """A point and its interval for each class and model (title, figures); shapes tell models apart, colours classes."""
+    classes = list(dict.fromkeys(name for _, figures in models for name in figures.classes))
+    several = len(models) > 1
+    height = 60 + len(classes) * (BAND * len(models) + 12)
+    figure = empty_figure(height, len(models) if several else 0)
+    drawn = False
+    for number, (title, figures) in enumerate(models):
+        shift = (number + 0.5) / len(models) * 0.8 - 0.4
+        shape = SHAPES[number % len(SHAPES)]
+        drawn |= _add_intervals(figure, title, figures, kind, classes, shift, shape)
+        if several:  # the legend's mark has no class, and so no class's colour
+            figure.add_scatter(
+                x=[None],
+                y=[None],
+                name=title,
+                legendgroup=title,
+                mode="markers",
+                marker={"symbol": shape, "size": 9, "color": QUIET},
+            )
+    if not drawn:
+        return None
+    title = "AUC" if kind == "auc" else f"{TERMS[kind][0]}, %"
+    longest = max(map(len, classes))
+    rows = {"tickvals": list(range(len(classes))), "ticktext": classes, "range": [len(classes) - 0.5, -0.5]}
+    figure.update_layout(
+        xaxis={"title": {"text": title}}, yaxis={**rows, "fixedrange": True}, margin={"l": 22 + 7 * min(longest, 20)}
+    )
+    return figure
 
 
-def history_key() -> str:
-    """HTML: which line is which."""
-    return key([("training", QUIET, [5, 3]), ("validation", ACCENT, [1, 0])])
-
-
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
-
-LEGEND = {
-    "title": None,
-    "orient": "top",
-    "columns": 2,
-    "labelLimit": 160,
-    "symbolFillColor": QUIET,
-    "symbolStrokeColor": QUIET,
-}
-
-
-def interval_chart(models: Sequence[Evaluated], kind: str) -> None:
-    """A point and its interval for each class and model; shapes tell models apart, colours classes."""
-    rows = [row for model in models if model.figures for row in _intervals(model.title, model.figures, kind)]
-    if not rows:
-        return
-    titles = list(dict.fromkeys(row["model"] for row in rows))
-    classes = list(dict.fromkeys(row["class"] for row in rows))
-    x = {"type": "quantitative", "title": f"{TERMS[kind][0]}, %" if kind != "auc" else "AUC", "scale": {"zero": False}}
-    y = {
-        "y": {"field": "class", "type": "nominal", "sort": classes, "title": None},
-        "yOffset": {"field": "model", "type": "nominal", "sort": titles},
-        "color": {"field": "class", "type": "nominal", "scale": colours(classes), "legend": None},
-    }
-    tips = [{"field": name, "type": "nominal"} for name in ("model", "class", "n", "value", "interval")]
-    shape = {
-        "field": "model",
-        "type": "nominal",
-        "sort": titles,
-        "scale": {"domain": titles, "range": [SHAPES[n % len(SHAPES)] for n in range(len(titles))]},
-        "legend": LEGEND if len(titles) > 1 else None,
-    }
-    spec = {
-        "layer": [
-            {
-                "mark": {"type": "rule", "strokeWidth": 2},
-                "encoding": {**y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-                "encoding": {**y, "x": {**x, "field": "place"}, "shape": shape, "tooltip": tips},
-            },
-        ]
-    }
-    height = 70 + len(classes) * (18 * len(titles) + 12)
-    alt = f"{TERMS[kind][0]} of each class with its 95 % interval; the table below holds the same figures"
-    st.vega_lite_chart(pd.DataFrame(rows), spec, height=height, alt=alt)
-
-
-def _intervals(told: str, figures: Figures, kind: str) -> list[dict[str, Any]]:
-    rows = []
+def _add_intervals(
+    figure: go.Figure, title: str, figures: Figures, kind: str, classes: Sequence[str], shift: float, shape: str
+) -> bool:
+    """Add one model's points and intervals; whether there are any."""
+    x, y, above, below, colours, told, names = [], [], [], [], [], [], []
+    scale = 1 if kind == "auc" else 100
     for rates, curve in zip(figures.per_class, figures.roc, strict=True):
         estimate = curve.auc if kind == "auc" else getattr(rates, kind)
         if estimate.value is None or estimate.low is None or estimate.high is None:
             continue
-        scale = 1 if kind == "auc" else 100
-        rows.append(
-            {
-                "model": told,
-                "class": rates.name,
-                "n": f"{rates.images:,}",
-                "place": scale * estimate.value,
-                "low": scale * estimate.low,
-                "high": scale * estimate.high,
-                "value": decimal(estimate.value, 4) if kind == "auc" else written(estimate.value),
-                "interval": interval(estimate, kind),
-            }
+        x.append(scale * estimate.value)
+        y.append(classes.index(rates.name) + shift)
+        above.append(scale * (estimate.high - estimate.value))
+        below.append(scale * (estimate.value - estimate.low))
+        colours.append(class_colour(rates.name))
+        names.append(rates.name)
+        value = decimal(estimate.value, 4) if kind == "auc" else written(estimate.value)
+        told.append(
+            f"{title}, {rates.name}: {TERMS[kind][0]} {value}<br>95 % interval {interval(estimate, kind)}, "
+            f"{rates.images:,} images"
         )
-    return rows
+    figure.add_scatter(
+        x=x,
+        y=y,
+        error_x={"array": above, "arrayminus": below, "color": QUIET, "thickness": 2, "width": 0},
+        mode="markers",
+        marker={"color": colours, "symbol": shape, "size": 9},
+        customdata=names,
+        hovertext=told,
+        hovertemplate="%{hovertext}<extra></extra>",
+        legendgroup=title,
+        showlegend=False,
+    )
+    return bool(x)
+
+
+def interval_chart(models: Sequence[Evaluated], kind: str) -> None:
+    """The intervals of all models' figures by class."""
+    figure = interval_figure([(model.title, model.figures) for model in models if model.figures], kind)
+    if figure is not None:
+        alt = f"{TERMS[kind][0]} of each class with its 95 % interval; the table below holds the same figures"
+        show(figure, "intervals", alt)
 
 
 FEWEST, MOST = 3, 4  # columns: one model's chart alone is no wider than it reads well

@@ -1,170 +1,21 @@
-"""Confusion matrices side by side, and the test images behind any of their cells, where their folder is at hand."""
+"""Confusion matrices side by side, and the test images behind any of their cells."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
-from pathlib import Path
-from typing import Any
 
-import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from core.decoding import read_image
-from core.errors import InputError
 from core.evaluation.metrics import Figures
-from core.evaluation.predictions import Answers, image_folders, places_of
 from dashboard import state
 from dashboard.evaluate.charts import model_grid
+from dashboard.evaluate.images import in_cell, show_images
 from dashboard.evaluate.models import Evaluated
-from dashboard.ui.charts import ACCENT
-from dashboard.ui.format import percent, share
-from dashboard.ui.html import fitted, png_bytes, squared
+from dashboard.ui.charts import ACCENT, empty_figure, on_dark_ground, show
+from dashboard.ui.format import share
 from dashboard.url import MATRIX
-
-AT_ONCE = 24
-
-SIDE = 150
-
-FOLDER, FOLDERS_KEPT = "evaluation-folder", "evaluation-folder-kept"  # the second outlives visits to other pages
-
-VARIABLE = "LEUKOLENS_DATA"
-
-
-@dataclass(frozen=True)
-class AnsweredImage:
-    """One answer: which image, how sure, and the start of its file's hash (empty where it was not kept)."""
-
-    image: str
-    sure: float
-    digest: str
-
-
-def show_images(model: Evaluated, true: str, named: str) -> None:
-    """Show the images of `true` that the model called `named`, the surest answers first."""
-    answers = model.answers
-    if answers is None or model.card is None:
-        return
-    found = cases(answers, true, named, model.card.temperature)
-    st.html(f'<p class="ll-sentence">{escape(_sentence(model.title, len(found), true, named))}</p>')
-    if not found:
-        return
-    folder = _folder()
-    if folder is None:
-        return
-    part = _page(found, f"{model.name}-{true}-{named}")
-    folders = _folders(str(folder))
-    with st.spinner("Reading the images"):
-        grid = st.grid("auto", min_column_width=SIDE - 20, gap=12, key="matrix-images")
-        shown = []
-        for case in part:
-            with grid.cell():
-                shown.append(_show(case, folders))
-    if not any(shown):
-        st.info(
-            f"None of these images lies in {folder}: it is another set, or laid out in other folders. The model was "
-            f"tested on {model.figures.data if model.figures else 'other images'}.",
-            icon=":material/image_not_supported:",
-        )
-
-
-def cases(answers: Answers, true: str, named: str, temperature: float) -> list[AnsweredImage]:
-    """The answers counted in one cell, the surest first."""
-    row, column = answers.classes.index(true), answers.classes.index(named)
-    places = ((answers.labels == row) & (answers.predicted == column)).nonzero()[0].tolist()
-    sure = answers.probabilities(temperature)[:, column]
-    digests = answers.digests or ("",) * len(answers.images)
-    found = [AnsweredImage(answers.images[place], float(sure[place]), digests[place]) for place in places]
-    return sorted(found, key=lambda case: (-case.sure, case.image))
-
-
-def _sentence(title: str, count: int, true: str, named: str) -> str:
-    images = "image" if count == 1 else "images"
-    if true == named:
-        return f"{title} names {count:,} {images} of class {true} right."
-    return (
-        f"{title} calls {count:,} {images} of class {true} “{named}”."
-        if count
-        else f"{title} never calls a {true} {named}."
-    )
-
-
-def _folder() -> Path | None:
-    """The folder of the images, asked for where it is not known; None with a sentence where there is none."""
-    if FOLDER not in st.session_state:
-        st.session_state[FOLDER] = st.session_state.get(FOLDERS_KEPT, os.environ.get(VARIABLE, ""))
-    text = st.text_input(
-        "Folder of the images on the server",
-        placeholder="/path/to/data",
-        max_chars=1000,
-        key=FOLDER,
-        help=f"The folder that the data sets lie in, on the machine that runs the dashboard; {VARIABLE} names it for "
-        "good. Only images that the model was tested on are shown, and nothing is copied.",
-    ).strip()
-    st.session_state[FOLDERS_KEPT] = text
-    if not text:
-        st.info(
-            "The images are not at hand. Name their folder above, or start the dashboard with "
-            f"`{VARIABLE}=/path/to/data`, to see them.",
-            icon=":material/folder_open:",
-        )
-        return None
-    folder = Path(text).expanduser()
-    try:
-        there = folder.is_dir()
-    except (OSError, ValueError):
-        there = False
-    if not there:
-        st.warning("There is no such folder on this server. Check the path.", icon=":material/folder_off:")
-        return None
-    return folder
-
-
-def _page(found: Sequence[AnsweredImage], key: str) -> Sequence[AnsweredImage]:
-    if len(found) <= AT_ONCE:
-        return found
-    pages = -(-len(found) // AT_ONCE)
-    number = st.number_input(
-        f"Page (of {pages}, {AT_ONCE} images each, the surest answers first)", 1, pages, 1, width=330, key=f"page-{key}"
-    )
-    return found[AT_ONCE * (number - 1) : AT_ONCE * number]
-
-
-@st.cache_data(show_spinner=False, max_entries=4, ttl=300)
-def _folders(root: str) -> dict[str, tuple[Path, ...]]:
-    return image_folders(Path(root))
-
-
-def _show(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bool:
-    picture = _picture(case, folders)
-    if picture is None:
-        st.html(f'<div class="ll-waiting">not found: {escape(case.image)}</div>')
-    else:
-        st.image(picture, width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
-    st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{percent(case.sure)} sure</p>')
-    return picture is not None
-
-
-def _picture(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bytes | None:
-    """A thumbnail of the image, by its hash where that was kept, else of the first file of that name."""
-    for place in places_of(case.image, folders):
-        try:
-            facts = place.stat()
-            sha256, thumbnail = _thumbnail(str(place), facts.st_mtime_ns, facts.st_size)
-        except (OSError, InputError):
-            continue
-        if not case.digest or sha256.startswith(case.digest):
-            return thumbnail
-    return None
-
-
-@st.cache_data(show_spinner=False, max_entries=400)
-def _thumbnail(path: str, changed_ns: int, size: int) -> tuple[str, bytes]:
-    image = read_image(Path(path))
-    return image.sha256, png_bytes(fitted(squared(image.rgb), SIDE))
-
 
 WAYS = {"rates": "Rates", "counts": "Counts"}
 
@@ -173,6 +24,10 @@ MODEL, TRUE, NAMED = "matrix-model", "matrix-true", "matrix-named"
 KEPT = "matrix-cell"  # what these three say, for visits after other pages: keys of widgets do not outlive those
 
 PALE, DARK = "#ffffff", "#26242b"
+
+CELL, AROUND = 32, 84  # px: of a cell, and of what stands below the cells
+
+LONGEST = 14  # letters of a class that stand at an axis
 
 DEEP = 0.85  # of the colour from which white is read better than dark, on the light ground
 
@@ -202,64 +57,66 @@ def show_confusion(models: Sequence[Evaluated]) -> None:
 
 def _matrix(model: Evaluated, way: str) -> None:
     figures = model.figures
-    if figures is None:
-        return
-    key = f"matrix-{model.name}"
-    st.vega_lite_chart(
-        matrix_table(figures, way),
-        _spec(figures.classes),
-        height=90 + 32 * len(figures.classes),
-        key=key,
-        on_select=lambda: _take(key, model.name),
-        selection_mode="cell",
-        alt=_alt(model.title, figures),
+    if figures is not None:
+        figure = matrix_figure(figures, way, on_dark_ground())
+        show(figure, f"matrix-{model.name}", _alt(model.title, figures), lambda cell: _take(model.name, cell))
+
+
+def matrix_figure(figures: Figures, way: str, dark: bool) -> go.Figure:
+    """True classes down, answers across; a cell's colour goes by its rate, its text says rate or count.
+
+    What catches the pointer are points that nobody sees, one a cell, with (true class, answer) behind them.
+    """
+    classes, count = list(figures.classes), len(figures.classes)
+    figure = empty_figure(AROUND + CELL * count)
+    rates = [[rate or 0.0 for rate in row] for row in figures.confusion_rates]
+    scale = [[0, _faded(0.0)], [1, _faded(1.0)]]
+    figure.add_heatmap(z=rates, zmin=0, zmax=1, colorscale=scale, showscale=False, xgap=1, ygap=1, hoverinfo="skip")
+    cells = [(row, column) for row in range(count) for column in range(count)]
+    inks = [PALE if dark or rates[row][column] > DEEP else DARK for row, column in cells]
+    figure.add_scatter(
+        x=[column for _, column in cells],
+        y=[row for row, _ in cells],
+        mode="markers+text",
+        marker={"symbol": "square", "size": CELL - 4, "color": "rgba(0,0,0,0)"},
+        text=[_told(figures, way, *cell) for cell in cells],
+        textfont={"size": 11, "color": inks},
+        customdata=[[classes[row], classes[column]] for row, column in cells],
+        hovertext=[_hover(figures, *cell) for cell in cells],
+        hovertemplate="%{hovertext}<extra></extra>",
+        unselected={"marker": {"opacity": 1}},
     )
+    axis = {"tickvals": list(range(count)), "fixedrange": True, "showgrid": False, "showline": False}
+    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes]
+    span = [-0.5, count - 0.5]
+    figure.update_layout(
+        xaxis={**axis, "ticktext": names, "range": span, "tickangle": -40},
+        yaxis={**axis, "ticktext": names, "range": span[::-1]},
+        margin={"l": 12 + 6 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 6, "b": AROUND - 6},
+    )
+    return figure
 
 
-def matrix_table(figures: Figures, way: str) -> pd.DataFrame:
-    """A row a cell: true class, answer, what stands in it, and how deep its colour is (0 to 1, by rate)."""
-    rows = []
-    for true, counts, rates in zip(figures.classes, figures.confusion, figures.confusion_rates, strict=True):
-        for named, count, rate in zip(figures.classes, counts, rates, strict=True):
-            told = f"{count:,}" if way == "counts" else "–" if rate is None else f"{100 * rate:.1f}"
-            part = "no such images" if rate is None else f"{share(rate)} of {sum(counts):,}"
-            rows.append(
-                {"true": true, "named": named, "told": told, "depth": rate or 0.0, "count": count, "part": part}
-            )
-    return pd.DataFrame(rows)
+def _faded(depth: float) -> str:
+    """The accent at a depth from 0 to 1, over whatever ground."""
+    red, green, blue = bytes.fromhex(ACCENT[1:])
+    return f"rgba({red},{green},{blue},{depth:g})"
 
 
-def _spec(classes: Sequence[str]) -> dict[str, Any]:
-    plain = {"titleFontWeight": "normal", "labelLimit": 90, "ticks": False, "domain": False, "grid": False}
-    order = {"type": "nominal", "sort": list(classes)}
-    axes = {
-        "x": {**order, "field": "named", "title": None, "axis": {**plain, "labelAngle": -40, "labelOverlap": False}},
-        "y": {**order, "field": "true", "title": None, "axis": plain},
-    }
-    depth = {"field": "depth", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0, 1]}, "legend": None}
-    tips = [
-        {"field": "true", "type": "nominal", "title": "true class"},
-        {"field": "named", "type": "nominal"},
-        {"field": "count", "type": "quantitative", "title": "images", "format": ","},
-        {"field": "part", "type": "nominal", "title": "share"},
-    ]
-    squares = {
-        "params": [{"name": "cell", "select": {"type": "point", "fields": ["true", "named"]}}],
-        "mark": {"type": "rect", "fill": ACCENT, "stroke": ACCENT, "strokeOpacity": 0.25, "cursor": "pointer"},
-        "encoding": {**axes, "fillOpacity": depth, "tooltip": tips},
-    }
-    numbers = {
-        "mark": {"type": "text", "fontSize": 11, "interactive": False},
-        "encoding": {**axes, "text": {"field": "told", "type": "nominal"}, "color": _ink()},
-    }
-    return {"layer": [squares, numbers]}
+def _told(figures: Figures, way: str, row: int, column: int) -> str:
+    count, rate = figures.confusion[row][column], figures.confusion_rates[row][column]
+    if way == "counts":
+        return f"{count:,}"
+    return "–" if rate is None else f"{100 * rate:.1f}"
 
 
-def _ink() -> dict[str, Any]:
-    """The colour of a cell's text: white on deep colour and on the dark ground, else dark."""
-    if getattr(st.context.theme, "type", None) == "dark":
-        return {"value": PALE}
-    return {"condition": {"test": f"datum.depth > {DEEP}", "value": PALE}, "value": DARK}
+def _hover(figures: Figures, row: int, column: int) -> str:
+    count, rate = figures.confusion[row][column], figures.confusion_rates[row][column]
+    true, named = figures.classes[row], figures.classes[column]
+    if rate is None:
+        return f"There are no images of {true}"
+    said = "named right" if row == column else f"called {named}"
+    return f"{count:,} of {sum(figures.confusion[row]):,} {true} {said}: {share(rate)}"
 
 
 def _alt(title: str, figures: Figures) -> str:
@@ -270,12 +127,10 @@ def _alt(title: str, figures: Figures) -> str:
     return f"Confusion matrix of {title}; named right: {rights}"
 
 
-def _take(key: str, model: str) -> None:
-    """Take a clicked cell over into the lists."""
-    picked = (st.session_state[key].get("selection") or {}).get("cell") or []
-    if picked:
-        st.session_state[MODEL] = model
-        st.session_state[TRUE], st.session_state[NAMED] = picked[0].get("true"), picked[0].get("named")
+def _take(model: str, cell: Sequence[str]) -> None:
+    """Take a clicked cell, (true class, answer), over into the lists."""
+    st.session_state[MODEL] = model
+    st.session_state[TRUE], st.session_state[NAMED] = cell
 
 
 def _show_cell(models: Sequence[Evaluated]) -> None:
@@ -294,7 +149,26 @@ def _show_cell(models: Sequence[Evaluated]) -> None:
         st.selectbox("Images of", list(by_name), format_func=lambda name: by_name[name].title, width=210, key=MODEL)
         st.selectbox("True class", figures.classes, width=170, key=TRUE)
         st.selectbox("Named", figures.classes, width=170, key=NAMED)
-    show_images(by_name[st.session_state[MODEL]], st.session_state[TRUE], st.session_state[NAMED])
+    _show_images(by_name[st.session_state[MODEL]], st.session_state[TRUE], st.session_state[NAMED])
+
+
+def _show_images(model: Evaluated, true: str, named: str) -> None:
+    """Show the images of `true` that the model called `named`, the surest answers first."""
+    if model.answers is None or model.card is None:
+        return
+    found = in_cell(model.answers, true, named, model.card.temperature)
+    show_images(model, _sentence(model.title, len(found), true, named), found, "matrix", f"{true}-{named}")
+
+
+def _sentence(title: str, count: int, true: str, named: str) -> str:
+    images = "image" if count == 1 else "images"
+    if true == named:
+        return f"{title} names {count:,} {images} of class {true} right."
+    return (
+        f"{title} calls {count:,} {images} of class {true} “{named}”."
+        if count
+        else f"{title} never calls a {true} {named}."
+    )
 
 
 def _keep_possible(figures: Figures) -> None:

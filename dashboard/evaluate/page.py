@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.evaluate.charts import (
-    calibration_chart,
-    history_chart,
-    history_key,
-    interval_chart,
-    model_grid,
-    roc_chart,
-    roc_key,
-)
+from dashboard.evaluate.behind import BIN, POINT, pick, show_bin, show_point
+from dashboard.evaluate.charts import calibration_chart, history_chart, interval_chart, model_grid, roc_chart
 from dashboard.evaluate.confusion import show_confusion
 from dashboard.evaluate.costs import show_costs
 from dashboard.evaluate.models import Evaluated, choose_runs, evaluated
@@ -150,20 +144,25 @@ def _show_roc(measured: Sequence[Evaluated]) -> None:
         with grid.cell():
             auc = model.figures.macro_auc.value if model.figures else None
             st.html(_heading(model.title, f"mean AUC {decimal(auc, 4)}"))
-            roc_chart(model, state.get("roc"))
-    names = dict.fromkeys(curve.name for model in measured if model.figures for curve in model.figures.roc)
-    st.html(roc_key(list(names)))
+            roc_chart(model, state.get("roc"), partial(pick, POINT, model.name))
+    st.caption("A click on a class in the legend shows it alone; a click on a curve shows what it gets wrong there.")
+    show_point(measured)
     state.write_address()
 
 
+@st.fragment
 def _show_calibration(measured: Sequence[Evaluated]) -> None:
     grid = model_grid(len(measured), "calibration")
     for model in measured:
         with grid.cell():
             error = model.figures.calibration.ece if model.figures else None
             st.html(_heading(model.title, f"calibration error {decimal(error)}"))
-            calibration_chart(model)
-    st.caption("A dot on the dashed line: right as often as sure. Below it: too sure. Its area: how many answers.")
+            calibration_chart(model, partial(pick, BIN, model.name))
+    st.caption(
+        "A dot on the dashed line: right as often as sure. Below it: too sure. Its area: how many answers. A click "
+        "shows them."
+    )
+    show_bin(measured)
 
 
 @st.fragment
@@ -176,7 +175,6 @@ def _show_histories(models: Sequence[Evaluated]) -> None:
             epochs = f"{len(model.history)} epochs" if model.history else model.history_fault
             st.html(_heading(model.title, epochs))
             history_chart(model, state.get("curves"))
-    st.html(history_key())
     st.caption(
         "Accuracy in training is measured on images that are altered at random, in validation on images as they are: "
         "the second can lie above the first. A step in the curve is a change of input size."

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.explanation.context import cell_masks
@@ -29,6 +28,7 @@ from dashboard.explain.scoring import (
     scoring_of,
     start_scoring,
 )
+from dashboard.ui.charts import ACCENT, QUIET, Line, bar_figure, line_figure, percent_axis, show
 from dashboard.ui.format import percent, took
 from dashboard.ui.html import progress_bar
 
@@ -79,20 +79,18 @@ KINDS = {
     "road-least": "ROAD: painted over, least relevant first",
 }
 
-MAP_COLOUR, CONTROL_COLOUR = "#8e63c9", "#85818e"  # at least 3:1 against the light and the dark ground
-
 LINES = {
-    "map": ("This map", []),
-    "random": ("Random", [1, 3]),
-    "edges": ("Edges", [6, 3]),
-    "centre": ("Centre", [9, 3, 2, 3]),
+    "map": ("This map", ACCENT, "solid", 2.5),
+    "random": ("Random", QUIET, "1px,3px", 1.5),
+    "edges": ("Edges", QUIET, "6px,3px", 1.5),
+    "centre": ("Centre", QUIET, "9px,3px,2px,3px", 1.5),
 }
 
 HEIGHT = 190
 
 
 def show_score_curves(curves: Sequence[Curve], label: str) -> None:
-    """Show a chart a kind of curve, all to the same scale, and a line that says which line is which."""
+    """Show a chart a kind of curve, all to the same scale."""
     kinds = [kind for kind in KINDS if any(curve.kind == kind for curve in curves)]
     if not kinds:
         return
@@ -101,78 +99,32 @@ def show_score_curves(curves: Sequence[Curve], label: str) -> None:
         with grid.cell():
             own = [curve for curve in curves if curve.kind == kind]
             st.html(f'<p class="ll-caption">{KINDS[kind]}</p>')
-            st.vega_lite_chart(_table(own), _spec(), height=HEIGHT, alt=_alt(KINDS[kind], own, label))
-    st.html(_key(label))
+            show(score_figure(own, label), f"curve-{kind}", _alt(KINDS[kind], own, label))
+    st.caption(f"Probability of {label} by the model.")
 
 
-def _table(curves: Sequence[Curve]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {"share": 100 * float(share), "probability": 100 * float(value), "of": curve.of}
-            for curve in curves
-            for share, value in zip(curve.shares, curve.probabilities, strict=True)
-        ]
-    )
-
-
-def _spec() -> dict[str, Any]:
-    names = list(LINES)
-    colours = [MAP_COLOUR if name == "map" else CONTROL_COLOUR for name in names]
-    dashes = [LINES[name][1] or [1, 0] for name in names]
-    widths = [2.5 if name == "map" else 1.5 for name in names]
-    return {
-        "mark": {"type": "line", "interpolate": "linear"},
-        "encoding": {
-            "x": {"field": "share", "type": "quantitative", "title": "% of the pixels", "axis": _axis()},
-            "y": {
-                "field": "probability",
-                "type": "quantitative",
-                "title": "probability, %",
-                "scale": {"domain": [0, 100]},
-                "axis": _axis(),
-            },
-            "color": {"field": "of", "type": "nominal", "scale": {"domain": names, "range": colours}, "legend": None},
-            "strokeDash": {
-                "field": "of",
-                "type": "nominal",
-                "scale": {"domain": names, "range": dashes},
-                "legend": None,
-            },
-            "strokeWidth": {
-                "field": "of",
-                "type": "nominal",
-                "scale": {"domain": names, "range": widths},
-                "legend": None,
-            },
-        },
-    }
-
-
-def _axis() -> dict[str, Any]:
-    return {"values": [0, 25, 50, 75, 100], "titleFontWeight": "normal"}
+def score_figure(curves: Sequence[Curve], label: str) -> go.Figure:
+    """One kind of curve: the probability of `label` by the share of pixels, of the map and of the controls."""
+    lines = [
+        Line(
+            name=title,
+            x=[100 * float(part) for part in curve.shares],
+            y=[100 * float(value) for value in curve.probabilities],
+            hover=f"{title}: {label} has %{{y:.1f}} % after %{{x:.0f}} % of the pixels",
+            colour=colour,
+            dash=dash,
+            width=width,
+        )
+        for name, (title, colour, dash, width) in LINES.items()
+        for curve in curves
+        if curve.of == name
+    ]
+    return line_figure(lines, percent_axis("% of the pixels"), percent_axis("probability, %"), HEIGHT)
 
 
 def _alt(title: str, curves: Sequence[Curve], label: str) -> str:
     areas = ", ".join(f"{LINES[curve.of][0].lower()} {curve.area:.2f}" for curve in curves if curve.of in LINES)
     return f"{title}: probability of {label}; area under the curve: {areas}"
-
-
-def _key(label: str) -> str:
-    marks = "".join(
-        f'<span class="ll-line"><span style="{_stroke(name, dash)}"></span>{title}</span>'
-        for name, (title, dash) in LINES.items()
-    )
-    return f'<p class="ll-legend">{marks}<span class="ll-quiet">Probability of {escape(label)} by the model.</span></p>'
-
-
-def _stroke(name: str, dash: Sequence[int]) -> str:
-    """A line of the chart as a style: its dashes drawn as a repeating gradient."""
-    colour, height = (MAP_COLOUR, 3) if name == "map" else (CONTROL_COLOUR, 2)
-    stops, place = [], 0
-    for number, length in enumerate(dash or [1]):
-        stops.append(f"{'transparent' if number % 2 else colour} {place}px {place + length}px")
-        place += length
-    return f"height:{height}px;background:repeating-linear-gradient(90deg,{','.join(stops)})"
 
 
 def show_randomisation(check: Randomisation, finished: bool) -> None:
@@ -182,32 +134,37 @@ def show_randomisation(check: Randomisation, finished: bool) -> None:
         icons = {True: ":material/check_circle:", False: ":material/report:", None: ":material/help:"}
         sort(f"Randomisation check. {check.verdict}", icon=icons[check.passed])
     if check.levels:
-        st.html(level_table(check))
+        st.html(
+            '<p class="ll-caption"><strong>Likeness to the original map</strong> (rank correlation) with everything '
+            "from the head down to this stage drawn anew</p>"
+        )
+        label = f"Likeness of the map of {check.label} to the original, by how much of the model was drawn anew"
+        told = ", ".join(f"{level.stage} {_level_figure(level)}" for level in check.levels)
+        show(level_figure(check), "levels", f"{label}: {told}")
+        others = [("another seed, trained model", check.ceiling), *check.controls.items()]
+        st.caption(
+            "For comparison: " + "; ".join(f"{name} {value:.2f}" for name, value in others if value is not None) + "."
+        )
 
 
-def level_table(check: Randomisation) -> str:
-    """Return HTML: a row a level with a bar from 0 to 1 of the map's similarity to the original."""
-    rows = "".join(_row(level) for level in check.levels)
-    others = [("another seed, trained model", check.ceiling), *check.controls.items()]
-    told = "; ".join(f"{name} {value:.2f}" for name, value in others if value is not None)
-    label = f"Likeness of the map of {check.label} to the original, by how much of the model was drawn anew"
-    return (
-        f'<p class="ll-caption"><strong>Likeness to the original map</strong> (rank correlation) with everything from '
-        f'the head down to this stage drawn anew</p><table class="ll-bars ll-levels" aria-label="{escape(label)}">'
-        f'<tbody>{rows}</tbody></table><p class="ll-caption">For comparison: {escape(told)}.</p>'
+def level_figure(check: Randomisation) -> go.Figure:
+    """A bar a level, from 0 to 1, of the map's likeness to the original."""
+    return bar_figure(
+        [level.stage for level in check.levels],
+        [level.similarity for level in check.levels],
+        [_level_figure(level) for level in check.levels],
+        [ACCENT] * len(check.levels),
+        [
+            f"Drawn anew from the head down to {level.stage}:<br>"
+            + (f"likeness {_level_figure(level)}" if level.similarity is not None else "no map is left")
+            for level in check.levels
+        ],
+        label_width=130,
     )
 
 
-def _row(level: Level) -> str:
-    if level.similarity is None:
-        bar, figure = "", "no map"
-    else:
-        bar = f'<span><span style="width:{100 * max(0.0, level.similarity):.1f}%"></span></span>'
-        figure = f"{level.similarity:.2f}".replace("-", "−")
-    return (
-        f'<tr><th scope="row">{escape(level.stage)}</th><td class="ll-bar">{bar}</td>'
-        f'<td class="ll-number">{figure}</td></tr>'
-    )
+def _level_figure(level: Level) -> str:
+    return "no map" if level.similarity is None else f"{level.similarity:.2f}".replace("-", "−")
 
 
 SENTENCE = (

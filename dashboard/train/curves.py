@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.runs.directory import RunDirectory
 from core.training.recipe import Recipe
-
-TRAIN_COLOUR, VALIDATION_COLOUR = "#85818e", "#8e63c9"  # at least 3:1 against the light and the dark ground
+from dashboard.ui.charts import ACCENT, QUIET, Axis, Line, line_figure, show
 
 HEIGHT = 210
 
-LINES = {"train": "Training", "val": "Validation"}
+LINES = {"train": ("Training", QUIET, "5px,3px"), "val": ("Validation", ACCENT, "solid")}
 
 KINDS = {"loss": ("Loss", 1.0, ""), "accuracy": ("Accuracy, %", 100.0, " %")}
-
-PLAIN = {"titleFontWeight": "normal"}
 
 
 def show_curves(run: RunDirectory, recipe: Recipe | None) -> None:
@@ -28,12 +26,11 @@ def show_curves(run: RunDirectory, recipe: Recipe | None) -> None:
         st.html('<p class="ll-caption">The curves begin when the first epoch is finished.</p>')
         return
     best = best_epoch(history, recipe)
-    st.html(_key(history, best))
+    st.html(_told_best(history, best))
     grid = st.grid(len(KINDS), min_column_width=260, gap=16, key="training-curves")
-    for kind, (title, scale, _) in KINDS.items():
+    for kind in KINDS:
         with grid.cell():
-            spec = _spec(kind, title, history, recipe, best)
-            st.vega_lite_chart(_table(history, kind, scale), spec, height=HEIGHT, alt=_alt(history, kind))
+            show(curve_figure(kind, history, recipe, best), f"curve-{kind}", _alt(history, kind))
 
 
 def best_epoch(history: pd.DataFrame, recipe: Recipe | None) -> int | None:
@@ -67,104 +64,74 @@ def _px(size: float) -> str:
     return f"{size:.0f} px" if pd.notna(size) else ""
 
 
-def _table(history: pd.DataFrame, kind: str, scale: float) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({"epoch": history["epoch"] + 1, "value": scale * history[f"{name}_{kind}"], "of": title})
-        for name, title in LINES.items()
-    ]
-    return pd.concat(parts, ignore_index=True).dropna(subset=["value"])
-
-
-def _spec(kind: str, title: str, history: pd.DataFrame, recipe: Recipe | None, best: int | None) -> dict[str, Any]:
-    names = list(LINES.values())
+def curve_figure(kind: str, history: pd.DataFrame, recipe: Recipe | None, best: int | None) -> go.Figure:
+    """Loss or accuracy by epoch, with the stages' borders and a diamond at the best epoch."""
+    title, scale, unit = KINDS[kind]
     last = max(2, int(history["epoch"].max()) + 1)
-    x = {
-        "field": "epoch",
-        "type": "quantitative",
-        "title": "epoch",
-        "scale": {"domain": [0.5, last + 0.5], "nice": False},
-        "axis": {"tickMinStep": 1, "format": "d", "grid": False, **PLAIN},
-    }
-    y = {
-        "field": "value",
-        "type": "quantitative",
-        "title": title,
-        "scale": {"zero": False, "padding": 8},
-        "axis": PLAIN,
-    }
-    of = {"field": "of", "type": "nominal", "legend": None}
-    colour = {**of, "scale": {"domain": names, "range": [TRAIN_COLOUR, VALIDATION_COLOUR]}}
-    dash = {**of, "scale": {"domain": names, "range": [[5, 3], [1, 0]]}}
-    tips = [
-        {"field": "of", "type": "nominal", "title": "side"},
-        {"field": "epoch", "type": "quantitative"},
-        {"field": "value", "type": "quantitative", "title": title, "format": ".4g"},
-    ]
-    few = len(history) <= 30
-    lines = {
-        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 28, "filled": True} if few else False},
-        "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash, "tooltip": tips},
-    }
-    return {"layer": [*_border_layers(history, recipe), lines, *_best_layers(history, kind, best)]}
+    lines = []
+    for side, (name, colour, dash) in LINES.items():
+        known = history[history[f"{side}_{kind}"].notna()]
+        lines.append(
+            Line(
+                name,
+                [int(epoch) + 1 for epoch in known["epoch"]],
+                [scale * float(value) for value in known[f"{side}_{kind}"]],
+                f"{name} {kind} after epoch %{{x}}: %{{y:.3~r}}{unit}",
+                colour,
+                dash,
+                markers=len(history) <= 30,
+            )
+        )
+    figure = line_figure(lines, Axis("epoch", (0.5, last + 0.5)), Axis(title), HEIGHT)
+    figure.update_xaxes(tickformat="d", nticks=8, showgrid=False)
+    _mark_stages(figure, borders(history, recipe))
+    _mark_best(figure, kind, history, best)
+    return figure
 
 
-def _border_layers(history: pd.DataFrame, recipe: Recipe | None) -> list[dict[str, Any]]:
-    marks = borders(history, recipe)
-    if len(marks) < 2:
-        return []
-    place = {"field": "at", "type": "quantitative"}
-    return [
-        {
-            "data": {"values": marks[1:]},
-            "mark": {"type": "rule", "color": TRAIN_COLOUR, "strokeDash": [2, 3], "opacity": 0.8},
-            "encoding": {"x": place},
-        },
-        {
-            "data": {"values": marks},
-            "mark": {
-                "type": "text",
-                "align": "left",
-                "baseline": "top",
-                "dx": 4,
-                "color": TRAIN_COLOUR,
-                "fontSize": 11,
-            },
-            "encoding": {"x": place, "y": {"value": 2}, "text": {"field": "size", "type": "nominal"}},
-        },
-    ]
+def _mark_stages(figure: go.Figure, starts: list[dict[str, Any]]) -> None:
+    """A line where each stage begins, and its input size; nothing for a training of one stage."""
+    if len(starts) < 2:
+        return
+    for start in starts[1:]:
+        figure.add_vline(x=start["at"], line={"color": QUIET, "dash": "2px,3px", "width": 1})
+    for start in starts:
+        figure.add_annotation(
+            x=start["at"],
+            y=1,
+            yref="paper",
+            text=start["size"],
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
+            font={"size": 11, "color": QUIET},
+        )
 
 
-def _best_layers(history: pd.DataFrame, kind: str, best: int | None) -> list[dict[str, Any]]:
+def _mark_best(figure: go.Figure, kind: str, history: pd.DataFrame, best: int | None) -> None:
     row = history[history["epoch"] == best]
     if best is None or row.empty or pd.isna(row[f"val_{kind}"].iloc[0]):
-        return []
-    value = KINDS[kind][1] * float(row[f"val_{kind}"].iloc[0])
-    return [
-        {
-            "data": {"values": [{"epoch": best + 1, "value": value}]},
-            "mark": {"type": "point", "shape": "diamond", "size": 150, "color": VALIDATION_COLOUR, "strokeWidth": 2.5},
-            "encoding": {
-                "x": {"field": "epoch", "type": "quantitative"},
-                "y": {"field": "value", "type": "quantitative"},
-            },
-        }
-    ]
-
-
-def _key(history: pd.DataFrame, best: int | None) -> str:
-    told = ""
-    if best is not None:
-        row = history[history["epoch"] == best].iloc[0]
-        figures = [f"validation accuracy {100 * row['val_accuracy']:.1f} %"] if pd.notna(row["val_accuracy"]) else []
-        if pd.notna(row["val_mean_recall"]):
-            figures.append(f"mean recall of the classes {100 * row['val_mean_recall']:.1f} %")
-        told = f"<span>◇ Best: epoch {best + 1}{', ' if figures else ''}{', '.join(figures)}</span>"
-    dashes = f"background:repeating-linear-gradient(90deg,{TRAIN_COLOUR} 0 6px,transparent 6px 9px)"
-    return (
-        f'<p class="ll-legend"><span class="ll-line"><span style="height:2px;{dashes}"></span>Training</span>'
-        f'<span class="ll-line"><span style="height:2px;background:{VALIDATION_COLOUR}"></span>Validation</span>'
-        f"{told}</p>"
+        return
+    _, scale, unit = KINDS[kind]
+    figure.add_scatter(
+        x=[best + 1],
+        y=[scale * float(row[f"val_{kind}"].iloc[0])],
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 12, "color": ACCENT, "line": {"width": 2.5}},
+        hovertemplate=f"Best: epoch %{{x}}, validation {kind} %{{y:.3~r}}{unit}<extra></extra>",
+        showlegend=False,
     )
+
+
+def _told_best(history: pd.DataFrame, best: int | None) -> str:
+    """HTML: which epoch is the best, and how good it is."""
+    if best is None:
+        return ""
+    row = history[history["epoch"] == best].iloc[0]
+    figures = [f"validation accuracy {100 * row['val_accuracy']:.1f} %"] if pd.notna(row["val_accuracy"]) else []
+    if pd.notna(row["val_mean_recall"]):
+        figures.append(f"mean recall of the classes {100 * row['val_mean_recall']:.1f} %")
+    return f'<p class="ll-legend">◇ Best: epoch {best + 1}{", " if figures else ""}{", ".join(figures)}</p>'
 
 
 def _alt(history: pd.DataFrame, kind: str) -> str:
@@ -172,7 +139,7 @@ def _alt(history: pd.DataFrame, kind: str) -> str:
     last = history.iloc[-1]
     parts = [
         f"{name.lower()} {scale * last[f'{key}_{kind}']:.3g}{unit}"
-        for key, name in LINES.items()
+        for key, (name, *_) in LINES.items()
         if pd.notna(last[f"{key}_{kind}"])
     ]
     return f"{title.split(',')[0]} after each of {len(history)} epochs; after the last: {', '.join(parts)}"

@@ -1,52 +1,228 @@
-"""What the charts of an evaluation share: colours, axes in per cent, and keys of lines."""
+"""Every chart's look and manners: one template, lines and bars from plain data, fewer points where nobody sees the
+difference, and how a chart is shown and clicked. All charts are Plotly's; colours suit the light and the dark ground.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from dashboard.ui.html import class_colour
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+from skimage.measure import approximate_polygon
 
 ACCENT, QUIET = "#8e63c9", "#85818e"  # at least 3:1 against the light and the dark ground
+DASHES = ("solid", "6px,2px", "2px,2px", "8px,2px,2px,2px", "4px,4px")
+ROW = 20  # px of a row of the legend, and of what stands beside it
+FRAME = {"left": 46, "right": 10, "top": 8, "below": 42}  # px around what is drawn
+MOST_POINTS = 400  # of a line: more than its pixels tell nothing
+FINEST = 1e-4  # of a line's extent: how far a thinned line may lie beside the whole one, at first
 
-PLAIN = {"titleFontWeight": "normal"}
-
-SIDE = 250
-
-
-def colours(classes: Sequence[str]) -> dict[str, Any]:
-    """A scale that gives each class its colour."""
-    return {"domain": list(classes), "range": [class_colour(name) for name in classes]}
-
-
-def axis(field: str, title: str, domain: list[int]) -> dict[str, Any]:
-    """An axis of per cent over `domain`."""
-    return {
-        "field": field,
-        "type": "quantitative",
-        "title": title,
-        "scale": {"domain": domain, "nice": False},
-        "axis": {
-            **PLAIN,
-            **({"tickCount": 5} if domain[1] - domain[0] < 100 else {"values": [0, 20, 40, 60, 80, 100]}),
+TEMPLATE = go.layout.Template(
+    layout={
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": [ACCENT, QUIET],
+        "font": {"size": 12},
+        "margin": {"l": FRAME["left"], "r": FRAME["right"], "t": FRAME["top"], "b": FRAME["below"]},
+        "xaxis": {"title": {"standoff": 6}, "zeroline": False, "automargin": False},
+        "yaxis": {"title": {"standoff": 4}, "zeroline": False, "automargin": False},
+        "hovermode": "closest",
+        "dragmode": False,  # a finger that scrolls the page must not zoom; the button beside the chart switches it on
+        "legend": {
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "entrywidthmode": "fraction",
+            "entrywidth": 0.5,
+            "itemclick": "toggleothers",
+            "itemdoubleclick": "toggle",
+            "font": {"size": 11},
         },
+    }
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: points `x`, `y`, and `hover`, Plotly's template of what a point says in words.
+
+    `behind` are plain values, one a point, that a click hands on.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    hover: str
+    colour: str = ACCENT
+    dash: str = "solid"
+    width: float = 2
+    markers: bool = False
+    behind: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its title, and where it begins and ends (None: as the data do)."""
+
+    title: str
+    span: tuple[float, float] | None = None
+    ticks: Sequence[float] = ()
+
+    def layout(self) -> dict[str, Any]:
+        """As Plotly has it."""
+        found: dict[str, Any] = {"title": {"text": self.title}}
+        if self.span is not None:
+            found |= {"range": list(self.span)}
+        if self.ticks:
+            found |= {"tickvals": list(self.ticks)}
+        return found
+
+
+PERCENT_TICKS = (0, 25, 50, 75, 100)
+
+
+def percent_axis(title: str, low: float = 0, high: float = 100) -> Axis:
+    """An axis of per cent from `low` to `high`."""
+    return Axis(title, (low, high), PERCENT_TICKS if (low, high) == (0, 100) else ())
+
+
+def empty_figure(height: int, legend_entries: int = 0) -> go.Figure:
+    """A figure of the one look: `height` px without its legend, whose rows come below."""
+    rows = ROW * -(-legend_entries // 2)
+    figure = go.Figure(layout={"template": TEMPLATE, "height": height + rows, "showlegend": legend_entries > 0})
+    if rows:
+        figure.update_layout(margin={"b": FRAME["below"] + rows})
+    return figure
+
+
+def line_figure(lines: Sequence[Line], x: Axis, y: Axis, height: int, legend: bool = True) -> go.Figure:
+    """Lines over two axes, thinned where they have many points."""
+    figure = empty_figure(height, len(lines) if legend else 0)
+    for line in lines:
+        kept = thinned(line.x, line.y)
+        figure.add_scatter(
+            name=line.name,
+            x=[line.x[place] for place in kept],
+            y=[line.y[place] for place in kept],
+            customdata=[line.behind[place] for place in kept] if line.behind else None,
+            mode="lines+markers" if line.markers else "lines",
+            line={"color": line.colour, "dash": line.dash, "width": line.width},
+            hovertemplate=f"{line.hover}<extra></extra>",
+        )
+    figure.update_layout(xaxis=x.layout(), yaxis=y.layout())
+    return figure
+
+
+def bar_figure(
+    names: Sequence[str],
+    values: Sequence[float | None],
+    told: Sequence[str],
+    colours: Sequence[str],
+    hover: Sequence[str],
+    label_width: int = 76,
+) -> go.Figure:
+    """Level bars from 0 to 1, the first on top: names to the left, `told` to the right, `hover` in words.
+
+    A value of None has no bar. The bars of several figures of one `label_width` px stand in line.
+    """
+    figure = empty_figure(ROW * len(names) + 8)
+    figure.add_bar(
+        orientation="h",
+        y=list(range(len(names))),
+        x=[max(0.0, value) if value is not None else 0.0 for value in values],
+        marker={"color": list(colours), "line": {"width": 0}},
+        hovertext=list(hover),
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    rows = {"tickmode": "array", "tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False}
+    short = [name if len(name) <= label_width // 6 else f"{name[: label_width // 6 - 1]}…" for name in names]
+    figure.update_layout(
+        margin={"l": label_width, "r": 54, "t": 4, "b": 4},
+        bargap=0.35,
+        xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
+        yaxis={**rows, "autorange": "reversed", "ticktext": short},
+        yaxis2={
+            **rows,
+            "overlaying": "y",
+            "side": "right",
+            "range": [len(names) - 0.5, -0.5],
+            "ticktext": list(told),
+        },
+    )
+    # An axis is drawn only where something stands on it: points that nobody sees carry the figures on the right.
+    figure.add_scatter(
+        x=[0] * len(names), y=list(range(len(names))), yaxis="y2", mode="markers", opacity=0, hoverinfo="skip"
+    )
+    return figure
+
+
+def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> list[int]:
+    """Indices of the points to draw, in order: all, or those that keep the line's shape (Douglas & Peucker 1973).
+
+    The first and the last stay. The tolerance begins at FINEST of the line's extent and doubles until at most `most`
+    are left.
+    """
+    if len(x) <= most:
+        return list(range(len(x)))
+    points = np.column_stack([_unit(x), _unit(y)])
+    tolerance = FINEST
+    while True:
+        kept = _places(points, approximate_polygon(points, tolerance))
+        if len(kept) <= most:
+            return kept
+        tolerance *= 2
+
+
+def _unit(values: Sequence[float]) -> NDArray[np.float64]:
+    found = np.asarray(values, dtype=np.float64)
+    extent = float(found.max() - found.min())
+    return (found - found.min()) / extent if extent else np.zeros_like(found)
+
+
+def _places(points: NDArray[np.float64], kept: NDArray[np.float64]) -> list[int]:
+    """Where the points `kept` `(k, 2)` stand among `points` `(n, 2)`, in the same order."""
+    places, at = [], 0
+    for point in kept:
+        while (points[at] != point).any():
+            at += 1
+        places.append(at)
+        at += 1
+    return places
+
+
+Clicked = Callable[[Any], None]
+
+
+def show(figure: go.Figure, key: str, alt: str, on_click: Clicked | None = None) -> None:
+    """Draw a figure under a `key` of its own; `alt` says in words what it shows, for those who do not see it.
+
+    `on_click` is called with what stands behind a point that is clicked (its `customdata`).
+    """
+
+    def take() -> None:
+        points = (st.session_state[key].get("selection") or {}).get("points") or []
+        if points and points[0].get("customdata") is not None and on_click is not None:
+            on_click(points[0]["customdata"])
+
+    selecting: Literal["ignore"] | Callable[[], None] = "ignore" if on_click is None else take
+    st.plotly_chart(figure, key=key, alt=alt, config=_config(key), on_select=selecting, selection_mode="points")
+
+
+def _config(name: str) -> dict[str, Any]:
+    return {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"], ["zoom2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+        "toImageButtonOptions": {"format": "png", "filename": f"leukolens-{name}", "scale": 3},
+        "locale": "en",
     }
 
 
-def key(lines: Sequence[tuple[str, str, Sequence[int]]]) -> str:
-    """HTML: which line is which, by name, colour and dashes."""
-    marks = "".join(
-        f'<span class="ll-line"><span style="{_stroke(colour, dash)}"></span>{escape(name)}</span>'
-        for name, colour, dash in lines
-    )
-    return f'<p class="ll-legend">{marks}</p>'
-
-
-def _stroke(colour: str, dash: Sequence[int]) -> str:
-    """A line of a chart as a style: its dashes drawn as a repeating gradient."""
-    stops, place = [], 0
-    for number, length in enumerate(dash):
-        stops.append(f"{'transparent' if number % 2 else colour} {place}px {place + length}px")
-        place += length
-    return f"height:3px;background:repeating-linear-gradient(90deg,{','.join(stops)})"
+def on_dark_ground() -> bool:
+    """Whether the page is shown on the dark ground."""
+    return getattr(st.context.theme, "type", None) == "dark"

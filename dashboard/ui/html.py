@@ -1,4 +1,4 @@
-"""HTML of the pages: one colour a class, class probabilities as bars, tables, progress; and pictures as bytes, PNG for
+"""HTML of the pages: one colour a class, the verdict, facts, tables, progress; and pictures as bytes, PNG for
 downloads (pixels alone, no metadata) and `data:` addresses for small marks."""
 
 from __future__ import annotations
@@ -30,12 +30,6 @@ def class_colour(name: str) -> str:
 _WRONG = '<span class="ll-wrong">wrong</span>'
 
 
-def probability_bars(classes: Sequence[str], probabilities: Sequence[float], model: str) -> str:
-    """Return HTML: a row a class with its name, a bar of the probability's length, and the figure."""
-    rows = "".join(_row(name, float(share)) for name, share in zip(classes, probabilities, strict=True))
-    return f'<table class="ll-bars" aria-label="Class probabilities by {escape(model)}"><tbody>{rows}</tbody></table>'
-
-
 def verdict(name: str, share: float, truth: str | None = None) -> str:
     """Return HTML: the predicted class beside a mark of its colour, its probability, and whether it is the truth."""
     told = "" if truth is None else '<span class="ll-right">right</span>' if name == truth else _WRONG
@@ -52,13 +46,6 @@ def facts(entries: Sequence[tuple[str, str, str]]) -> str:
         for term, meaning, value in entries
     )
     return f'<dl class="ll-facts">{rows}</dl>'
-
-
-def _row(name: str, share: float) -> str:
-    return (
-        f'<tr><th scope="row">{escape(name)}</th><td class="ll-bar"><span><span style="width:{100 * share:.2f}%;'
-        f'background:{class_colour(name)}"></span></span></td><td class="ll-number">{percent(share)}</td></tr>'
-    )
 
 
 def png_bytes(rgb: NDArray[np.uint8]) -> bytes:

@@ -1,0 +1,194 @@
+"""The test images behind a figure (a cell of a matrix, a point of a curve, a bin of confidences), where their folder is
+at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.decoding import read_image
+from core.errors import InputError
+from core.evaluation.metrics import log_odds
+from core.evaluation.predictions import Answers, image_folders, places_of
+from dashboard.evaluate.models import Evaluated
+from dashboard.ui.format import percent
+from dashboard.ui.html import fitted, png_bytes, squared
+
+AT_ONCE = 24
+
+SIDE = 150
+
+FOLDER = "evaluation-folder"  # what was entered in any place of the page; it outlives visits to other pages
+
+VARIABLE = "LEUKOLENS_DATA"
+
+
+@dataclass(frozen=True)
+class AnsweredImage:
+    """One answer: which image, a probability, the start of its file's hash ("" if not kept), true class and answer."""
+
+    image: str
+    sure: float
+    digest: str
+    true: str
+    named: str
+
+    @property
+    def told(self) -> str:
+        """What it is called, and what it is where that differs."""
+        return self.named if self.true == self.named else f"{self.named}, truly {self.true}"
+
+
+def show_images(model: Evaluated, sentence: str, found: Sequence[AnsweredImage], place: str, choice: str) -> None:
+    """Say what was found, and show its images where their folder is at hand.
+
+    `place` names the part of the page, `choice` tells one choice there from another.
+    """
+    st.html(f'<p class="ll-sentence">{escape(sentence)}</p>')
+    if not found:
+        return
+    folder = _folder(place)
+    if folder is None:
+        return
+    part = _page(found, f"{place}-{model.name}-{choice}")
+    folders = _folders(str(folder))
+    with st.spinner("Reading the images"):
+        grid = st.grid("auto", min_column_width=SIDE - 20, gap=12, key=f"{place}-images")
+        shown = []
+        for case in part:
+            with grid.cell():
+                shown.append(_show(case, folders))
+    if not any(shown):
+        st.info(
+            f"None of these images lies in {folder}: it is another set, or laid out in other folders. The model was "
+            f"tested on {model.figures.data if model.figures else 'other images'}.",
+            icon=":material/image_not_supported:",
+        )
+
+
+def in_cell(answers: Answers, true: str, named: str, temperature: float) -> list[AnsweredImage]:
+    """The answers counted in one cell of the confusion matrix, the surest first."""
+    row, column = answers.classes.index(true), answers.classes.index(named)
+    sure = answers.probabilities(temperature)[:, column]
+    return _listed(answers, (answers.labels == row) & (answers.predicted == column), sure)
+
+
+def in_bin(answers: Answers, low: float, high: float, temperature: float) -> tuple[list[AnsweredImage], int]:
+    """The answers whose confidence lies in (low, high], the wrong ones first, and how many are wrong."""
+    sure = answers.probabilities(temperature).max(axis=1)
+    inside, wrong = (sure > low) & (sure <= high), answers.labels != answers.predicted
+    mistakes = _listed(answers, inside & wrong, sure)
+    return [*mistakes, *_listed(answers, inside & ~wrong, sure)], len(mistakes)
+
+
+def at_point(
+    answers: Answers, name: str, false_positive: float, true_positive: float, temperature: float
+) -> tuple[list[AnsweredImage], list[AnsweredImage]]:
+    """What a point of the ROC curve of the class `name` gets wrong: its cells that are missed, others taken for one.
+
+    The rates are the point's, 0 to 1. Those furthest from its threshold come first.
+    """
+    number = answers.classes.index(name)
+    order = log_odds(answers.logits / temperature, number).argsort(kind="stable")  # the lowest first
+    member = answers.labels[order] == number
+    inside, outside = order[member], order[~member]
+    missed = inside[: len(inside) - round(true_positive * len(inside))]
+    alarms = outside[len(outside) - round(false_positive * len(outside)) :][::-1]
+    sure = answers.probabilities(temperature)[:, number]
+    return [_answered(answers, at, sure) for at in missed.tolist()], [
+        _answered(answers, at, sure) for at in alarms.tolist()
+    ]
+
+
+def _listed(answers: Answers, chosen: NDArray[np.bool_], sure: NDArray[np.float64]) -> list[AnsweredImage]:
+    found = [_answered(answers, place, sure) for place in np.flatnonzero(chosen).tolist()]
+    return sorted(found, key=lambda case: (-case.sure, case.image))
+
+
+def _answered(answers: Answers, place: int, sure: NDArray[np.float64]) -> AnsweredImage:
+    digest = answers.digests[place] if answers.digests else ""
+    true, named = (answers.classes[int(of[place])] for of in (answers.labels, answers.predicted))
+    return AnsweredImage(answers.images[place], float(sure[place]), digest, true, named)
+
+
+def _folder(place: str) -> Path | None:
+    """The folder of the images, asked for where it is not known; None with a sentence where there is none."""
+    key = f"{FOLDER}-{place}"
+    if key not in st.session_state:
+        st.session_state[key] = st.session_state.get(FOLDER, os.environ.get(VARIABLE, ""))
+    text = st.text_input(
+        "Folder of the images on the server",
+        placeholder="/path/to/data",
+        max_chars=1000,
+        key=key,
+        help=f"The folder that the data sets lie in, on the machine that runs the dashboard; {VARIABLE} names it for "
+        "good. Only images that the model was tested on are shown, and nothing is copied.",
+    ).strip()
+    st.session_state[FOLDER] = text
+    if not text:
+        st.info(
+            "The images are not at hand. Name their folder above, or start the dashboard with "
+            f"`{VARIABLE}=/path/to/data`, to see them.",
+            icon=":material/folder_open:",
+        )
+        return None
+    folder = Path(text).expanduser()
+    try:
+        there = folder.is_dir()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        st.warning("There is no such folder on this server. Check the path.", icon=":material/folder_off:")
+        return None
+    return folder
+
+
+def _page(found: Sequence[AnsweredImage], key: str) -> Sequence[AnsweredImage]:
+    if len(found) <= AT_ONCE:
+        return found
+    pages = -(-len(found) // AT_ONCE)
+    number = st.number_input(
+        f"Page (of {pages}, {AT_ONCE} images each, the surest answers first)", 1, pages, 1, width=330, key=f"page-{key}"
+    )
+    return found[AT_ONCE * (number - 1) : AT_ONCE * number]
+
+
+@st.cache_data(show_spinner=False, max_entries=4, ttl=300)
+def _folders(root: str) -> dict[str, tuple[Path, ...]]:
+    return image_folders(Path(root))
+
+
+def _show(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bool:
+    picture = _picture(case, folders)
+    if picture is None:
+        st.html(f'<div class="ll-waiting">not found: {escape(case.image)}</div>')
+    else:
+        st.image(picture, width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
+    st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{escape(case.told)}, {percent(case.sure)}</p>')
+    return picture is not None
+
+
+def _picture(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bytes | None:
+    """A thumbnail of the image, by its hash where that was kept, else of the first file of that name."""
+    for place in places_of(case.image, folders):
+        try:
+            facts = place.stat()
+            sha256, thumbnail = _thumbnail(str(place), facts.st_mtime_ns, facts.st_size)
+        except (OSError, InputError):
+            continue
+        if not case.digest or sha256.startswith(case.digest):
+            return thumbnail
+    return None
+
+
+@st.cache_data(show_spinner=False, max_entries=400)
+def _thumbnail(path: str, changed_ns: int, size: int) -> tuple[str, bytes]:
+    image = read_image(Path(path))
+    return image.sha256, png_bytes(fitted(squared(image.rgb), SIDE))
