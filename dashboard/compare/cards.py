@@ -14,7 +14,7 @@ from core.models.classifier import Prediction
 from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
 from dashboard.images import Subject
-from dashboard.ui.charts import bar_figure, show
+from dashboard.ui.charts import bar_figure, plain, show
 from dashboard.ui.format import duration, measured, millions, percent, size
 from dashboard.ui.html import class_colour, facts, fitted, squared, verdict
 
@@ -101,7 +101,10 @@ def probability_figure(prediction: Prediction) -> go.Figure:
         shares,
         [percent(share) for share in shares],
         [class_colour(name) for name in prediction.classes],
-        [f"Probability of {name}: {percent(share)}" for name, share in zip(prediction.classes, shares, strict=True)],
+        [
+            f"Probability of {plain(name)}: {percent(share)}"
+            for name, share in zip(prediction.classes, shares, strict=True)
+        ],
     )
 
 

@@ -24,6 +24,7 @@ from dashboard.ui.charts import (
     empty_figure,
     line_figure,
     percent_axis,
+    plain,
     show,
 )
 from dashboard.ui.format import NONE, decimal, interval
@@ -45,7 +46,7 @@ def roc_figure(figures: Figures, part: str) -> go.Figure:
             name=curve.name,
             x=[100 * value for value in curve.false_positive],
             y=[100 * value for value in curve.true_positive],
-            hover=f"Finds %{{y:.1f}} % of {curve.name}, and takes %{{x:.1f}} % of the other cells for one",
+            hover=f"Finds %{{y:.1f}} % of {plain(curve.name)}, and takes %{{x:.1f}} % of the other cells for one",
             colour=class_colour(curve.name),
             dash=DASHES[number % len(DASHES)],
             behind=[
@@ -89,6 +90,7 @@ def calibration_figure(found: Calibration) -> go.Figure:
         y=[100 * right for _, _, _, right in rows],
         customdata=[number for number, *_ in rows],
         mode="markers",
+        cliponaxis=False,
         marker={
             "size": [4 + (LARGEST_DOT - 4) * math.sqrt(row.images / most) for _, row, _, _ in rows],
             "color": ACCENT,
@@ -155,7 +157,7 @@ def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figu
     classes = list(dict.fromkeys(name for _, figures in models for name in figures.classes))
     several = len(models) > 1
     height = 60 + len(classes) * (BAND * len(models) + 12)
-    figure = empty_figure(height, len(models) if several else 0)
+    figure = empty_figure(height, 2 * len(models) if several else 0)  # Plotly gives each model a row
     drawn = False
     for number, (title, figures) in enumerate(models):
         shift = (number + 0.5) / len(models) * 0.8 - 0.4
@@ -165,7 +167,7 @@ def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figu
             figure.add_scatter(
                 x=[None],
                 y=[None],
-                name=title,
+                name=plain(title),
                 legendgroup=title,
                 mode="markers",
                 marker={"symbol": shape, "size": 9, "color": QUIET},
@@ -174,7 +176,11 @@ def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figu
         return None
     title = "AUC" if kind == "auc" else f"{TERMS[kind][0]}, %"
     longest = max(map(len, classes))
-    rows = {"tickvals": list(range(len(classes))), "ticktext": classes, "range": [len(classes) - 0.5, -0.5]}
+    rows = {
+        "tickvals": list(range(len(classes))),
+        "ticktext": [plain(name) for name in classes],
+        "range": [len(classes) - 0.5, -0.5],
+    }
     figure.update_layout(
         xaxis={"title": {"text": title}}, yaxis={**rows, "fixedrange": True}, margin={"l": 22 + 7 * min(longest, 20)}
     )
@@ -199,8 +205,8 @@ def _add_intervals(
         names.append(rates.name)
         value = decimal(estimate.value, 4) if kind == "auc" else written(estimate.value)
         told.append(
-            f"{title}, {rates.name}: {TERMS[kind][0]} {value}<br>95 % interval {interval(estimate, kind)}, "
-            f"{rates.images:,} images"
+            f"{plain(title)}, {plain(rates.name)}: {TERMS[kind][0]} {value}<br>"
+            f"95 % interval {interval(estimate, kind)}, {rates.images:,} images"
         )
     figure.add_scatter(
         x=x,

@@ -121,17 +121,17 @@ def _answered(answers: Answers, place: int, sure: NDArray[np.float64]) -> Answer
 def _folder(place: str) -> Path | None:
     """The folder of the images, asked for where it is not known; None with a sentence where there is none."""
     key = f"{FOLDER}-{place}"
-    if key not in st.session_state:
-        st.session_state[key] = st.session_state.get(FOLDER, os.environ.get(VARIABLE, ""))
+    st.session_state[key] = st.session_state.setdefault(FOLDER, os.environ.get(VARIABLE, ""))
     text = st.text_input(
         "Folder of the images on the server",
         placeholder="/path/to/data",
         max_chars=1000,
         key=key,
+        on_change=_take_folder,
+        args=(key,),
         help=f"The folder that the data sets lie in, on the machine that runs the dashboard; {VARIABLE} names it for "
         "good. Only images that the model was tested on are shown, and nothing is copied.",
     ).strip()
-    st.session_state[FOLDER] = text
     if not text:
         st.info(
             "The images are not at hand. Name their folder above, or start the dashboard with "
@@ -148,6 +148,10 @@ def _folder(place: str) -> Path | None:
         st.warning("There is no such folder on this server. Check the path.", icon=":material/folder_off:")
         return None
     return folder
+
+
+def _take_folder(key: str) -> None:
+    st.session_state[FOLDER] = st.session_state[key]
 
 
 def _page(found: Sequence[AnsweredImage], key: str) -> Sequence[AnsweredImage]:

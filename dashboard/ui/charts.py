@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from skimage.measure import approximate_polygon
 
 ACCENT, QUIET = "#8e63c9", "#85818e"  # at least 3:1 against the light and the dark ground
+INKS = {"light": "#4a4752", "dark": "#d3d0d9"}  # of axes and legends
 DASHES = ("solid", "6px,2px", "2px,2px", "8px,2px,2px,2px", "4px,4px")
 ROW = 20  # px of a row of the legend, and of what stands beside it
-FRAME = {"left": 46, "right": 10, "top": 8, "below": 42}  # px around what is drawn
+FRAME = {"left": 46, "right": 16, "top": 8, "below": 42}  # px around what is drawn
 MOST_POINTS = 400  # of a line: more than its pixels tell nothing
 FINEST = 1e-4  # of a line's extent: how far a thinned line may lie beside the whole one, at first
 
@@ -28,7 +30,7 @@ TEMPLATE = go.layout.Template(
         "colorway": [ACCENT, QUIET],
         "font": {"size": 12},
         "margin": {"l": FRAME["left"], "r": FRAME["right"], "t": FRAME["top"], "b": FRAME["below"]},
-        "xaxis": {"title": {"standoff": 6}, "zeroline": False, "automargin": False},
+        "xaxis": {"title": {"standoff": 6}, "zeroline": False, "automargin": False, "ticklabeloverflow": "allow"},
         "yaxis": {"title": {"standoff": 4}, "zeroline": False, "automargin": False},
         "hovermode": "closest",
         "dragmode": False,  # a finger that scrolls the page must not zoom; the button beside the chart switches it on
@@ -37,9 +39,9 @@ TEMPLATE = go.layout.Template(
             "yref": "container",
             "y": 0,
             "yanchor": "bottom",
+            "xref": "container",
             "x": 0,
-            "entrywidthmode": "fraction",
-            "entrywidth": 0.5,
+            "tracegroupgap": 0,
             "itemclick": "toggleothers",
             "itemdoubleclick": "toggle",
             "font": {"size": 11},
@@ -92,6 +94,11 @@ def percent_axis(title: str, low: float = 0, high: float = 100) -> Axis:
     return Axis(title, (low, high), PERCENT_TICKS if (low, high) == (0, 100) else ())
 
 
+def plain(text: str) -> str:
+    """Foreign text for a chart: Plotly takes some HTML in its texts for markup."""
+    return escape(text, quote=False)
+
+
 def empty_figure(height: int, legend_entries: int = 0) -> go.Figure:
     """A figure of the one look: `height` px without its legend, whose rows come below."""
     rows = ROW * -(-legend_entries // 2)
@@ -107,7 +114,7 @@ def line_figure(lines: Sequence[Line], x: Axis, y: Axis, height: int, legend: bo
     for line in lines:
         kept = thinned(line.x, line.y)
         figure.add_scatter(
-            name=line.name,
+            name=plain(line.name),
             x=[line.x[place] for place in kept],
             y=[line.y[place] for place in kept],
             customdata=[line.behind[place] for place in kept] if line.behind else None,
@@ -125,7 +132,7 @@ def bar_figure(
     told: Sequence[str],
     colours: Sequence[str],
     hover: Sequence[str],
-    label_width: int = 76,
+    label_width: int = 70,
 ) -> go.Figure:
     """Level bars from 0 to 1, the first on top: names to the left, `told` to the right, `hover` in words.
 
@@ -141,9 +148,11 @@ def bar_figure(
         hovertemplate="%{hovertext}<extra></extra>",
     )
     rows = {"tickmode": "array", "tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False}
-    short = [name if len(name) <= label_width // 6 else f"{name[: label_width // 6 - 1]}…" for name in names]
+    short = [
+        plain(name) if len(name) <= label_width // 6 else f"{plain(name[: label_width // 6 - 1])}…" for name in names
+    ]
     figure.update_layout(
-        margin={"l": label_width, "r": 54, "t": 4, "b": 4},
+        margin={"l": label_width, "r": 48, "t": 4, "b": 4},
         bargap=0.35,
         xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
         yaxis={**rows, "autorange": "reversed", "ticktext": short},
@@ -210,6 +219,10 @@ def show(figure: go.Figure, key: str, alt: str, on_click: Clicked | None = None)
         if points and points[0].get("customdata") is not None and on_click is not None:
             on_click(points[0]["customdata"])
 
+    ink = INKS["dark" if on_dark_ground() else "light"]
+    figure.update_xaxes(tickfont={"color": ink}, title={"font": {"color": ink}})
+    figure.update_yaxes(tickfont={"color": ink}, title={"font": {"color": ink}})
+    figure.update_layout(legend={"font": {"color": ink}})
     selecting: Literal["ignore"] | Callable[[], None] = "ignore" if on_click is None else take
     st.plotly_chart(figure, key=key, alt=alt, config=_config(key), on_select=selecting, selection_mode="points")
 

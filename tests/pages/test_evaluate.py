@@ -74,14 +74,14 @@ def test_a_cell_shows_its_images_by_the_lists(start: Start, answered: Path, else
     app.selectbox(key="matrix-named").set_value("basophil").run()
     count = int(((answers.labels == 3) & (answers.predicted == 0)).sum())
     assert count and f"VGG-19 calls {count} image" in html(app)
-    app.text_input(key="evaluation-folder").set_value(str(elsewhere / "data")).run()
+    app.text_input(key="evaluation-folder-matrix").set_value(str(elsewhere / "data")).run()
     assert_sound(app)
     shown = re.findall(r'll-file">(.*?)<br>', html(app))
     wanted = {answers.images[n] for n in np.flatnonzero((answers.labels == 3) & (answers.predicted == 0))}
     assert set(shown) == wanted and len(app.get("image") or app.image) == count
-    app.text_input(key="evaluation-folder").set_value("/nowhere/at/all").run()
+    app.text_input(key="evaluation-folder-matrix").set_value("/nowhere/at/all").run()
     assert "no such folder" in alerts(app)
-    app.text_input(key="evaluation-folder").set_value(str(answered)).run()
+    app.text_input(key="evaluation-folder-matrix").set_value(str(answered)).run()
     assert "None of these images lies in" in alerts(app)
 
 
@@ -89,11 +89,11 @@ def test_cell_and_folder_stay_over_a_visit_to_another_page(start: Start, answere
     app = start("evaluate", root=answered, models="vgg19")
     app.selectbox(key="matrix-true").set_value("monocyte").run()
     app.selectbox(key="matrix-named").set_value("basophil").run()
-    app.text_input(key="evaluation-folder").set_value(str(elsewhere)).run()
+    app.text_input(key="evaluation-folder-matrix").set_value(str(elsewhere)).run()
     app = go(go(app, "compare"), "evaluate")
     assert_sound(app)
     assert (app.selectbox(key="matrix-true").value, app.selectbox(key="matrix-named").value) == ("monocyte", "basophil")
-    assert app.text_input(key="evaluation-folder").value == str(elsewhere)
+    assert app.text_input(key="evaluation-folder-matrix").value == str(elsewhere)
 
 
 def test_a_card_whose_recall_is_no_share_spares_the_page(start: Start, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_the_scores_are_the_engines_and_stand_beside_three_controls(start: Start
 def test_the_randomisation_check_gives_a_verdict(start: Start) -> None:
     app = start("explain", image="cell-3", models="islam_cnn", methods="eigencam")
     button(app, "Run the randomisation check").click().run()
-    rerun_until(app, 'class="ll-bars ll-levels"')
+    rerun_until(app, "Likeness to the original map")
     for _ in range(100):
         if "Randomisation check. " in alerts(app):
             break

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-SCRIPT = Path(__file__).with_name("train_toys.py")
+SCRIPT = Path(__file__).with_name("trainings.py")
 PATIENCE = 240.0  # s that one training may take on a busy machine
 
 

@@ -27,7 +27,6 @@ import sys, time
 from pathlib import Path
 from core.runs.directory import RunDirectory
 from core.runs.device_queue import wait_for_devices
-from core.runs.device_queue import claimed_devices, turn
 runs, name, devices, seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), float(sys.argv[4])
 def tell(words):
     print("told", words, flush=True)

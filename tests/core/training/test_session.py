@@ -28,6 +28,7 @@ from core.training.export import with_test_scores
 from core.training.fit import run_training
 from core.training.session import LOG, logged
 from core.training.weights import initial_network, towards_first
+from tests.support import trainings
 from tests.support.tiny_models import make_model
 from tests.support.training_processes import PATIENCE, environment
 from tests.support.trainings import job_of, recipe_of
@@ -78,7 +79,7 @@ def test_what_cannot_be_trained_is_refused_before_images_are_framed(
 
 
 def test_nothing_but_our_own_words_is_said(cells: Path, tmp_path: Path) -> None:
-    script = Path(__file__).with_name("train_toys.py")
+    script = Path(trainings.__file__)
     words = ["train", str(tmp_path / "toy.toml"), "--data", str(cells), "--run", str(tmp_path / "run")]
     (tmp_path / "toy.toml").write_text(
         RECIPE.replace("toy_plain", "islam_cnn").replace("32", "96") + "learning_rate = 1e-3\n"
@@ -90,7 +91,7 @@ def test_nothing_but_our_own_words_is_said(cells: Path, tmp_path: Path) -> None:
         timeout=PATIENCE,
         check=True,
         env=environment(),
-        cwd=script.parents[3],
+        cwd=script.parents[2],
     )
     for word in ("GPU", "TPU", "Tip", "weights_only", "Trainer"):
         assert word not in process.stdout + process.stderr

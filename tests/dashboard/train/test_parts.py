@@ -8,7 +8,7 @@ import pytest
 from core.runs.directory import COLUMNS, RunStatus
 from core.training.recipe import checked_recipe
 from core.training.timing import DurationEstimate
-from dashboard.train.curves import best_epoch, borders
+from dashboard.train.curves import best_epoch, borders, curve_figure
 from dashboard.train.page import is_local
 from dashboard.train.wording import about, ago, estimate_in_words, progress_in_words, share_done
 
@@ -94,3 +94,14 @@ def test_progress_is_the_share_of_all_batches() -> None:
     assert progress_in_words(status) == "Epoch 2 of 4, batch 5 of 10, 3.2 images/s"
     assert share_done(RunStatus()) == 0
     assert share_done(RunStatus(epoch=9, epochs=4)) == 1
+
+
+def test_curves_mark_the_stages_and_the_best_epoch() -> None:
+    table = history([0.5, 0.6, 0.8, 0.7, 0.75]).assign(train_accuracy=[0.4, 0.5, 0.6, float("nan"), 0.7])
+    figure = curve_figure("accuracy", table, TWO_STAGES, best=2)
+    training, validation, best = figure.data
+    assert list(training.x) == [1, 2, 3, 5] and list(validation.y) == pytest.approx([50, 60, 80, 70, 75])
+    assert (list(best.x), list(best.y), best.showlegend) == ([3], [pytest.approx(80)], False)
+    assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
+    assert [note.text for note in figure.layout.annotations] == ["64 px", "128 px"]
+    assert "epoch %{x}" in training.hovertemplate

@@ -17,14 +17,15 @@ MODELS = {"cell": CellParameters, "recipe": Recipe, "lime": METHODS["lime"].sett
 WIDGETS = {"choice": "selectbox", "switch": "toggle", "colour": "color_picker", "text": "text_input"}
 
 
-def script(name: str, slider: bool) -> None:
+def script(module: str, name: str, slider: bool) -> None:
+    import importlib
+
     import streamlit as st
-    from tests.dashboard.test_form import MODELS
 
     from core.settings import fields_of
     from dashboard.ui.form import field_input, to_widget
 
-    for field in fields_of(MODELS[name]).values():
+    for field in fields_of(getattr(importlib.import_module(module), name)).values():
         if field.default is not None and repr(field.default) != "PydanticUndefined":
             st.session_state.setdefault(field.name, to_widget(field, field.default))
             st.session_state[f"got-{field.name}"] = field_input(field, {"key": field.name}, slider=slider)

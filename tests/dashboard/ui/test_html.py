@@ -12,18 +12,12 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from core.classes import CLASSES
-from dashboard.ui.html import CLASS_COLOURS, class_colour, facts, probability_bars, verdict
-
-
-def test_bars_share_one_scale() -> None:
-    shares = [0.5, 0.25, 0.125, 0.125, 0.0]
-    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", probability_bars(CLASSES, shares, "A model"))]
-    assert widths == pytest.approx([100 * share for share in shares], abs=0.01)
+from dashboard.ui.html import CLASS_COLOURS, class_colour, facts, verdict
 
 
 def test_texts_from_cards_are_escaped() -> None:
     evil = '<img src=x onerror="alert(1)">'
-    for page in (probability_bars([evil], [1.0], evil), verdict(evil, 0.5), facts([("Term", evil, evil)])):
+    for page in (verdict(evil, 0.5), facts([("Term", evil, evil)])):
         assert "<img" not in page
 
 
