@@ -30,8 +30,8 @@ def show_point(models: Sequence[Evaluated]) -> None:
         return
     missed, alarms = at_point(model.answers, name, float(false), float(true), model.card.temperature)
     sentence = (
-        f"Here {model.title} finds {share(float(true))} of {name} and misses {len(missed):,}; of the other cells it "
-        f"takes {share(float(false))} for one, {len(alarms):,} in all."
+        f"Here {model.title} finds {share(float(true))} of class {name} and misses {len(missed):,}; it takes "
+        f"{share(float(false))} of the others for it, {len(alarms):,} in all."
     )
     show_images(model, sentence, [*missed, *alarms], "roc", f"{name}-{false}-{true}")
     st.button("Close", key="roc-close", type="tertiary", icon=":material/close:", on_click=_forget, args=(POINT,))

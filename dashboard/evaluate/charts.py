@@ -46,7 +46,7 @@ def roc_figure(figures: Figures, part: str) -> go.Figure:
             name=curve.name,
             x=[100 * value for value in curve.false_positive],
             y=[100 * value for value in curve.true_positive],
-            hover=f"Finds %{{y:.1f}} % of {plain(curve.name)}, and takes %{{x:.1f}} % of the other cells for one",
+            hover=f"Finds %{{y:.1f}} % of class {plain(curve.name)}<br>and takes %{{x:.1f}} % of the others for it",
             colour=class_colour(curve.name),
             dash=DASHES[number % len(DASHES)],
             behind=[

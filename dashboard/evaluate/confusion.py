@@ -25,7 +25,7 @@ KEPT = "matrix-cell"  # what these three say, for visits after other pages: keys
 
 PALE, DARK = "#ffffff", "#26242b"
 
-CELL, AROUND = 32, 84  # px: of a cell, and of what stands below the cells
+CELL, AROUND = 32, 100  # px: of a cell, and of what stands below the cells
 
 LONGEST = 14  # letters of a class that stand at an axis
 
@@ -73,26 +73,26 @@ def matrix_figure(figures: Figures, way: str, dark: bool) -> go.Figure:
     scale = [[0, _faded(0.0)], [1, _faded(1.0)]]
     figure.add_heatmap(z=rates, zmin=0, zmax=1, colorscale=scale, showscale=False, xgap=1, ygap=1, hoverinfo="skip")
     cells = [(row, column) for row in range(count) for column in range(count)]
-    inks = [PALE if dark or rates[row][column] > DEEP else DARK for row, column in cells]
     figure.add_scatter(
         x=[column for _, column in cells],
         y=[row for row, _ in cells],
-        mode="markers+text",
+        mode="markers",
         marker={"symbol": "square", "size": CELL - 4, "color": "rgba(0,0,0,0)"},
-        text=[_told(figures, way, *cell) for cell in cells],
-        textfont={"size": 11, "color": inks},
         customdata=[[classes[row], classes[column]] for row, column in cells],
         hovertext=[_hover(figures, *cell) for cell in cells],
         hovertemplate="%{hovertext}<extra></extra>",
-        unselected={"marker": {"opacity": 1}},
     )
+    for row, column in cells:  # text of points would fade where another is chosen
+        ink = PALE if dark or rates[row][column] > DEEP else DARK
+        font = {"size": 11, "color": ink}
+        figure.add_annotation(x=column, y=row, text=_told(figures, way, row, column), showarrow=False, font=font)
     axis = {"tickvals": list(range(count)), "fixedrange": True, "showgrid": False, "showline": False}
     names = [plain(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
     span = [-0.5, count - 0.5]
     figure.update_layout(
         xaxis={**axis, "ticktext": names, "range": span, "tickangle": -40},
         yaxis={**axis, "ticktext": names, "range": span[::-1]},
-        margin={"l": 12 + 6 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 6, "b": AROUND - 6},
+        margin={"l": 12 + 6 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 22, "b": AROUND - 22},
     )
     return figure
 

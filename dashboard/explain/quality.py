@@ -110,7 +110,7 @@ def score_figure(curves: Sequence[Curve], label: str) -> go.Figure:
             name=title,
             x=[100 * float(part) for part in curve.shares],
             y=[100 * float(value) for value in curve.probabilities],
-            hover=f"{title}: {plain(label)} has %{{y:.1f}} % after %{{x:.0f}} % of the pixels",
+            hover=f"{title}: {plain(label)} has<br>%{{y:.1f}} % after %{{x:.0f}} % of the pixels",
             colour=colour,
             dash=dash,
             width=width,

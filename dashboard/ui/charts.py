@@ -19,7 +19,7 @@ ACCENT, QUIET = "#8e63c9", "#85818e"  # at least 3:1 against the light and the d
 INKS = {"light": "#4a4752", "dark": "#d3d0d9"}  # of axes and legends
 DASHES = ("solid", "6px,2px", "2px,2px", "8px,2px,2px,2px", "4px,4px")
 ROW = 20  # px of a row of the legend, and of what stands beside it
-FRAME = {"left": 46, "right": 16, "top": 8, "below": 42}  # px around what is drawn
+FRAME = {"left": 46, "right": 16, "top": 22, "below": 42}  # px around what is drawn
 MOST_POINTS = 400  # of a line: more than its pixels tell nothing
 FINEST = 1e-4  # of a line's extent: how far a thinned line may lie beside the whole one, at first
 
@@ -54,7 +54,7 @@ TEMPLATE = go.layout.Template(
 class Line:
     """One line: points `x`, `y`, and `hover`, Plotly's template of what a point says in words.
 
-    `behind` are plain values, one a point, that a click hands on.
+    `behind` are plain values, one a point, that a click hands on; the point that was clicked is marked.
     """
 
     name: str
@@ -113,12 +113,15 @@ def line_figure(lines: Sequence[Line], x: Axis, y: Axis, height: int, legend: bo
     figure = empty_figure(height, len(lines) if legend else 0)
     for line in lines:
         kept = thinned(line.x, line.y)
+        clickable = bool(line.behind)
         figure.add_scatter(
             name=plain(line.name),
             x=[line.x[place] for place in kept],
             y=[line.y[place] for place in kept],
-            customdata=[line.behind[place] for place in kept] if line.behind else None,
-            mode="lines+markers" if line.markers else "lines",
+            customdata=[line.behind[place] for place in kept] if clickable else None,
+            mode="lines+markers" if line.markers or clickable else "lines",  # Plotly selects markers alone
+            marker={"opacity": 0 if clickable else 1, "size": 8 if clickable else 6},
+            selected={"marker": {"opacity": 1}} if clickable else None,
             line={"color": line.colour, "dash": line.dash, "width": line.width},
             hovertemplate=f"{line.hover}<extra></extra>",
         )

@@ -70,12 +70,13 @@ def test_a_matrix_shows_every_cell_and_hands_it_on(way: str) -> None:
     figure = matrix_figure(FIGURES, way, dark=False)
     heat, cells = figure.data
     assert np.allclose(heat.z, FIGURES.confusion_rates)
-    for x, y, text, behind, told in zip(cells.x, cells.y, cells.text, cells.customdata, cells.hovertext, strict=True):
+    texts = {(note.x, note.y): note.text for note in figure.layout.annotations}
+    for x, y, behind, told in zip(cells.x, cells.y, cells.customdata, cells.hovertext, strict=True):
         true, named = behind
         assert (CLASSES[y], CLASSES[x]) == (true, named)
         count = int(((ANSWERS.labels == y) & (ANSWERS.predicted == x)).sum())
         total = int((ANSWERS.labels == y).sum())
-        assert text == (f"{count:,}" if way == "counts" else f"{100 * count / total:.1f}")
+        assert texts[x, y] == (f"{count:,}" if way == "counts" else f"{100 * count / total:.1f}")
         assert told.startswith(f"{count:,} of {total:,} {true} ")
         assert len(in_cell(ANSWERS, true, named, 1.3)) == count
     assert tuple(figure.layout.yaxis.range) == (4.5, -0.5)
@@ -83,9 +84,9 @@ def test_a_matrix_shows_every_cell_and_hands_it_on(way: str) -> None:
 
 def test_numbers_in_a_matrix_can_be_read_on_their_ground() -> None:
     deep = figures_of(made_up(200, skill=50.0), "made up")
-    inks = matrix_figure(deep, "rates", dark=False).data[1].textfont.color
+    inks = [note.font.color for note in matrix_figure(deep, "rates", dark=False).layout.annotations]
     assert inks[0] == "#ffffff" and inks[1] != "#ffffff"
-    assert set(matrix_figure(deep, "rates", dark=True).data[1].textfont.color) == {"#ffffff"}
+    assert {note.font.color for note in matrix_figure(deep, "rates", dark=True).layout.annotations} == {"#ffffff"}
 
 
 def test_the_most_frequent_mistake_is_the_largest_cell_off_the_diagonal() -> None:

@@ -77,7 +77,7 @@ def test_lines_show_their_values_and_say_them_in_words() -> None:
     first = figure.data[0]
     assert (list(first.x), list(first.y), list(first.customdata)) == ([0, 1, 2], [3, 4, 5], ["a", "b", "c"])
     assert first.hovertemplate == "After %{x}: %{y:.1f} %<extra></extra>"
-    assert (first.line.color, first.line.dash, first.mode) == ("#123456", "2px,2px", "lines")
+    assert (first.line.color, first.line.dash, first.mode) == ("#123456", "2px,2px", "lines+markers")
     assert figure.layout.xaxis.title.text == "epoch" and tuple(figure.layout.xaxis.range) == (0, 2)
     assert tuple(figure.layout.yaxis.tickvals) == (0, 25, 50, 75, 100)
     assert figure.layout.height == 100 + ROW and figure.layout.margin.b == FRAME["below"] + ROW
