@@ -22,6 +22,7 @@ from dashboard.ui.charts import (
     Clicked,
     Line,
     empty_figure,
+    epoch_axis,
     line_figure,
     percent_axis,
     plain,
@@ -81,7 +82,7 @@ def calibration_figure(found: Calibration) -> go.Figure:
         Axis("confidence, %", (0, 104), (0, 25, 50, 75, 100)),
         Axis("named right, %", (0, 106), (0, 25, 50, 75, 100)),
         SIDE,
-        legend=False,
+        legend_columns=0,
     )
     figure.data[0].update(hoverinfo="skip", hovertemplate=None)
     most = max((row.images for _, row, _, _ in rows), default=1)
@@ -131,8 +132,7 @@ def history_figure(history: History, kind: str) -> go.Figure | None:
     if not lines:
         return None
     y_axis = percent_axis("accuracy, %") if kind == "accuracy" else Axis("loss")
-    figure = line_figure(lines, Axis("epoch"), y_axis, LOW)
-    figure.update_xaxes(tickformat="d", nticks=6)
+    figure = line_figure(lines, epoch_axis(max(history.epochs) + 1), y_axis, LOW)
     if kind != "accuracy":
         figure.update_yaxes(rangemode="tozero")
     return figure
@@ -157,7 +157,7 @@ def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figu
     classes = list(dict.fromkeys(name for _, figures in models for name in figures.classes))
     several = len(models) > 1
     height = 60 + len(classes) * (BAND * len(models) + 12)
-    figure = empty_figure(height, 2 * len(models) if several else 0)  # Plotly gives each model a row
+    figure = empty_figure(height, len(models) if several else 0)
     drawn = False
     for number, (title, figures) in enumerate(models):
         shift = (number + 0.5) / len(models) * 0.8 - 0.4

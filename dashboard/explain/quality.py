@@ -119,7 +119,7 @@ def score_figure(curves: Sequence[Curve], label: str) -> go.Figure:
         for curve in curves
         if curve.of == name
     ]
-    return line_figure(lines, percent_axis("% of the pixels"), percent_axis("probability, %"), HEIGHT)
+    return line_figure(lines, percent_axis("% of the pixels"), percent_axis("probability, %"), HEIGHT, legend_columns=1)
 
 
 def _alt(title: str, curves: Sequence[Curve], label: str) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.runs.directory import RunDirectory
 from core.training.recipe import Recipe
-from dashboard.ui.charts import ACCENT, QUIET, Axis, Line, line_figure, show
+from dashboard.ui.charts import ACCENT, QUIET, Axis, Line, epoch_axis, line_figure, show
 
 HEIGHT = 210
 
@@ -82,8 +82,8 @@ def curve_figure(kind: str, history: pd.DataFrame, recipe: Recipe | None, best: 
                 markers=len(history) <= 30,
             )
         )
-    figure = line_figure(lines, Axis("epoch", (0.5, last + 0.5)), Axis(title), HEIGHT)
-    figure.update_xaxes(tickformat="d", nticks=8, showgrid=False)
+    figure = line_figure(lines, epoch_axis(last, (0.5, last + 0.5)), Axis(title), HEIGHT)
+    figure.update_xaxes(showgrid=False)
     _mark_stages(figure, borders(history, recipe))
     _mark_best(figure, kind, history, best)
     return figure

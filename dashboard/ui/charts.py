@@ -86,6 +86,12 @@ class Axis:
         return found
 
 
+def epoch_axis(last: int, span: tuple[float, float] | None = None) -> Axis:
+    """An axis of epochs from 1 to `last`, with at most about eight whole numbers."""
+    step = max(1, -(-last // 8))
+    return Axis("epoch", span, tuple(range(step if step > 1 else 1, last + 1, step)))
+
+
 PERCENT_TICKS = (0, 25, 50, 75, 100)
 
 
@@ -99,18 +105,18 @@ def plain(text: str) -> str:
     return escape(text, quote=False)
 
 
-def empty_figure(height: int, legend_entries: int = 0) -> go.Figure:
+def empty_figure(height: int, legend_rows: int = 0) -> go.Figure:
     """A figure of the one look: `height` px without its legend, whose rows come below."""
-    rows = ROW * -(-legend_entries // 2)
-    figure = go.Figure(layout={"template": TEMPLATE, "height": height + rows, "showlegend": legend_entries > 0})
+    rows = ROW * legend_rows
+    figure = go.Figure(layout={"template": TEMPLATE, "height": height + rows, "showlegend": legend_rows > 0})
     if rows:
         figure.update_layout(margin={"b": FRAME["below"] + rows})
     return figure
 
 
-def line_figure(lines: Sequence[Line], x: Axis, y: Axis, height: int, legend: bool = True) -> go.Figure:
-    """Lines over two axes, thinned where they have many points."""
-    figure = empty_figure(height, len(lines) if legend else 0)
+def line_figure(lines: Sequence[Line], x: Axis, y: Axis, height: int, legend_columns: int = 2) -> go.Figure:
+    """Lines over two axes, thinned where they have many points; 0 columns are no legend."""
+    figure = empty_figure(height, -(-len(lines) // legend_columns) if legend_columns else 0)
     for line in lines:
         kept = thinned(line.x, line.y)
         clickable = bool(line.behind)
