@@ -8,7 +8,7 @@ from dashboard import state
 from dashboard.answers import Answer, ask
 from dashboard.compare.batch import show_results
 from dashboard.compare.cards import show_answer, show_model_cards, show_subject
-from dashboard.compare.consensus import show_agreement
+from dashboard.consensus import show_agreement
 from dashboard.images import chosen_image
 from dashboard.models import chosen_names, entry, title
 

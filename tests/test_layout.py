@@ -1,4 +1,5 @@
-"""How the code is laid out: which way imports run, what the engine pulls in and leaves alone, how long files are."""
+"""How the code is laid out: which way imports run, what the engine pulls in and leaves alone, how long files are, that a
+name means one thing."""
 
 from __future__ import annotations
 
@@ -15,7 +16,46 @@ FORBIDDEN = {
     "dashboard": {"pages", "tests"},
     "pages": {"pages", "tests", "torch", "numpy"},
 }
-LONGEST_FILE = 300
+# Inside `core`, imports run downwards only; what stands beside the packages is at the bottom.
+CORE = (
+    "cli",
+    "reproduction",
+    "training",
+    "evaluation",
+    "runs",
+    "explanation",
+    "leaks",
+    "data",
+    "models",
+    "preprocessing",
+    "simulation",
+    "decoding",
+    "settings",
+    "files",
+    "classes",
+    "errors",
+)
+# Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
+PAGES = ("compare", "preprocess", "explain", "evaluate", "train")
+ACROSS_PAGES = {"dashboard/sidebar.py": {"explain"}}  # "Forget" drops an upload's maps, masks and scores too
+SHORTEST_FILE, LONGEST_FILE = 60, 450
+SHORT = {
+    "benchmarks/__main__.py": "chooses the benchmark",
+    "benchmarks/generated.py": "writes between marks in a page, for two benchmarks",
+    "benchmarks/reproduction.py": "one file a benchmark",
+    "core/__main__.py": "starts the command line",
+    "core/classes.py": "the five classes, at the bottom",
+    "core/cli/app.py": "registers the commands",
+    "core/errors.py": "the one error, at the bottom",
+    "core/explanation/methods/registry.py": "a registry: one line a method",
+    "core/explanation/quality/control_maps.py": "the maps that know nothing",
+    "core/explanation/reference/__main__.py": "starts the reference's process before anything slow is imported",
+    "core/files.py": "writing whole and reading bounded, at the bottom",
+    "dashboard/consensus.py": "shown by three pages",
+}
+SAME_NAME = {
+    "explain": "the engine's function, and the command called `explain`",
+}
 # What changes modules, or all threads of the process: traces, hooks, global generators, switches.
 SHARED = """
     torch.fx torch.jit torch.compile torch._dynamo torch.export symbolic_trace backward mock.patch register_hook
@@ -28,7 +68,11 @@ SHARED = """
     torch.backends threadpool_limits warnings.filterwarnings warnings.simplefilter warnings.catch_warnings np.seterr
     os.chdir os.putenv os.umask locale.setlocale MAX_IMAGE_PIXELS LOAD_TRUNCATED_IMAGES signal.signal
 """
-OWN_PROCESS = ("core/training/", "core/cli/", "core/training/timing.py")  # run as commands, never inside the dashboard
+OWN_PROCESS = (
+    "core/training/",
+    "core/cli/",
+    "core/explanation/reference/child.py",
+)  # run as commands, never inside the dashboard
 
 
 def imported(source: str) -> set[str]:
@@ -52,6 +96,61 @@ def test_imports_run_one_way(folder: str) -> None:
         if (found := imported(path.read_text(encoding="utf-8")) & FORBIDDEN[folder])
     }
     assert wrong == {}
+
+
+def modules(source: str) -> set[str]:
+    """Dotted names of all modules that `source` imports, wherever in it; `from a import b` may mean `a.b`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def upward(package: str, source: str) -> set[str]:
+    """The parts of `core` above `package` that a file of it imports."""
+    taken = {name.split(".")[1] for name in modules(source) if name.startswith("core.")} & set(CORE)
+    return {name for name in taken if CORE.index(name) < CORE.index(package)}
+
+
+def test_a_step_upwards_is_seen() -> None:
+    source = "from core.training.fit import fit\ndef f():\n    from core import cli\nimport core.files\n"
+    assert upward("runs", source) == {"training", "cli"} and upward("cli", source) == set()
+
+
+def test_packages_of_the_engine_import_downwards() -> None:
+    files = {path: path.relative_to(ROOT / "core").parts[0].removesuffix(".py") for path in python_files("core")}
+    files = {path: name for path, name in files.items() if not name.startswith("__")}
+    assert set(files.values()) == set(CORE)
+    wrong = {
+        str(path.relative_to(ROOT)): sorted(found)
+        for path, name in files.items()
+        if (found := upward(name, path.read_text(encoding="utf-8")))
+    }
+    assert wrong == {}
+
+
+def other_pages(own: str, source: str) -> set[str]:
+    """The folders of other pages that a file of the folder `own` ("" for the top) imports."""
+    taken = {name.split(".")[1] for name in modules(source) if name.startswith("dashboard.")}
+    return (taken & set(PAGES)) - {own} if own != "ui" else taken - {"ui"}
+
+
+def test_a_page_that_takes_from_another_is_seen() -> None:
+    source = "from dashboard.train import form\nfrom dashboard import explain, state\nfrom dashboard.ui import html\n"
+    assert other_pages("train", source) == {"explain"} and other_pages("ui", source) == {"train", "explain", "state"}
+
+
+def test_pages_take_from_what_they_share_alone() -> None:
+    found = {}
+    for path in python_files("dashboard"):
+        parts = path.relative_to(ROOT / "dashboard").parts
+        taken = other_pages(parts[0] if len(parts) > 1 else "", path.read_text(encoding="utf-8"))
+        if taken:
+            found[str(path.relative_to(ROOT))] = taken
+    assert found == ACROSS_PAGES
 
 
 def test_engine_pulls_in_neither_streamlit_nor_slow_references() -> None:
@@ -144,11 +243,77 @@ def test_an_explanation_patches_no_module(tmp_path: Path) -> None:
     assert result.stdout.strip() == "['rise'] True False"
 
 
-def test_files_stay_short() -> None:
-    folders = (ROOT / name for name in ("core", "dashboard", "pages", "tests", "benchmarks"))
+def python_files(*folders: str) -> list[Path]:
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert len(found) > len(folders)
+    return found
+
+
+def test_files_are_neither_long_nor_short() -> None:
+    """A file is a topic. `__init__` is a sentence, and a page's script and a test are as short as they can be."""
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
-        for folder in folders
-        for path in folder.rglob("*.py")
+        for path in python_files("core", "dashboard", "pages", "tests", "benchmarks")
     }
     assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
+    judged = ("core/", "dashboard/", "benchmarks/")
+    short = {
+        path
+        for path, length in lengths.items()
+        if length < SHORTEST_FILE and path.startswith(judged) and not path.endswith("__init__.py")
+    }
+    assert short == set(SHORT)
+
+
+def public_names(source: str) -> set[str]:
+    """Functions and classes that `source` defines for others."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {node.name for node in ast.parse(source).body if isinstance(node, kinds) and not node.name.startswith("_")}
+
+
+def test_public_names_are_seen() -> None:
+    source = "def f(): ...\nclass C:\n    def m(self): ...\ndef _g(): ...\nasync def h(): ...\nX = 1\n"
+    assert public_names(source) == {"f", "C", "h"}
+
+
+def test_a_public_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path in python_files("core", "dashboard"):
+        for name in public_names(path.read_text(encoding="utf-8")):
+            places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert {name for name, found in places.items() if len(found) > 1} == set(SAME_NAME), places
+
+
+def test_every_file_says_what_it_is() -> None:
+    told = {
+        str(path.relative_to(ROOT)): ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        for path in python_files("core", "dashboard", "pages", "tests", "benchmarks")
+    }
+    assert [path for path, text in told.items() if len(text) < 10 or "TODO" in text or not text.endswith(".")] == []
+
+
+def taken_from_tests(source: str) -> set[str]:
+    """What a test imports from other tests and not from `tests.support`."""
+    return {name for name in modules(source) if name.startswith("tests.") and not name.startswith("tests.support")}
+
+
+def test_a_test_that_imports_a_test_is_seen() -> None:
+    source = "from tests.core.test_a import b\nfrom tests.support.images import c\nfrom tests import conftest\n"
+    assert taken_from_tests(source) == {"tests.core.test_a", "tests.core.test_a.b", "tests.conftest"}
+
+
+def test_no_test_imports_another() -> None:
+    wrong = {
+        str(path.relative_to(ROOT)): found
+        for path in python_files("tests")
+        if (found := taken_from_tests(path.read_text(encoding="utf-8")))
+    }
+    assert wrong == {}
+
+
+def test_tests_stand_where_what_they_test_stands() -> None:
+    """A test's folder is one of the code's, or holds tests that cross it."""
+    crossing = {"browser", "compatibility", "docs", "fixtures", "support"}
+    folders = {path.parent.relative_to(ROOT / "tests") for path in python_files("tests")}
+    missing = [str(folder) for folder in folders if folder.parts and folder.parts[0] not in crossing]
+    assert [folder for folder in missing if not (ROOT / folder).is_dir()] == []

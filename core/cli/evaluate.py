@@ -33,7 +33,7 @@ COLUMN = 27  # letters: those of 100.00% (100.0% to 100.0%), and a gap
 PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
 
 
-def lines_of(entry: dict[str, Any]) -> list[str]:
+def figure_lines(entry: dict[str, Any]) -> list[str]:
     """One model's figures: a line over all, a line a class, what was left out."""
     lines = [_headline(entry["model"], entry), *_table(entry["figures"])]
     leaks = entry["without_leaks"]
@@ -135,7 +135,7 @@ def evaluate(
         document = [_measured(classifier, part, framing, leaks, out) for classifier in classifiers]
         if out is not None:
             write_files(out, {"figures.json": json.dumps(document, indent=2).encode()})
-    emit(document, [line for entry in document for line in lines_of(entry)], as_json)
+    emit(document, [line for entry in document for line in figure_lines(entry)], as_json)
 
 
 @dataclass(frozen=True)

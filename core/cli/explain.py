@@ -27,9 +27,9 @@ from core.cli.common import (
     writable,
     write_bundle,
 )
-from core.cli.explain_settings import Setting, parse_settings, settings_for
+from core.cli.explain_settings import Setting, chosen_settings, parse_settings
 from core.cli.predict import Framing, Models, load_all
-from core.cli.verification import lines_of, verification
+from core.cli.verification import verification, verification_lines
 from core.decoding import DecodedImage, read_image
 from core.errors import InputError
 from core.explanation.context import ImageContext
@@ -166,7 +166,7 @@ def _requests(
 ) -> dict[str, Request[MethodSettings]]:
     requests = {}
     for name in asked.methods:
-        settings = checked_settings(method(name), classifier, settings_for(asked.settings, name, classifier.name))
+        settings = checked_settings(method(name), classifier, chosen_settings(asked.settings, name, classifier.name))
         try:
             requests[name] = checked_request(name, classifier, context, settings, asked.seed, asked.precision)
         except InputError as error:
@@ -350,7 +350,7 @@ def explain(
         )
         write_bundle(out, files)
     verified = [checked for each in findings for checked in each.verifications]
-    lines = lines_of(verified)
+    lines = verification_lines(verified)
     written = [str(out)] if is_zip(out) else [str(out / name) for name in files]
     emit(json.loads(files[MANIFEST]), [*lines, *written], as_json)
     differs = any(checked.differing for checked in verified)

@@ -40,7 +40,7 @@ def parse_settings(texts: Sequence[str], methods: Sequence[str], models: Sequenc
     return settings
 
 
-def settings_for(settings: Sequence[Setting], name: str, model: str) -> dict[str, Any]:
+def chosen_settings(settings: Sequence[Setting], name: str, model: str) -> dict[str, Any]:
     """A method's settings for one model; those for it alone go before those for all."""
     own = [setting for setting in settings if setting.method == name and setting.model in ("", model)]
     return {setting.name: setting.value for setting in sorted(own, key=lambda setting: bool(setting.model))}

@@ -44,7 +44,7 @@ def verification(
     return Verification.of(explanation, process, seconds)
 
 
-def lines_of(verifications: Sequence[Verification]) -> list[str]:
+def verification_lines(verifications: Sequence[Verification]) -> list[str]:
     """A line a map, or a method that could not be compared, and one that says what differs."""
     lines = [line for each in verifications for line in each.lines]
     differing = [f"{one.model}: {one.method}, {one.label}" for each in verifications for one in each.differing]

@@ -14,7 +14,7 @@ from core.models.classifier import Prediction
 from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
 from dashboard.images import Subject
-from dashboard.ui.charts import bar_figure, plain, show
+from dashboard.ui.charts import bar_figure, plain_text, show
 from dashboard.ui.format import duration, measured, millions, percent, size
 from dashboard.ui.html import class_colour, facts, fitted, squared, verdict
 
@@ -102,7 +102,7 @@ def probability_figure(prediction: Prediction) -> go.Figure:
         [percent(share) for share in shares],
         [class_colour(name) for name in prediction.classes],
         [
-            f"Probability of {plain(name)}: {percent(share)}"
+            f"Probability of {plain_text(name)}: {percent(share)}"
             for name, share in zip(prediction.classes, shares, strict=True)
         ],
     )

@@ -25,7 +25,7 @@ from dashboard.ui.charts import (
     epoch_axis,
     line_figure,
     percent_axis,
-    plain,
+    plain_text,
     show,
 )
 from dashboard.ui.format import NONE, decimal, interval
@@ -47,7 +47,7 @@ def roc_figure(figures: Figures, part: str) -> go.Figure:
             name=curve.name,
             x=[100 * value for value in curve.false_positive],
             y=[100 * value for value in curve.true_positive],
-            hover=f"Finds %{{y:.1f}} % of class {plain(curve.name)}<br>and takes %{{x:.1f}} % of the others for it",
+            hover=f"Finds %{{y:.1f}} % of {plain_text(curve.name)}<br>and takes %{{x:.1f}} % of the others for it",
             colour=class_colour(curve.name),
             dash=DASHES[number % len(DASHES)],
             behind=[
@@ -167,7 +167,7 @@ def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figu
             figure.add_scatter(
                 x=[None],
                 y=[None],
-                name=plain(title),
+                name=plain_text(title),
                 legendgroup=title,
                 mode="markers",
                 marker={"symbol": shape, "size": 9, "color": QUIET},
@@ -178,7 +178,7 @@ def interval_figure(models: Sequence[tuple[str, Figures]], kind: str) -> go.Figu
     longest = max(map(len, classes))
     rows = {
         "tickvals": list(range(len(classes))),
-        "ticktext": [plain(name) for name in classes],
+        "ticktext": [plain_text(name) for name in classes],
         "range": [len(classes) - 0.5, -0.5],
     }
     figure.update_layout(
@@ -205,7 +205,7 @@ def _add_intervals(
         names.append(rates.name)
         value = decimal(estimate.value, 4) if kind == "auc" else written(estimate.value)
         told.append(
-            f"{plain(title)}, {plain(rates.name)}: {TERMS[kind][0]} {value}<br>"
+            f"{plain_text(title)}, {plain_text(rates.name)}: {TERMS[kind][0]} {value}<br>"
             f"95 % interval {interval(estimate, kind)}, {rates.images:,} images"
         )
     figure.add_scatter(

@@ -13,7 +13,7 @@ from dashboard import state
 from dashboard.evaluate.charts import model_grid
 from dashboard.evaluate.images import in_cell, show_images
 from dashboard.evaluate.models import Evaluated
-from dashboard.ui.charts import ACCENT, empty_figure, on_dark_ground, plain, show
+from dashboard.ui.charts import ACCENT, empty_figure, on_dark_ground, plain_text, show
 from dashboard.ui.format import share
 from dashboard.url import MATRIX
 
@@ -87,7 +87,7 @@ def matrix_figure(figures: Figures, way: str, dark: bool) -> go.Figure:
         font = {"size": 11, "color": ink}
         figure.add_annotation(x=column, y=row, text=_told(figures, way, row, column), showarrow=False, font=font)
     axis = {"tickvals": list(range(count)), "fixedrange": True, "showgrid": False, "showline": False}
-    names = [plain(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
+    names = [plain_text(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
     span = [-0.5, count - 0.5]
     figure.update_layout(
         xaxis={**axis, "ticktext": names, "range": span, "tickangle": -40},
@@ -112,7 +112,7 @@ def _told(figures: Figures, way: str, row: int, column: int) -> str:
 
 def _hover(figures: Figures, row: int, column: int) -> str:
     count, rate = figures.confusion[row][column], figures.confusion_rates[row][column]
-    true, named = plain(figures.classes[row]), plain(figures.classes[column])
+    true, named = plain_text(figures.classes[row]), plain_text(figures.classes[column])
     if rate is None:
         return f"There are no images of {true}"
     said = "named right" if row == column else f"called {named}"

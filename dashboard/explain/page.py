@@ -13,7 +13,7 @@ from core.explanation.quality.similarity import similarity_matrices
 from core.settings import FieldSpec
 from dashboard import state
 from dashboard.answers import parameters_for
-from dashboard.compare.consensus import show_unfamiliar
+from dashboard.consensus import show_unfamiliar
 from dashboard.explain import scoring, verification
 from dashboard.explain.bundle import zip_of
 from dashboard.explain.controls import choose_mask, chosen_classes
@@ -113,7 +113,7 @@ def _draw(names: Sequence[str], asked: ExplainRequest) -> bool:
 
 def _more(rows: Sequence[ModelRow]) -> bool:
     """Whether maps, their scores or their checks are still to come."""
-    return bool(going_on(rows)) or scoring.any_going_on() or verification.any_going_on()
+    return bool(going_on(rows)) or scoring.any_scoring() or verification.any_verifying()
 
 
 def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> None:

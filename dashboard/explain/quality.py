@@ -28,7 +28,7 @@ from dashboard.explain.scoring import (
     scoring_of,
     start_scoring,
 )
-from dashboard.ui.charts import ACCENT, QUIET, Line, bar_figure, line_figure, percent_axis, plain, show
+from dashboard.ui.charts import ACCENT, QUIET, Line, bar_figure, line_figure, percent_axis, plain_text, show
 from dashboard.ui.format import percent, took
 from dashboard.ui.html import progress_bar
 
@@ -110,7 +110,7 @@ def score_figure(curves: Sequence[Curve], label: str) -> go.Figure:
             name=title,
             x=[100 * float(part) for part in curve.shares],
             y=[100 * float(value) for value in curve.probabilities],
-            hover=f"{title}: {plain(label)} has<br>%{{y:.1f}} % after %{{x:.0f}} % of the pixels",
+            hover=f"{title}: {plain_text(label)} has<br>%{{y:.1f}} % after %{{x:.0f}} % of the pixels",
             colour=colour,
             dash=dash,
             width=width,

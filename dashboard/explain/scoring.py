@@ -101,7 +101,7 @@ def find_check(kind: str, subject: MapOf) -> Check | None:
     return check
 
 
-def any_going_on() -> bool:
+def any_scoring() -> bool:
     """Whether this session has scores or checks that are not over."""
     return any(check.going_on for check in _held().values())
 

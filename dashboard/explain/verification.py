@@ -81,7 +81,7 @@ def look_after() -> None:
         line().look(comparison.process)
 
 
-def any_going_on() -> bool:
+def any_verifying() -> bool:
     """Whether this session has checks that are not over."""
     return any(comparison.going_on for comparison in _held().values())
 

@@ -10,7 +10,7 @@ from core.models.classifier import Prediction
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import CellCrop
 from dashboard.answers import Answer, ask
-from dashboard.compare.consensus import show_unfamiliar
+from dashboard.consensus import show_unfamiliar
 from dashboard.images import Subject
 from dashboard.models import entry, title
 from dashboard.ui.format import percent

@@ -91,11 +91,11 @@ def show_runs() -> None:
         )
         return
     name = _choose(found.runs)
-    watched = any_going_on(found)
+    watched = any_training(found)
     st.fragment(_show, run_every=POLL if watched else None)(name, watched)
 
 
-def any_going_on(found: RunList) -> bool:
+def any_training(found: RunList) -> bool:
     """Whether a run of the list waits or trains."""
     return any(entry.going_on for entry in found.runs)
 
@@ -122,7 +122,7 @@ def _show(name: str, watched: bool) -> None:
     One fragment, whether it looks again by itself or not: a button pressed while it changes over is never lost.
     """
     found = list_runs(default_runs())
-    if any_going_on(found) != watched:
+    if any_training(found) != watched:
         st.rerun()
     show_run(RunDirectory(default_runs() / name))
     if len(found.runs) > 1:

@@ -100,7 +100,7 @@ def percent_axis(title: str, low: float = 0, high: float = 100) -> Axis:
     return Axis(title, (low, high), PERCENT_TICKS if (low, high) == (0, 100) else ())
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Foreign text for a chart: Plotly takes some HTML in its texts for markup."""
     return escape(text, quote=False)
 
@@ -121,7 +121,7 @@ def line_figure(lines: Sequence[Line], x: Axis, y: Axis, height: int, legend_col
         kept = thinned(line.x, line.y)
         clickable = bool(line.behind)
         figure.add_scatter(
-            name=plain(line.name),
+            name=plain_text(line.name),
             x=[line.x[place] for place in kept],
             y=[line.y[place] for place in kept],
             customdata=[line.behind[place] for place in kept] if clickable else None,
@@ -157,9 +157,8 @@ def bar_figure(
         hovertemplate="%{hovertext}<extra></extra>",
     )
     rows = {"tickmode": "array", "tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False}
-    short = [
-        plain(name) if len(name) <= label_width // 6 else f"{plain(name[: label_width // 6 - 1])}…" for name in names
-    ]
+    most = label_width // 6
+    short = [plain_text(name if len(name) <= most else f"{name[: most - 1]}…") for name in names]
     figure.update_layout(
         margin={"l": label_width, "r": 48, "t": 4, "b": 4},
         bargap=0.35,

@@ -35,7 +35,7 @@ def _listen(place: Path) -> None:
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     _listen(folder)
-    from core.explanation.reference.child import main
+    from core.explanation.reference.child import answer_question
 
-    main(folder)
+    answer_question(folder)
     os._exit(0)  # the libraries take seconds to be taken down, and leave nothing behind that matters

@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import checked_request
 from core.explanation.reference.question import (
-    Answer,
+    LibraryAnswer,
     Question,
     write_answer,
     write_progress,
@@ -38,7 +38,7 @@ class Reporter:
             write_progress(self._place, done, expected)
 
 
-def answer(question: Question, tell: Reporter) -> Answer:
+def answer(question: Question, tell: Reporter) -> LibraryAnswer:
     """Ask the reference of the question's method; InputError where it cannot be asked."""
     classifier = load_classifier(question.folder)
     if classifier.weights_sha256 != question.weights_sha256:
@@ -48,10 +48,10 @@ def answer(question: Question, tell: Reporter) -> Answer:
     indices = [classifier.card.classes.index(label) for label in question.labels]
     started = time.perf_counter()
     maps = REFERENCES[question.method].compute(request, indices, question.evaluations, tell)
-    return Answer(maps, time.perf_counter() - started)
+    return LibraryAnswer(maps, time.perf_counter() - started)
 
 
-def main(place: Path) -> None:
+def answer_question(place: Path) -> None:
     """Answer the question in the folder `place`, on one thread, and leave the answer there."""
     torch.set_num_threads(1)
     try:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import core
 from core.errors import InputError
-from core.explanation.reference.question import Answer, Question, read_answer, read_progress
+from core.explanation.reference.question import LibraryAnswer, Question, read_answer, read_progress
 from core.files import read_end
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
@@ -37,7 +37,7 @@ class ReferenceProcess:
     def __init__(self, question: Question, limit: float = LIMIT) -> None:
         self.question = question
         self.limit = limit
-        self.answer: Answer | None = None
+        self.answer: LibraryAnswer | None = None
         self.fault = ""
         self.refused = False  # whether the fault lies in the question: the library cannot be asked that
         self._state: State = "waiting"
@@ -117,7 +117,7 @@ class ReferenceProcess:
 
     def _take(self, code: int) -> None:
         found = read_answer(self._place)
-        if isinstance(found, Answer):
+        if isinstance(found, LibraryAnswer):
             wanted = len(self.question.labels)
             if found.maps.ndim == 3 and len(found.maps) == wanted:
                 self.answer = found

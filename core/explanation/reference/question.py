@@ -94,14 +94,14 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class LibraryAnswer:
     """The library's maps `(k, S, S) float32` of the classes asked for, and the seconds it took, the loading apart."""
 
     maps: NDArray[np.float32]
     seconds: float
 
 
-def write_answer(place: Path, answer: Answer) -> None:
+def write_answer(place: Path, answer: LibraryAnswer) -> None:
     """Write the maps, then the document that says that they are whole."""
     write_whole(place / MAPS, save({"maps": np.ascontiguousarray(answer.maps, dtype=np.float32)}))
     _write(place / ANSWER, {"seconds": answer.seconds})
@@ -112,7 +112,7 @@ def write_refusal(place: Path, message: str) -> None:
     _write(place / ANSWER, {"refused": message})
 
 
-def read_answer(place: Path) -> Answer | str | None:
+def read_answer(place: Path) -> LibraryAnswer | str | None:
     """The answer, the reason why there is none, or None where the process ended without either or wrote it badly."""
     document = _read(place / ANSWER)
     if document is None:
@@ -121,7 +121,9 @@ def read_answer(place: Path) -> Answer | str | None:
         return str(document["refused"])
     data = read_bounded(place / MAPS, LARGEST)
     try:
-        return None if data is None else Answer(load(data)["maps"].astype(np.float32), float(document["seconds"]))
+        return (
+            None if data is None else LibraryAnswer(load(data)["maps"].astype(np.float32), float(document["seconds"]))
+        )
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None
 

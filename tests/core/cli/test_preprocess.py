@@ -1,3 +1,5 @@
+"""`preprocess` as a user types it: stages, masks, bounds, and refusals in one line."""
+
 from __future__ import annotations
 
 import json

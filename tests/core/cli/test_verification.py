@@ -17,7 +17,7 @@ from core.cli import verification
 from core.cli.app import app
 from core.cli.common import Stop
 from core.explanation.reference.process import ReferenceProcess
-from core.explanation.reference.question import Answer
+from core.explanation.reference.question import LibraryAnswer
 from core.simulation import draw_cell
 
 
@@ -64,7 +64,7 @@ def test_a_map_that_differs_ends_with_1(
     root: Path, cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_json: list[str]
 ) -> None:
     def wrong(process: ReferenceProcess) -> None:
-        process.answer, process._state = Answer(np.eye(120, dtype=np.float32)[None], 1.0), "done"
+        process.answer, process._state = LibraryAnswer(np.eye(120, dtype=np.float32)[None], 1.0), "done"
 
     answer_with(monkeypatch, wrong)
     result = run(cell, "--model", "second", "--checkpoints", root, "--verify", "--out", tmp_path, *as_json)

@@ -1,3 +1,5 @@
+"""Labelled folders and lists as data sets: classes, splits, and what is counted out."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Framed images kept on disk: made once, read as a model sees them, made anew where anything changed."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""Known sets, read from small trees of their layout; hostile annotations are refused."""
+
 from __future__ import annotations
 
 import json

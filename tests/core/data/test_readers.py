@@ -1,3 +1,5 @@
+"""Lists and folders of images: paths, boxes, splits, and bad rows named."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The real sets: counts and splits as published."""
+
 from __future__ import annotations
 
 from collections import Counter

@@ -1,3 +1,5 @@
+"""Splits: shares of each class, groups kept together, folds that test every image once."""
+
 from __future__ import annotations
 
 import math

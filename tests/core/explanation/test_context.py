@@ -1,3 +1,5 @@
+"""The cell of a picture: found, given, or not there."""
+
 from __future__ import annotations
 
 import numpy as np

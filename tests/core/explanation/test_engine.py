@@ -1,3 +1,5 @@
+"""The engine: one unscaled map a class by every method, and settings checked at its edge."""
+
 from __future__ import annotations
 
 import gc

@@ -1,3 +1,5 @@
+"""Maps as colours: palettes that grow evenly, scales that say what they are."""
+
 from __future__ import annotations
 
 import colorsys

@@ -1,3 +1,5 @@
+"""Superpixels: about as many as asked for, the same for every model, and merged by Ward's rule."""
+
 from __future__ import annotations
 
 import cv2

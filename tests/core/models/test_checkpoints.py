@@ -1,3 +1,5 @@
+"""Model folders: written, read back, and refused in words where they are damaged or foreign."""
+
 from __future__ import annotations
 
 import json

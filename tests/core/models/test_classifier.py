@@ -1,3 +1,5 @@
+"""What a model is shown: standardised channels, areas averaged."""
+
 from __future__ import annotations
 
 import numpy as np

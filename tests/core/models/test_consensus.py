@@ -1,3 +1,5 @@
+"""The sentence on whether models agree."""
+
 from __future__ import annotations
 
 import numpy as np

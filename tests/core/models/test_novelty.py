@@ -1,3 +1,5 @@
+"""Novelty: Mahalanobis' distance in feature space."""
+
 from __future__ import annotations
 
 import torch

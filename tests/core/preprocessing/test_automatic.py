@@ -1,3 +1,5 @@
+"""Suggested bounds: the whole cell on any stain, at any size."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,5 @@
+"""The pipeline stage by stage, on discs whose place is known."""
+
 from __future__ import annotations
 
 import time

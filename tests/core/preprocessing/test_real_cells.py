@@ -1,3 +1,5 @@
+"""The pipeline on real cells, against annotated boxes and masks."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Made-up cells and tiny networks for trainings."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""Random changes of training images: repeatable, bounded, and none where all is off."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""When a training stops, and what a resumed one remembers."""
+
 from __future__ import annotations
 
 from pathlib import Path

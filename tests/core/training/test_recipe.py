@@ -1,3 +1,5 @@
+"""Recipes: read, changed by `--set`, refused in a sentence, written and read back."""
+
 from __future__ import annotations
 
 import tomllib

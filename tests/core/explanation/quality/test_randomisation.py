@@ -1,3 +1,5 @@
+"""The randomisation check on methods whose answer is known."""
+
 from __future__ import annotations
 
 import json

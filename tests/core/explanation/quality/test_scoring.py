@@ -1,3 +1,5 @@
+"""Scores on a model whose truth is known, beside the control maps."""
+
 from __future__ import annotations
 
 import json

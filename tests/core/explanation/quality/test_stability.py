@@ -1,3 +1,5 @@
+"""Stability over seeds: the mean of all pairs, written out."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Every method through the service, and how many bytes results and pictures keep."""
+
 from __future__ import annotations
 
 import gc

@@ -1,3 +1,5 @@
+"""The queue: fair turns by a clock driven by hand, pauses, faults and ends."""
+
 from __future__ import annotations
 
 import threading

@@ -1,3 +1,5 @@
+"""The service: computed once, continued, stopped, private, bounded."""
+
 from __future__ import annotations
 
 import gc
