@@ -75,7 +75,7 @@ def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, r
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**run=tiny-islam_cnn")
     run = RunDirectory(runs / "tiny-islam_cnn")
-    page.locator("canvas, svg.marks").first.wait_for(timeout=PATIENCE)
+    page.locator(".js-plotly-plot .scatterlayer").first.wait_for(timeout=PATIENCE)
     first = len(run.history())
     sync_api.expect(page.get_by_text(re.compile(r"Epoch \d+ of 60"))).to_have_count(1)
     page.get_by_role("button", name="Cancel").click()
