@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import typer
 
-from core.cli.common import emit
+from core.cli.common import emit, reports_bad_input
 from core.errors import InputError
 
 ENTRY = Path(__file__).parents[1] / "dashboard" / "app.py"
@@ -31,7 +31,7 @@ ANSWERS = {  # what shows that the page has answered
     "train": '[data-testid="stSelectbox"]',
 }
 QUIET = 6.0  # s without a message after which a page is said to rest
-LONGEST = 300.0  # s for a page to answer and to rest
+LONGEST = 300.0  # s for a page to answer
 FAULTS = re.compile(r"computation failed|could not be computed|failed unexpectedly|NameError|Traceback")
 
 
@@ -70,8 +70,8 @@ def fresh_server() -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def open_page(browser: Any, address: str) -> Visit:
-    """Start a server, open `address` ("explain?methods=lime") on it, and wait until the page rests."""
+def open_page(browser: Any, address: str, watch: float) -> Visit:
+    """Start a server, open `address` ("explain?methods=lime") on it, and wait until it rests, at most `watch` s."""
     name = address.partition("?")[0]
     visit = Visit(address)
     started = last = time.monotonic()
@@ -93,7 +93,7 @@ def open_page(browser: Any, address: str) -> Visit:
         page.goto(f"{url}/{'' if name == 'compare' else address}")
         page.locator(ANSWERS[name]).first.wait_for(state="attached", timeout=1000 * LONGEST)
         visit.first_s = round(time.monotonic() - started, 1)
-        while time.monotonic() - last < QUIET and time.monotonic() - started < LONGEST:
+        while time.monotonic() - last < QUIET and time.monotonic() - started < watch:
             page.wait_for_timeout(300)
         visit.rest_s = round(last - started, 1)
         visit.faults = tuple(dict.fromkeys(FAULTS.findall(page.inner_text("body"))))
@@ -111,11 +111,15 @@ def _wait_for(url: str) -> None:
     raise InputError("The server did not start.")
 
 
+@reports_bad_input
 def pages(
     address: Annotated[
         list[str] | None, typer.Argument(help="Pages to open, such as explain?methods=lime. Default: each page.")
     ] = None,
     times: Annotated[int, typer.Option("--times", min=1, help="How often each is opened, on a fresh server.")] = 1,
+    watch: Annotated[
+        float, typer.Option("--watch", min=1, help="Seconds after which a page is left, at rest or not.")
+    ] = 120,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Seconds from a server's start to a page's answer and to its rest, and the bytes that the page sends."""
@@ -131,7 +135,7 @@ def pages(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for one in address or list(ANSWERS):
-            visits += [open_page(browser, one) for _ in range(times)]
+            visits += [open_page(browser, one, watch) for _ in range(times)]
         browser.close()
     emit({"visits": [asdict(visit) for visit in visits]}, [_line(visit) for visit in visits], as_json)
     if any(visit.faults for visit in visits):

@@ -76,7 +76,10 @@ def choice_field(default: str, title: str, description: str) -> Any:
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """What a field says of itself: numbers lie in [`low`, `high`], a "choice" is one of `choices`."""
+    """What a field says of itself: numbers lie in [`low`, `high`], a "choice" is one of `choices`.
+
+    Where `open_low` is set, `low` itself is not allowed.
+    """
 
     name: str
     kind: Kind
@@ -86,6 +89,7 @@ class FieldSpec:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    open_low: bool = False
 
     @property
     def demand(self) -> str:
@@ -99,6 +103,9 @@ class FieldSpec:
 
     @property
     def _range(self) -> str:
+        if self.open_low and self.low is not None:
+            most = "" if self.high is None else f", at most {plain_number(self.high)}"
+            return f" above {plain_number(self.low)}{most}"
         if self.low is not None and self.high is not None:
             return f" from {plain_number(self.low)} to {plain_number(self.high)}"
         if self.low is not None:
@@ -124,7 +131,8 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec | None:
     low, high = _limit(field, "ge", "gt"), _limit(field, "le", "lt")
     choices = get_args(field.annotation) if kind == "choice" else ()
     title = field.title or name.replace("_", " ").capitalize()
-    return FieldSpec(name, kind, title, field.description or "", field.get_default(), low, high, choices)
+    open_low = _limit(field, "gt") is not None
+    return FieldSpec(name, kind, title, field.description or "", field.get_default(), low, high, choices, open_low)
 
 
 def _kind(annotation: Any) -> Kind | None:

@@ -75,9 +75,14 @@ def known_timing(runs: Path, architecture: str, size: int, batch: int, gpu: int 
     return _read(runs / FILE).get(_key(architecture, size, batch, gpu))
 
 
-def measured_timing(runs: Path, architecture: str, size: int, batch: int, gpu: int | None = None) -> Timing:
-    """Measure for some seconds, in a process of its own, and remember it; InputError where that does not work."""
-    words = [sys.executable, "-m", "core.training.timing", architecture, str(size), str(batch)]
+def measured_timing(
+    runs: Path, architecture: str, size: int, batch: int, gpu: int | None = None, seconds: float = SECONDS
+) -> Timing:
+    """Train for about `seconds` in a process of its own, and remember how long an image takes.
+
+    InputError where that does not work.
+    """
+    words = [sys.executable, "-m", "core.training.timing", architecture, str(size), str(batch), str(seconds)]
     shown = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(gpu)}
     try:
         done = subprocess.run(
@@ -225,4 +230,4 @@ def _stage_seconds(stage: StageRecipe, timing: Timing, images: int, validation: 
 
 
 if __name__ == "__main__":
-    print(json.dumps(trial(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(trial(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))))

@@ -28,6 +28,7 @@ class Example(Settings):
     on: bool = False
     name: str = Field(default="a", pattern="^[a-z]+$")
     most: int | None = Field(default=None, ge=1)
+    rate: float = Field(default=0.1, gt=0, le=1)
     inner: Inner = Inner()
     several: tuple[Inner, ...] = ()
 
@@ -48,6 +49,7 @@ def test_a_field_says_its_kind_range_choices_and_default() -> None:
         "on": ("switch", None, None, ()),
         "name": ("text", None, None, ()),
         "most": ("int", 1, None, ()),
+        "rate": ("float", 0, 1, ()),
     }
     assert (fields_of(Example)["count"].title, fields_of(Example)["on"].title) == ("Count", "On")
     assert {name: field.default for name, field in fields_of(Example).items()} == {
@@ -69,10 +71,14 @@ def test_a_field_says_its_kind_range_choices_and_default() -> None:
         ({"on": 1}, "on must be true or false, not 1"),
         ({"name": "A"}, "name should match pattern '^[a-z]+$'"),
         ({"most": 0}, "most must be a whole number from 1 up, not 0"),
+        ({"rate": 0}, "rate must be a number above 0, at most 1, not 0"),
         ({"inner": {"share": 2}}, "inner.share must be a number from 0 to 1, not 2"),
         ({"inner": {"shore": 2}}, "'inner.shore' is not known here (known: share)"),
         ({"weight": 0.95}, "what is plain weighs at most 0.9"),
-        ({"cls": 1}, "'cls' is not known here (known: count, weight, sort, shade, on, name, most, inner, several)"),
+        (
+            {"cls": 1},
+            "'cls' is not known here (known: count, weight, sort, shade, on, name, most, rate, ",
+        ),
         ({"count": 0, "sort": "odd"}, "count must be a whole number from 1 to 20,000, not 0; sort must be one of: "),
     ],
 )

@@ -48,7 +48,7 @@ def test_a_tabled_pace_grows_with_the_area() -> None:
 
 
 def test_a_trial_is_remembered_for_its_very_case(tmp_path: Path) -> None:
-    found = measured_timing(tmp_path, "mobilenet_v3_small", 32, 2)
+    found = measured_timing(tmp_path, "mobilenet_v3_small", 32, 2, seconds=0.2)
     assert found.train > found.judge > 0
     assert "no GPU" in found.machine
     assert known_timing(tmp_path, "mobilenet_v3_small", 32, 2) == found
