@@ -160,7 +160,8 @@ def checked_request(
     """
     kind = method(name)
     chosen = checked_settings(kind, classifier, settings)
-    resolved = chosen_precision(classifier, kind.family, precision)
+    wanted = "float32" if precision == "auto" and not kind.averages else precision
+    resolved = chosen_precision(classifier, kind.family, wanted)
     request = Request(name, classifier, context, chosen, seed, resolved)
     misfit = kind.misfit(request)
     if misfit:

@@ -186,7 +186,9 @@ class Method:
     `family` is "cam" (activations and gradients of one pass), "masks" (evaluations of partly hidden pictures) or
     "gradients" (many gradients). `signed` maps hold evidence against as negative values. `per_class` is False where all
     classes have the same map. `uncertainty` names what tells how settled a map is: "standard error", "gap" or "".
-    `start` makes the estimator of a request; `misfit` returns why a request cannot be served, or None.
+    `start` makes the estimator of a request; `misfit` returns why a request cannot be served, or None. `averages` tells
+    whether a value is a mean over many evaluations, in which rounding evens out: where it is a difference of few, "auto"
+    never takes a faster number format.
     """
 
     name: str
@@ -200,6 +202,7 @@ class Method:
     settings: type[MethodSettings] = MethodSettings
     uncertainty: str = ""
     per_class: bool = True
+    averages: bool = True
     misfit: Callable[[Request[Any]], str | None] = _fits_all
 
     @property

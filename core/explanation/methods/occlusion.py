@@ -157,4 +157,5 @@ OCCLUSION = Method(
     "the windows that hid it. Parts that can stand in for each other show little.",
     OcclusionEstimator,
     OcclusionSettings,
+    averages=False,
 )

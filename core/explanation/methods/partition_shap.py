@@ -221,4 +221,5 @@ PARTITION_SHAP = Method(
     PartitionShap,
     PartitionShapSettings,
     uncertainty="gap",
+    averages=False,
 )

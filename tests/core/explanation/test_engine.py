@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ import torch
 
 from core.classes import CLASSES
 from core.errors import InputError
-from core.explanation.engine import explain, interpolate
+from core.explanation import engine
+from core.explanation.context import ImageContext
+from core.explanation.engine import checked_request, explain, interpolate
 from core.explanation.methods.registry import METHODS
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
+from core.models.registry import ARCHITECTURES
 from core.settings import Value
 from tests.support.tiny_models import make_model
 
@@ -88,3 +92,21 @@ def test_a_broken_checkpoints_nan_is_refused(classifier: Classifier) -> None:
 
     with pytest.raises(InputError, match="not finite"):
         class_gradients(classifier.network, broken)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in METHODS.items() if kind.family == "masks"])
+def test_what_does_not_average_is_never_in_a_faster_format_by_itself(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """On a machine and a model for which bfloat16 was shown to be faithful, by maps that average."""
+    monkeypatch.setattr(engine, "processor_has", lambda *_: True)
+    monkeypatch.setitem(
+        ARCHITECTURES, classifier.card.architecture, replace(ARCHITECTURES["islam_cnn"], slow_in_bfloat16=())
+    )
+    faithful = replace(classifier, card=classifier.card.model_copy(update={"bfloat16": {"masks": 0.999}}))
+    context = ImageContext(picture(0))
+    found = {
+        wanted: checked_request(name, faithful, context, precision=wanted).precision for wanted in engine.PRECISIONS
+    }
+    exact = name in ("occlusion", "shap-partition")
+    assert found == {"auto": "float32" if exact else "bfloat16", "float32": "float32", "bfloat16": "bfloat16"}
