@@ -187,8 +187,8 @@ class Method:
     "gradients" (many gradients). `signed` maps hold evidence against as negative values. `per_class` is False where all
     classes have the same map. `uncertainty` names what tells how settled a map is: "standard error", "gap" or "".
     `start` makes the estimator of a request; `misfit` returns why a request cannot be served, or None. `averages` tells
-    whether a value is a mean over many evaluations, in which rounding evens out: where it is a difference of few, "auto"
-    never takes a faster number format.
+    whether a value is a mean over many evaluations, in which rounding evens out: where it is a difference of few,
+    "auto" never takes a faster number format.
     """
 
     name: str
