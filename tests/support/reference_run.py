@@ -38,7 +38,7 @@ def checks(model: Path) -> list[dict[str, object]]:
     context, found = ImageContext(draw_cell("neutrophil", 3, size=120).image), []
     for name, reference in REFERENCES.items():
         budget = METHODS[name].budget
-        settings = {} if budget is None else {budget.name: BUDGETS.get(name, 120)}
+        settings = {} if budget is None else {budget.name: BUDGETS.get(name, 80)}
         request = checked_request(name, classifier, context, settings, 3, "float32")
         estimator = start_checked(request)
         while not estimator.done:
