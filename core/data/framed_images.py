@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from core.simulation import draw_cell
 
 __all__ = ["SIDE", "UNKNOWN", "FramedImages", "frame_simulated", "frame_table"]
 
-FRAMING_FORMAT = 1
+FRAMING_FORMAT = 2
 """Part of the key of every kept array: raise it when `framed` or `read_boxed` gives other pixels than before."""
 
 DRAWING_FORMAT = 1
@@ -41,7 +41,8 @@ class FramedImages:
     `reach` is each pixel's distance from the nucleus' convex hull as a share of the side times 254; 255 where no
     nucleus was found. `fingerprint` identifies content, labels and framing. `skipped` says of each image that could
     not be read which and why, `kept` which rows of the table the images are (-1: of another table), `whole` which of
-    the images stand whole because no cell was found in them.
+    the images stand whole because no cell was found in them, `source` `(N,) int64` which of the sets that were put
+    together each is of.
     """
 
     images: Tensor
@@ -51,6 +52,11 @@ class FramedImages:
     skipped: tuple[str, ...] = ()
     kept: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     whole: tuple[int, ...] = ()
+    source: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.source) != len(self.labels):
+            object.__setattr__(self, "source", torch.zeros_like(self.labels))
 
     def __add__(self, other: FramedImages) -> FramedImages:
         joined = hashlib.sha256(f"{self.fingerprint}+{other.fingerprint}".encode()).hexdigest()
@@ -58,7 +64,8 @@ class FramedImages:
         images, reach, labels = (torch.cat(pair) for pair in pairs)
         kept = torch.cat((self.kept, torch.full_like(other.kept, -1)))
         whole = self.whole + tuple(len(self.labels) + number for number in other.whole)
-        return FramedImages(images, reach, labels, joined, self.skipped + other.skipped, kept, whole)
+        source = torch.cat((self.source, other.source + self.source.amax() + 1))
+        return FramedImages(images, reach, labels, joined, self.skipped + other.skipped, kept, whole, source)
 
     def at(self, side: int) -> FramedImages:
         """The same images at another side in px (area averaging); itself when that is not smaller."""
@@ -73,7 +80,7 @@ class FramedImages:
             shrunk = torch.nn.functional.interpolate(self.images[part].float(), size=side, mode="area")
             images[part] = shrunk.round()
             reach[part] = self.reach[part][:, :, steps][:, :, :, steps]
-        return FramedImages(images, reach, self.labels, self.fingerprint, self.skipped, self.kept, self.whole)
+        return replace(self, images=images, reach=reach)
 
 
 def frame_table(

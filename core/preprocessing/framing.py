@@ -30,7 +30,9 @@ FRAMINGS: dict[str, str] = {
 PAPER = CellParameters()  # Islam et al. 2024: their bounds, whatever the stain
 _NOT_FOUND = "No cell found: the whole frame goes in."
 MOST_GREY = 0.1  # share of pixels of middling brightness from which on a picture is no mask
-_WANTED = "Give a picture that is white on the cell and black around it."
+LEVEL_WIDTH = 8  # by which pixels of one level of a mask may differ, as they do in a JPEG
+LEAST_OF_LEVEL = 0.008  # share of a mask that a third level holds at least; soft edges hold less of any one
+_WANTED = "Give a picture that is white on the cell and black around it, or has a level each for nucleus and cytoplasm."
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,10 @@ def framing_warning(framing: str, trained: str) -> str | None:
 def mask_of(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> Mask:
     """Read a mask `(H, W) bool` of an image of `shape` `(H, W, …)` from a decoded picture `(h, w, 3) uint8`.
 
-    Pixels brighter than half the picture's brightest are the cell, so that 0 and 255 serve as well as 0 and 1.
-    InputError where the sizes differ, where it is no mask but a picture with many shades, and where it marks nothing
-    or everything.
+    Pixels brighter than half the picture's brightest are the cell, so that 0 and 255 serve as well as 0 and 1. Where
+    there are three levels (background, cytoplasm and nucleus, in any order), the one that holds most of the border is
+    the background, and the others are the cell. InputError where the sizes differ, where it is no mask but a picture
+    with many shades, and where it marks nothing or everything.
     """
     if picture.shape[:2] != shape[:2]:
         found, wanted = picture.shape, shape
@@ -180,14 +183,46 @@ def mask_of(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> Mask:
             f"The mask has {found[1]}x{found[0]} pixels and the image {wanted[1]}x{wanted[0]}: "
             "they must be the same. Draw the mask on the whole image, before any cut."
         )
-    brightness = picture.max(axis=2) / max(1, int(picture.max()))
-    if ((brightness > 0.25) & (brightness < 0.75)).mean() > MOST_GREY:
-        raise InputError(f"This is no mask: it has many shades of grey. {_WANTED}")
-    mask = np.asarray(brightness > 0.5)
+    brightness = picture.max(axis=2)
+    levels = _three_levels(brightness)
+    mask = _marked(brightness) if levels is None else _off_background(brightness, levels)
     if not mask.any() or mask.all():
         what = "no pixel" if not mask.any() else "every pixel"
         raise InputError(f"The mask marks {what} as the cell. {_WANTED}")
     return mask
+
+
+def _marked(brightness: NDArray[np.uint8]) -> Mask:
+    """The bright pixels of a mask of two levels; InputError for a picture of many shades."""
+    shares = brightness / max(1, int(brightness.max()))
+    if ((shares > 0.25) & (shares < 0.75)).mean() > MOST_GREY:
+        raise InputError(f"This is no mask: it has many shades of grey. {_WANTED}")
+    return np.asarray(shares > 0.5)
+
+
+def _three_levels(brightness: NDArray[np.uint8]) -> list[int] | None:
+    """The three levels of a mask that has three, the most frequent first; None for any other."""
+    counts = np.bincount(brightness.ravel(), minlength=256).astype(float) / brightness.size
+    near = 0 if brightness.max() < 16 else LEVEL_WIDTH
+    levels, covered = [], 0.0
+    for _ in range(3):
+        level = int(counts.argmax())
+        part = slice(max(0, level - near), level + near + 1)
+        share = float(counts[part].sum())
+        held = (brightness >= level - near) & (brightness <= level + near)
+        if share < LEAST_OF_LEVEL or not cv2.erode(held.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)).any():
+            return None  # a soft edge, not a level
+        levels.append(level)
+        covered += share
+        counts[part] = 0.0
+    return levels if covered > 1 - MOST_GREY / 2 else None
+
+
+def _off_background(brightness: NDArray[np.uint8], levels: list[int]) -> Mask:
+    """The pixels that are nearer to another level than to that which holds most of the border."""
+    nearest = np.abs(brightness[..., None].astype(np.int16) - np.array(levels)).argmin(axis=2)
+    border = np.concatenate([nearest[0], nearest[-1], nearest[:, 0], nearest[:, -1]])
+    return np.asarray(nearest != np.bincount(border, minlength=3).argmax())
 
 
 def framed_mask(mask: Mask, rgb: NDArray[np.uint8], view: View) -> Mask:

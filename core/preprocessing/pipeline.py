@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.preprocessing.parameters import CellParameters
+from core.preprocessing.surround import field_of
 
 Box = tuple[int, int, int, int]
 
@@ -46,15 +47,16 @@ def disc(diameter: int) -> NDArray[np.uint8]:
 
 
 def choose_cell(pieces: NDArray[np.uint8], rgb: NDArray[np.uint8], parameters: CellParameters) -> ChosenCell:
-    """Choose the cell among `pieces` `(H, W) uint8` of `rgb` `(H, W, 3) uint8`.
+    """Choose the cell among `pieces` `(H, W) uint8` of `rgb` `(H, W, 3) uint8`; what surrounds the field is none.
 
     Pieces nearer to one another than `join_distance` form one group; a group's outline is filled. Groups of an
     implausible area, solidity or absorption drop out; of those left the largest or the most central is the cell.
     """
-    groups = _groups(pieces, parameters.join_distance)
+    field = field_of(rgb)
+    groups = _groups(np.where(field, pieces, np.uint8(0)), parameters.join_distance)
     if not groups:
         return ChosenCell(None, NO_NUCLEUS if parameters.mode == "automatic" else NOTHING_BETWEEN)
-    background = bright_green(rgb)
+    background = bright_green(rgb, field)
     plausible, reasons = [], []
     for group in sorted(groups, key=lambda group: -cv2.contourArea(group.hull)):
         reason = group.implausible(pieces.size, rgb, background, parameters)
@@ -72,10 +74,11 @@ def choose_cell(pieces: NDArray[np.uint8], rgb: NDArray[np.uint8], parameters: C
     return ChosenCell(best.filled((height, width)))
 
 
-def bright_green(rgb: NDArray[np.uint8]) -> float:
-    """Green of the frame's background: the 95th percentile of a sample of at most some 10,000 pixels, at least 1."""
+def bright_green(rgb: NDArray[np.uint8], field: NDArray[np.bool_]) -> float:
+    """Green of the field's background: the 95th percentile of a sample of at most some 10,000 pixels, at least 1."""
     step = max(1, int(np.sqrt(rgb.shape[0] * rgb.shape[1] / 10_000)))
-    return max(1.0, float(np.percentile(rgb[::step, ::step, 1], 95)))
+    sample = rgb[::step, ::step, 1][field[::step, ::step]]
+    return max(1.0, float(np.percentile(sample, 95))) if sample.size else 255.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skimage.filters import threshold_multiotsu
 
 from core.preprocessing.pipeline import disc
+from core.preprocessing.surround import field_of
 
 Mask = NDArray[np.bool_]
 Densities = NDArray[np.float32]
@@ -20,6 +21,7 @@ MINIMUM_CONTRAST = 0.2  # share of light by which a nucleus stands out from what
 AREA_LIMITS = (0.003, 0.75)  # plausible share of the frame
 JOIN_DISTANCE = 0.06  # lobes closer than this share of the shorter side belong to one nucleus
 BACKGROUND_PERCENTILE = 92.0  # of each channel: the empty field's colour
+STRAIGHT = 0.98  # share of the field that is left when straight strips of black are cut off, if they are all there is
 ANNULUS = (0.12, 0.45)  # in nuclear radii around the nucleus: where cytoplasm shows its colour, if there is any
 FAR = 1.4  # nuclear radii from the nucleus: from there on what is coloured is another cell
 EVIDENCE_LIMIT = 6.0  # of one pixel's log likelihood ratio
@@ -38,11 +40,20 @@ class Nucleus:
 
 
 def frame_extent(rgb: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Return `(x, y, w, h)` of the picture without black padding at its borders (two px of its soft edge included)."""
+    """Return `(x, y, w, h)` of the picture without black padding at its borders (two px of its soft edge included).
+
+    Where the padding is no frame of straight strips, it is the box around the field inside it.
+    """
     lit = rgb.max(axis=2) > 24
     x, width = _extent(lit.mean(axis=0) > 0.5)
     y, height = _extent(lit.mean(axis=1) > 0.5)
-    return x, y, width, height
+    if (width, height) == (rgb.shape[1], rgb.shape[0]):
+        return x, y, width, height
+    field = field_of(rgb)
+    if field[y : y + height, x : x + width].sum() >= STRAIGHT * field.sum():
+        return x, y, width, height
+    left, top, across, down = cv2.boundingRect(field.astype(np.uint8))
+    return left, top, across, down
 
 
 def _extent(lit: NDArray[np.bool_]) -> tuple[int, int]:
@@ -55,17 +66,19 @@ def _extent(lit: NDArray[np.bool_]) -> tuple[int, int]:
     return (start, stop - start) if stop - start > len(lit) // 3 else (0, len(lit))
 
 
-def stain_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Map an image to its nuclear stain, `(H, W) float32`, 0 (none) to 1 (opaque).
+def stain_density(rgb: NDArray[np.uint8], field: Mask | None = None) -> NDArray[np.float32]:
+    """Map an image to its nuclear stain, `(H, W) float32`, 0 (none) to 1 (opaque); 0 outside `field` `(H, W) bool`.
 
     Optical density of green + half red - half blue against the frame's own background (95th percentile of each
     channel, so that colour and strength of the light cancel), less what red absorbs above green (bluish red cells);
     then the share of light taken, 1 - exp(-density), so that a dark nucleus is one class and not two.
     """
     values = rgb.astype(np.float32) + 1.0
-    background = np.percentile(values.reshape(-1, 3), 95, axis=0).astype(np.float32)
+    inside = np.ones(rgb.shape[:2], dtype=bool) if field is None else field
+    background = np.percentile(values[inside], 95, axis=0).astype(np.float32)
     red, green, blue = np.moveaxis(-np.log(np.minimum(values / background, 1.0)), 2, 0)
     density = np.minimum(green, 2.5 * red) - 0.5 * blue - np.maximum(red - green, 0)
+    density = np.where(inside, density, 0.0)
     return cv2.GaussianBlur(1.0 - np.exp(-0.7 * np.maximum(density, 0.0)), (0, 0), 1.0)
 
 
@@ -81,7 +94,8 @@ def find_nucleus(rgb: NDArray[np.uint8]) -> Nucleus | None:
     small = np.asarray(cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     if min(small.shape[:2]) < 16:
         return None
-    stained = _stained_pixels(stain_density(small))
+    field = field_of(small)
+    stained = _stained_pixels(stain_density(small, field), field)
     group = _central_group(stained) if stained is not None else None
     if group is None or not AREA_LIMITS[0] <= group.mean() <= AREA_LIMITS[1]:
         return None
@@ -92,13 +106,14 @@ def find_nucleus(rgb: NDArray[np.uint8]) -> Nucleus | None:
     return Nucleus(mask, (float(columns.mean()), float(rows.mean())), float(len(rows)))
 
 
-def _stained_pixels(density: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Pixels above the upper of two Otsu thresholds, or None when they do not stand out from the rest."""
-    if float(density.max() - density.min()) < MINIMUM_CONTRAST:
+def _stained_pixels(density: NDArray[np.float32], field: Mask) -> NDArray[np.bool_] | None:
+    """Pixels of the field above the upper of two Otsu thresholds, or None when they do not stand out from the rest."""
+    seen = density[field]
+    if float(seen.max() - seen.min()) < MINIMUM_CONTRAST:
         return None
-    threshold = float(threshold_multiotsu(density, classes=3)[1])
-    stained = density > threshold
-    rest = float(np.median(density[~stained]))
+    threshold = float(threshold_multiotsu(seen, classes=3)[1])
+    stained = (density > threshold) & field
+    rest = float(np.median(density[~stained & field]))
     if float(density[stained].mean()) - rest < MINIMUM_CONTRAST:
         return None
     return stained
@@ -134,7 +149,7 @@ def outline_cell(rgb: NDArray[np.uint8], nucleus: Nucleus) -> Mask:
     """
     x, y, width, height = frame_extent(rgb)
     inside = np.zeros(rgb.shape[:2], dtype=bool)
-    inside[y : y + height, x : x + width] = True
+    inside[y : y + height, x : x + width] = field_of(rgb[y : y + height, x : x + width])
     density = _optical_density(rgb, inside)
     radius = float(np.sqrt(nucleus.area / np.pi))
     distance = np.asarray(cv2.distanceTransform((~nucleus.mask).astype(np.uint8), cv2.DIST_L2, 5) / radius)

@@ -286,3 +286,23 @@ def test_a_mask_of_another_cell_is_told() -> None:
     mask[:3, :3] = True
     with pytest.raises(InputError, match="Nothing of the mask"):
         framed_mask(mask, rgb, frame_image(rgb, "cell"))
+
+
+@pytest.mark.parametrize(
+    "levels", [(0, 128, 255), (0, 1, 2), (255, 128, 0), (0, 255, 128), (128, 0, 255), (10, 60, 200)]
+)
+def test_a_mask_of_three_levels_marks_nucleus_and_cytoplasm(levels: tuple[int, int, int]) -> None:
+    background, cytoplasm, nucleus = levels
+    picture = np.full((60, 80), background, dtype=np.uint8)
+    cell = cv2.circle(np.zeros((60, 80), np.uint8), (40, 30), 20, 1, -1)
+    picture[cell > 0] = cytoplasm
+    cv2.circle(picture, (38, 31), 9, nucleus, -1)
+    marked = mask_of(np.repeat(picture[..., None], 3, axis=2), (60, 80, 3))
+    assert np.array_equal(marked, cell > 0)
+
+
+def test_a_photograph_is_still_no_mask() -> None:
+    random = np.random.default_rng(0)
+    shades = np.repeat(random.integers(60, 200, (40, 40, 1), dtype=np.uint8), 3, axis=2)
+    with pytest.raises(InputError, match="many shades of grey"):
+        mask_of(shades, (40, 40, 3))
