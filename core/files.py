@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The bytes of a plain file of at most `most` bytes; OSError for anything else.
+
+    A pipe or a device, whose reading might never end, is no plain file, also behind a link.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        if facts.st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most / 1e6:.0f} MB", str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(descriptor)
 
 
 def read_bounded(path: Path, most: int) -> bytes | None:
@@ -14,14 +33,14 @@ def read_bounded(path: Path, most: int) -> bytes | None:
 
 
 def read_end(path: Path, most: int) -> tuple[bytes, bool]:
-    """The last `most` bytes of a plain file, and whether that is all of it; nothing for anything else."""
+    """The last `most` bytes of a plain file, and whether that is all of it; nothing for a link or anything else."""
     data, all_of_it = _read(path, most, from_end=True)
     return data or b"", all_of_it
 
 
 def _read(path: Path, most: int, from_end: bool) -> tuple[bytes | None, bool]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if from_end else 0))
     except (OSError, ValueError):
         return None, False
     try:

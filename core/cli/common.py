@@ -30,6 +30,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 
 P = ParamSpec("P")
 T = TypeVar("T")
+KEPT = "\n\t\u200c\u200d"  # and joiners, which Indian and Persian words need
 OFTEN = 0.2  # seconds between two signs of life in a terminal
 SELDOM = 15.0  # and in a log
 
@@ -40,12 +41,23 @@ def emit(document: Any, lines: Iterable[str], as_json: bool) -> None:
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo(shown(line, sys.stdout))
 
 
 def say(message: str) -> None:
     """Print progress or a remark to stderr, so that stdout stays one document."""
-    typer.echo(message, err=True)
+    typer.echo(shown(message, sys.stderr), err=True)
+
+
+def shown(text: str, stream: Any) -> str:
+    """`text` as the terminal behind `stream` can show it: a replacement for letters that it has not, and for control
+    characters (a file's name may hold escape sequences) other than line feed and tab.
+    """
+    harmless = "".join(
+        letter if letter.isprintable() or letter in KEPT else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return harmless.encode(encoding, "replace").decode(encoding, "replace")
 
 
 def progress(items: list[T], label: str) -> Iterator[T]:

@@ -48,8 +48,7 @@ def predict(
             entries += _entries(classifier, views, framings[classifier.name])
     if not entries:
         raise InputError("None of the images could be read.")
-    lines = [f"{e['image']}: {e['model']}: {e['predicted']} {max(e['probabilities']):.1%}" for e in entries]
-    emit(entries, lines, as_json)
+    emit(entries, [_line(entry) for entry in entries], as_json)
     if unreadable:
         say(f"{unreadable} of {len(files)} images could not be read and were skipped.")
         raise typer.Exit(2)
@@ -74,6 +73,14 @@ def _usable(root: Path | None) -> list[Classifier]:
         except InputError as error:
             say(f"skipped: {error}")
     return loaded
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """An answer for people, with what makes it worth little."""
+    doubts = [] if entry["cell_found"] else ["no cell was found, the whole frame was asked"]
+    doubts += ["unfamiliar: unlike the cells that the model was trained on"] if entry["unfamiliar"] else []
+    answer = f"{entry['image']}: {entry['model']}: {entry['predicted']} {max(entry['probabilities']):.1%}"
+    return f"{answer} ({'; '.join(doubts)})" if doubts else answer
 
 
 def _views(batch: list[Path], framings: set[str]) -> dict[Path, dict[str, View]]:

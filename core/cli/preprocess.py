@@ -13,9 +13,12 @@ from PIL import Image
 from core.cli.common import emit, progress, reports_bad_input, say
 from core.decoding import find_images, read_image
 from core.errors import InputError
+from core.files import read_plain
 from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.parameters import PRESETS, CellParameters, preset_parameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
+
+LARGEST_PARAMETERS = 100_000  # bytes
 
 Paths = Annotated[list[Path], typer.Argument(help="Image files or folders of them.")]
 PresetName = Annotated[str | None, typer.Option("--preset", help=f"{', '.join(PRESETS)}. Default: bccd.")]
@@ -116,7 +119,7 @@ def _fixed_parameters(
 def _saved_parameters(path: Path) -> CellParameters | None:
     """Read a parameter file; None for a bare "automatic". Bounds that differ from their preset's are "manual"."""
     try:
-        saved = CellParameters.from_json(path.read_bytes())
+        saved = CellParameters.from_json(read_plain(path, LARGEST_PARAMETERS))
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from None
     if saved == CellParameters(mode="automatic"):

@@ -49,6 +49,9 @@ def train(
         Literal["cell", "frame", "islam"] | None, typer.Option("--framing", help="What part of a picture goes in.")
     ] = None,
     simulated: Annotated[int | None, typer.Option("--simulated", min=0, help="Number of simulated cells.")] = None,
+    leave_out: Annotated[
+        str | None, typer.Option("--leave-out", help="A known set that takes no part in training, and tests the model.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the recipe: key=value, such as augment.zoom=1.2")
     ] = None,
@@ -85,12 +88,14 @@ def train(
     changes: dict[str, Any] = {f"stages.{name}": value for name, value in stages.items()}
     changes |= {"seed": seed, "weights": weights, "split.kind": split, "split.group_by": group_by}
     changes |= {"split.folds": folds, "data.framing": framing, "data.simulated": simulated}
+    changes |= {"data.leave_out": leave_out}
     changes = {key: value for key, value in changes.items() if value is not None}
     changes |= assignments(settings or [], RECIPE_FORM)
     chosen = read_recipe(recipe, architecture, changes)
     if data is None:
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")
-    folder = run or default_runs() / f"{chosen.name}-{chosen.architecture}"
+    without = f"-without-{chosen.data.leave_out}" if chosen.data.leave_out else ""
+    folder = run or default_runs() / f"{chosen.name}-{chosen.architecture}{without}"
     options = TrainOptions(
         recipe=chosen,
         place=data,

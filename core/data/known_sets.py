@@ -102,6 +102,7 @@ _SETS = (
             "raabin/Train/<Class>/<image>.jpg",
             "raabin/TestA/<Class>/<image>.jpg",
             "raabin/TestB/<Class>/<image>.jpg",
+            "or raabin/split.csv: path, label, split, and the images that it names",
         ),
         counts={
             "train": _by_class(212, 744, 2427, 561, 6231),
@@ -187,6 +188,14 @@ def _kaggle(folder: Path) -> Reading:
 
 
 def _raabin(folder: Path) -> Reading:
+    """As published, or where `split.csv` lies there, the cells that it names and how it divides them."""
+    file = folder / "split.csv"
+    if is_file(file):
+        table = read_csv_as_text(file, ("path", "label", "split"))
+        paths = [str(folder / path) for path in table["path"]]
+        require_files(paths, "Raabin-WBC", _AGAIN)
+        splits = read_splits(file, table["split"])
+        return Reading(as_table(zip(paths, table["label"], splits, [""] * len(paths), strict=True)))
     parts = {"train": "train", "testa": "test", "testb": "report"}
     return read_folders(folder, lambda name: parts.get("".join(c for c in name.lower() if c.isalnum())))
 
@@ -228,19 +237,25 @@ def _bccd(folder: Path) -> Reading:
     """White cells of photographs with one label and one box; the others are counted."""
     table = read_csv_as_text(folder / "labels.csv", ("image", "category"))
     left_out: Counter[str] = Counter()
+    first: dict[str, str] = {}
     rows = []
     for number, label in zip(table["image"], table["category"], strict=True):
         try:
             rows.append(_boxed(folder, number.strip(), label.strip()))
         except _LeftOut as reason:
             left_out[str(reason)] += 1
-    parts = [f"{count:,} {reason}" for reason, count in sorted(left_out.items())]
+            first.setdefault(str(reason), reason.cause)
+    parts = [f"{count:,} {reason}{first[reason]}" for reason, count in sorted(left_out.items())]
     note = f"{sum(left_out.values()):,} of {len(table):,} photographs are left out: {', '.join(parts)}."
     return Reading(as_table(rows), (note,) if parts else ())
 
 
 class _LeftOut(Exception):
-    """Why a photograph is left out."""
+    """Why a photograph is left out; `cause` tells of the first one, in brackets."""
+
+    def __init__(self, reason: str, cause: str = "") -> None:
+        super().__init__(reason)
+        self.cause = f" ({cause.rstrip('.')})" if cause else ""
 
 
 def _boxed(folder: Path, number: str, label: str) -> Row:
@@ -256,8 +271,8 @@ def _boxed(folder: Path, number: str, label: str) -> Row:
             raise _LeftOut(what)
     try:
         boxes = read_boxes(annotation, "WBC")
-    except InputError:
-        raise _LeftOut("have an annotation that cannot be read") from None
+    except InputError as error:
+        raise _LeftOut("have an annotation that cannot be read", str(error)) from None
     if len(boxes) != 1:
         raise _LeftOut("have one label and another number of boxes")
     return str(image), label, "all", ",".join(map(str, boxes[0]))
@@ -287,7 +302,7 @@ def recognised(folder: Path) -> str | None:
     signs = {
         "pbc": table("attributes.csv", "img_name", "label", "split"),
         "kaggle": {"TRAIN", "TEST", "TEST_SIMPLE"} <= names,
-        "raabin": {"train", "testa"} <= letters,
+        "raabin": {"train", "testa"} <= letters or table("split.csv", "path", "label", "smear", "split"),
         "bccd": {"images", "annotations"} <= names and table("labels.csv", "image", "category"),
         "jtsc": {"images", "masks"} <= names and table("labels.csv", "image", "label"),
         "lisc": own_folder(folder).name.lower() == "lisc" and is_file(_halves(folder)),

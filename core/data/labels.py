@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
-from core.classes import CLASSES
+from core.classes import CLASSES, is_class_name, one_spelling
 from core.errors import InputError
 
 SPLITS = ("train", "val", "test", "development", "report", "all")
@@ -18,7 +18,6 @@ _SPELLINGS = {
     "test": "test",
     "testing": "test",
 }
-_CLASS_NAME = re.compile(r"\w[\w +-]{0,40}")  # as core.models.card.ClassName
 
 
 def split_name(text: str) -> str | None:
@@ -35,10 +34,10 @@ def fold_labels(labels: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """
     spellings: dict[str, set[str]] = {}
     for label in labels:
-        spellings.setdefault(label.strip().casefold(), set()).add(label.strip())
+        spellings.setdefault(one_spelling(label), set()).add(unicodedata.normalize("NFC", label.strip()))
     chosen = {key: _spelling(key, found) for key, found in spellings.items()}
     for name in chosen.values():
-        if not _CLASS_NAME.fullmatch(name):
+        if not is_class_name(name):
             raise InputError(
                 f"The class name {name[:60]!r} cannot be used: letters, digits, spaces, '_', '+' and '-', at most 41, "
                 "beginning with a letter or digit. Rename it."
@@ -48,7 +47,7 @@ def fold_labels(labels: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
         for key, found in sorted(spellings.items())
         if len(found) > 1
     )
-    return [chosen[label.strip().casefold()] for label in labels], notes
+    return [chosen[one_spelling(label)] for label in labels], notes
 
 
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.decoding import MAX_BYTES, MIN_SIDE, read_image
 from core.errors import InputError
+from core.files import read_plain
 from core.models.classifier import resize
 from core.preprocessing.framing import PAPER, cut_out, frame_image
 
@@ -72,8 +73,7 @@ def digest_images(digest: hashlib._Hash, paths: Sequence[Path], labels: Sequence
     for path, label, box in zip(paths, labels, boxes, strict=True):
         digest.update(f"{label} {path.parent.name}/{path.name} {box}".encode("utf-8", "surrogateescape"))
         try:
-            with path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
+            content = read_plain(path, MAX_BYTES)
         except (OSError, ValueError):
             content = b"unreadable"
         digest.update(hashlib.sha256(content).digest())

@@ -3,9 +3,12 @@ cells from Pascal VOC annotations. What is read may come from anyone."""
 
 from __future__ import annotations
 
+import codecs
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -13,9 +16,12 @@ from xml.parsers import expat
 
 import pandas as pd
 
+from core.classes import CLASSES
 from core.data.labels import SPLITS, shortened, split_name
+from core.decoding.files import is_left_behind, without_masks
 from core.decoding.formats import expected_format
 from core.errors import InputError
+from core.files import read_plain
 
 Row = tuple[str, str, str, str]
 SplitOf = Callable[[str], str | None]
@@ -23,6 +29,8 @@ Box = tuple[int, int, int, int]
 
 COLUMNS = ("path", "label", "split", "box")
 LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
+DEEPEST = 3  # folders that an unpacked archive may put around the classes
+SEPARATORS = (",", ";", "\t")
 LARGEST_ANNOTATION = 2**20  # bytes
 
 
@@ -39,16 +47,16 @@ def as_table(rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def read_csv_as_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV as text, column names in lower case.
+    """Read a table as text, column names in lower case, its fields divided by commas, semicolons or tabs.
 
     InputError where it cannot be read, lacks one of `columns` or has one twice, or has rows longer than its first line.
     """
     if not is_file(path):
         raise InputError(f"{path} is missing. `python -m core datasets` tells how the data are laid out.")
     try:
-        if path.stat().st_size > LARGEST_TABLE:
-            raise InputError(f"{path} is larger than {LARGEST_TABLE // 2**20} MB: no table of images.")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        text = csv_text(read_plain(path, LARGEST_TABLE))
+        separator = separator_of(text, columns)
+        table = pd.read_csv(StringIO(text), sep=separator, dtype=str, keep_default_na=False)
     except (OSError, ValueError, pd.errors.ParserError) as error:  # bad encoding and empty files are ValueErrors
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{path} cannot be read as a CSV: {reason}. Save it as UTF-8 with commas.") from error
@@ -65,6 +73,28 @@ def read_csv_as_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if len(twice):
         raise InputError(f"{path} has the column {str(twice[0])!r} twice: upper and lower case make no difference.")
     return table
+
+
+def csv_text(data: bytes, errors: str = "strict") -> str:
+    """The text of a table as editors and spreadsheets save it: UTF-8, or UTF-16 behind its mark; ValueError if neither.
+
+    A spreadsheet's first line "sep=;" is left out.
+    """
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if marked else "utf-8-sig", errors)
+    first, _, rest = text.partition("\n")
+    return rest if first.strip().casefold() in {f"sep={separator}" for separator in SEPARATORS} else text
+
+
+def separator_of(text: str, columns: Sequence[str]) -> str:
+    """What divides the fields of a table: that of SEPARATORS which finds most of `columns` in its first line."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+
+    def found(separator: str) -> int:
+        fields = {field.strip().strip('"').strip().casefold() for field in first.split(separator)}
+        return sum(column in fields for column in columns)
+
+    return max(SEPARATORS, key=found)  # the comma where none finds more
 
 
 def read_splits(file: Path, column: pd.Series) -> list[str]:
@@ -118,28 +148,57 @@ def printable(text: str) -> str:
 
 
 def read_folders(root: Path, split_of: SplitOf = split_name) -> Reading:
-    """Read `root/<class>/…` (split "all") or `root/<split>/<class>/…`, each split folder told by `split_of`.
+    """Read `root/<class>/…` (split "all"), `root/<split>/<class>/…` or `root/<class>/<split>/…`, each split folder told
+    by `split_of`; all of it may lie one or two folders deeper, as an unpacked archive does.
 
-    Images lie at any depth below their class folder. Hidden files, links back up the tree and files that are no
-    images are left out and counted. InputError for a class folder without images, where all classes are called as
-    splits are, and where there is nothing at all.
+    Images lie at any depth below their class folder. Hidden files, what systems leave behind, masks beside their image,
+    links back up the tree and files that are no images are left out and counted. InputError for a class folder without
+    images, where all classes are called as splits are, and where there is nothing at all.
     """
     seen: Counter[str] = Counter()
-    folders = _subfolders(root, seen)
+    top = _unpacked(root, split_of)
+    folders = _subfolders(top, seen)
     splits = {folder: name for folder in folders if (name := split_of(folder.name)) and _subfolders(folder, Counter())}
-    places = [(sub, name) for folder, name in splits.items() for sub in _subfolders(folder, seen)]
-    places = places or [(folder, "all") for folder in folders]
+    places = [(sub, sub.name, name) for folder, name in splits.items() for sub in _subfolders(folder, seen)]
+    if not splits:
+        places = [place for folder in folders for place in _by_split(folder, split_of)]
     rows: list[Row] = []
     empty: list[Path] = []
-    for folder, split in places:
+    for folder, label, split in places:
         images = _images(folder, seen)
         if not images and _holds_results(folder):
             continue
-        rows += [(str(path), folder.name, split, "") for path in images]
+        rows += [(str(path), label, split, "") for path in images]
         empty += [] if images else [folder]
     _check(root, rows, empty, split_of)
     beside = [folder.name for folder in folders if splits and folder not in splits]
-    return Reading(as_table(rows), (*_left_out(seen, root), *_empty(empty), *_beside(beside)))
+    deeper = (f"The classes were found in {top.relative_to(root)}.",) if top != root else ()
+    return Reading(as_table(rows), (*deeper, *_left_out(seen, root), *_empty(empty), *_beside(beside)))
+
+
+def _unpacked(root: Path, split_of: SplitOf) -> Path:
+    """The folder that holds the classes: `root`, or where it holds one folder alone, that one, and so on."""
+    top = root
+    for _ in range(DEEPEST):
+        inside = _subfolders(top, Counter())
+        alone = len(inside) == 1 and not any(expected_format(path.suffix) for path in _entries(top))
+        if not alone or split_of(inside[0].name) or inside[0].name.strip().casefold() in CLASSES:
+            break
+        below = _subfolders(inside[0], Counter())
+        if len(below) < 1 or any(expected_format(path.suffix) for path in _entries(inside[0])):
+            break
+        top = inside[0]
+    return top
+
+
+def _by_split(folder: Path, split_of: SplitOf) -> list[tuple[Path, str, str]]:
+    """A class folder as one place, or as one for each split where it holds folders of splits and nothing else."""
+    inside = _subfolders(folder, Counter())
+    splits = {path: split_of(path.name) for path in inside}
+    images = any(expected_format(path.suffix) for path in _entries(folder))
+    if images or not splits or not all(splits.values()):
+        return [(folder, folder.name, "all")]
+    return [(path, folder.name, name) for path, name in splits.items() if name]
 
 
 def _check(root: Path, rows: list[Row], empty: list[Path], split_of: SplitOf) -> None:
@@ -171,8 +230,8 @@ def _holds_results(folder: Path) -> bool:
 def _subfolders(root: Path, seen: Counter[str]) -> list[Path]:
     found = []
     for path in _entries(root):
-        if path.name.startswith("."):
-            seen["hidden"] += 1
+        if is_left_behind(path.name):
+            _count_left(seen, path.name)
         elif _leads_back(path):
             seen["loops"] += 1
         elif path.is_dir():
@@ -196,19 +255,31 @@ def _leads_back(path: Path) -> bool:
 def _images(folder: Path, seen: Counter[str]) -> list[Path]:
     """All visible images below a class folder, sorted; links to folders inside it are not followed."""
     found = []
-    for parent, names, files in os.walk(folder):
-        seen["hidden"] += sum(name.startswith(".") for name in (*names, *files))
+
+    def closed(error: OSError) -> None:
+        seen["closed"] += 1
+
+    for parent, names, files in os.walk(folder, onerror=closed):
+        for name in (*names, *files):
+            _count_left(seen, name)
         seen["loops"] += sum(Path(parent, name).is_symlink() for name in names)
-        names[:] = [name for name in names if not name.startswith(".")]
+        names[:] = [name for name in names if not is_left_behind(name)]
         for name in files:
             path = Path(parent, name)
-            if name.startswith("."):
+            if is_left_behind(name):
                 continue
             if expected_format(path.suffix) and path.is_file():
                 found.append(path)
             else:
                 seen["other"] += 1
-    return sorted(found)
+    images = without_masks(sorted(found))
+    seen["masks"] += len(found) - len(images)
+    return images
+
+
+def _count_left(seen: Counter[str], name: str) -> None:
+    if is_left_behind(name):
+        seen["hidden" if name.startswith(".") else "left"] += 1
 
 
 def _entries(root: Path) -> list[Path]:
@@ -219,7 +290,8 @@ def _entries(root: Path) -> list[Path]:
 
 
 def _left_out(seen: Counter[str], root: Path) -> tuple[str, ...]:
-    words = {"hidden": "hidden", "loops": "links to folders", "other": "no images"}
+    words = {"hidden": "hidden", "loops": "links to folders", "other": "no images", "left": "left behind by a system"}
+    words |= {"masks": "masks beside their image", "closed": "folders that may not be entered"}
     parts = [f"{seen[key]:,} {text}" for key, text in words.items() if seen[key]]
     return (f"Left out below {root.name}: {', '.join(parts)}.",) if parts else ()
 
@@ -249,7 +321,7 @@ def read_listing(file: Path) -> Reading:
     _refuse(file, table[(table["path"] == "") | (table["label"] == "")], "lack a path or a label")
     table["split"] = read_splits(file, table["split"])
     _refuse(file, table[[not is_box(box) for box in table["box"]]], "have a box that is not x0,y0,x1,y1 in pixels")
-    table["path"] = [str(_absolute(file.parent, path)) for path in table["path"]]
+    table["path"] = [str(_absolute(file.parent, _with_slashes(file.parent, path))) for path in table["path"]]
     require_files(list(table["path"]), file.name, "Paths count from the CSV's folder. Correct them or drop the rows.")
     table["path"] = [str(_of_its_folder(Path(path))) for path in table["path"]]
     once = table.drop_duplicates()
@@ -280,6 +352,11 @@ def _absolute(folder: Path, path: str) -> Path:
     return (folder / path).absolute()
 
 
+def _with_slashes(folder: Path, path: str) -> str:
+    """A path as Windows writes it, with slashes; as it is where there is such a file."""
+    return path if "\\" not in path or is_file(folder / path) else path.replace("\\", "/")
+
+
 def _of_its_folder(path: Path) -> Path:
     """The one path that a file has in its folder, however it was written: links to folders and ".." followed."""
     return path.parent.resolve() / path.name
@@ -292,12 +369,14 @@ def read_boxes(file: Path, name: str) -> list[Box]:
     none.
     """
     try:
-        if file.stat().st_size > LARGEST_ANNOTATION:
-            raise InputError(f"{file.name} is larger than {LARGEST_ANNOTATION // 2**20} MB: no annotation.")
-        data = file.read_bytes()
+        data = read_plain(file, LARGEST_ANNOTATION)
     except OSError as error:
         raise InputError(f"{file.name} cannot be read: {error.strerror}.") from error
-    return [_box(item, file) for item in _root(data, file).iter("object") if item.findtext("name", "").strip() == name]
+    return [_box(item, file) for item in _root(data, file).iter("object") if _called(item, name)]
+
+
+def _called(item: ElementTree.Element, name: str) -> bool:
+    return item.findtext("name", "").strip().casefold() == name.casefold()
 
 
 def _root(data: bytes, file: Path) -> ElementTree.Element:
@@ -317,9 +396,14 @@ def _root(data: bytes, file: Path) -> ElementTree.Element:
 
 def _box(item: ElementTree.Element, file: Path) -> Box:
     texts = [item.findtext(f"bndbox/{side}", "").strip() for side in ("xmin", "ymin", "xmax", "ymax")]
-    if not all(text.isascii() and text.isdigit() and len(text) < 7 for text in texts):
-        raise InputError(f"{file.name} holds a box whose sides are not whole pixels.")
-    x0, y0, x1, y1 = map(int, texts)
+    try:
+        sides = [float(text) for text in texts]
+    except ValueError:
+        sides = [math.nan]
+    if not all(abs(side) < 1e6 for side in sides):  # no number, none at all, or far off
+        raise InputError(f"{file.name} holds a box whose sides are no pixels: {', '.join(map(printable, texts))}.")
+    x0, y0 = (max(0, math.floor(side)) for side in sides[:2])  # a box may reach past the border
+    x1, y1 = (math.ceil(side) for side in sides[2:])
     if x0 >= x1 or y0 >= y1:
         raise InputError(f"{file.name} holds a box of no area.")
     return x0, y0, x1, y1

@@ -1,8 +1,9 @@
 """The one way from untrusted bytes to an RGB image, with a sentence for each change that a reader should know of.
 
 More than 8 bits are scaled by the declared depth (the eight most significant bits are kept, for grey and for colour);
-transparency is laid over white; CMYK is converted without its colour profile; embedded colour profiles and gamma are
-not applied; values without a declared range (floating point, signed or 32-bit integers) are refused.
+transparency is laid over white; CMYK is converted without its colour profile; colours of another embedded profile are
+converted to sRGB, gamma alone is not applied; values without a declared range (floating point, signed or 32-bit
+integers) are refused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 
+from core.decoding.colours import to_srgb
+from core.decoding.containers import is_composite, plain_png
 from core.decoding.formats import (
     ACCEPTED,
     bit_depth,
@@ -27,6 +30,7 @@ from core.decoding.formats import (
     identify,
     is_white_zero,
     open_header,
+    tiff_tags,
     turns_itself,
 )
 from core.errors import InputError
@@ -43,6 +47,8 @@ _COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "P", "PA")
 GREY_NOTE = "The picture is grey: its one channel was copied to red, green and blue."
 ALPHA_NOTE = "Transparent parts were laid over white."
 CMYK_NOTE = "CMYK inks were converted to RGB without their colour profile: colours are approximate."
+COMPOSITE_NOTE = "Its three channels, a page each, were taken for red, green and blue."
+CLEAR_NOTE = "The picture is transparent everywhere: its transparency was left out."
 _EXIF_ORIENTATION = 274
 
 _TURNS = {
@@ -82,8 +88,9 @@ def to_rgb(image: Image.Image, depth: int, white_is_zero: bool) -> tuple[Image.I
     if image.mode == "CMYK":
         notes.append(CMYK_NOTE)
     if image.mode in _ALPHA_MODES or image.mode == "La" or "transparency" in image.info:
+        clear = image.mode in _ALPHA_MODES and image.getchannel("A").getextrema()[1] == 0
         image, composited = _over_white(image)
-        notes += [ALPHA_NOTE] if composited else []
+        notes += [CLEAR_NOTE] if clear else [ALPHA_NOTE] if composited else []
     elif image.mode != "RGB":
         image = image.convert("RGB")
     return image, (*notes, *_depth_notes(image, depth))
@@ -133,7 +140,8 @@ def _over_white(image: Image.Image) -> tuple[Image.Image, bool]:
     if image.mode != "RGBA":
         image = image.convert("RGBA")
     alpha = image.getchannel("A")
-    if alpha.getextrema()[0] == 255:
+    lowest, highest = alpha.getextrema()
+    if lowest == 255 or highest == 0:  # opaque, or clear everywhere: then the colours are what was meant
         return image.convert("RGB"), False
     white = Image.new("RGB", image.size, (255, 255, 255))
     white.paste(image, mask=alpha)
@@ -173,11 +181,12 @@ def decode(data: bytes, name: str = "") -> DecodedImage:
             f"{label} cannot be read as an image: its content is {describe_other(data)}. Accepted are {ACCEPTED}."
         )
     with _damage_reported(label, image_format):
-        image = open_header(data, image_format, label)
-        depth = bit_depth(image, data, image_format)
+        plain, profile = plain_png(data) if image_format == "PNG" else (data, None)
+        image = open_header(plain, image_format, label)
+        depth = bit_depth(image, plain, image_format)
         check_mode(image.mode, label)
         check_layout(image, depth, label)
-        rgb, notes = _decode_pixels(image, depth)
+        rgb, notes = _decode_pixels(image, depth, profile or image.info.get("icc_profile"))
     return DecodedImage(
         rgb=rgb,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -188,17 +197,35 @@ def decode(data: bytes, name: str = "") -> DecodedImage:
     )
 
 
-def _decode_pixels(image: ImageFile, depth: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _decode_pixels(image: ImageFile, depth: int, profile: bytes | None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode the pixels of an opened image: upright RGB (H, W, 3) uint8, read-only, and the notes on it."""
-    turned, white_is_zero = turns_itself(image), is_white_zero(image)
-    image.load()
+    turned, white_is_zero, size = turns_itself(image), is_white_zero(image), image.size
+    if image.format == "TIFF" and is_composite(tiff_tags(image), getattr(image, "n_frames", 1)):
+        upright, notes = _composite(image, depth, size)
+    else:
+        image.load()
+        upright, notes = to_rgb(_as_plain_cmyk(image), depth, white_is_zero)
     turn = _TURNS.get(_exif_orientation(image))
-    upright, notes = to_rgb(_as_plain_cmyk(image), depth, white_is_zero)
+    if profile and image.mode in _COLOUR_MODES and image.mode != "CMYK":
+        upright, told = to_srgb(upright, profile)
+        notes += told
     if turn is not None:
         upright = upright.transpose(turn)
     rgb = np.array(upright)
     rgb.setflags(write=False)
     return rgb, ((ORIENTATION_NOTE, *notes) if turned or turn is not None else notes)
+
+
+def _composite(image: ImageFile, depth: int, size: tuple[int, int]) -> tuple[Image.Image, tuple[str, ...]]:
+    """Red, green and blue from the three pages of an ImageJ composite."""
+    channels = []
+    for number in range(3):
+        image.seek(number)
+        if image.size != size:
+            raise ValueError("its channels differ in size")
+        image.load()
+        channels.append(to_rgb(image.copy(), depth, False)[0].getchannel(0))
+    return Image.merge("RGB", channels), (COMPOSITE_NOTE,)
 
 
 def _exif_orientation(image: ImageFile) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
+from core.decoding.containers import check_scans, check_tiles, has_further_pictures, is_composite, own_pages
 from core.errors import InputError
 
 MAX_BYTES = 20 * 2**20
@@ -38,7 +39,6 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
 }
 
 _BITS_PER_SAMPLE, _COMPRESSION, _PLANAR, _PHOTOMETRIC, _ORIENTATION = 258, 259, 284, 262, 274
-_MP_ENTRIES = 0xB002
 _PALETTE_MODES = ("P", "PA")
 
 SUFFIXES: dict[str, tuple[str, ...]] = {
@@ -110,9 +110,14 @@ def open_header(data: bytes, image_format: str, label: str) -> ImageFile:
     """
     if image_format == "WebP":
         check_size(*_webp_size(data), label)  # Pillow allocates the canvas of a WebP when it opens it
+    if image_format == "JPEG":
+        check_scans(data, label)
     image = _OPENERS[image_format](io.BytesIO(data))
     check_size(*image.size, label)
     _check_pages(image, image_format, label)
+    check_size(*image.size, label)  # a TIFF's main page need not be its first
+    if image_format == "TIFF":
+        check_tiles(tiff_tags(image), label)
     return image
 
 
@@ -155,13 +160,16 @@ def check_layout(image: ImageFile, depth: int, label: str) -> None:
 
 
 def _check_pages(image: ImageFile, image_format: str, label: str) -> None:
-    """Raise `InputError` for a file of several pages or frames; a camera's large preview does not count as one."""
+    """Raise `InputError` for a file of several pages or frames; what depends on the main picture is none.
+
+    A TIFF is left at its main page.
+    """
     if image.format == "MPO":
-        entries = getattr(image, "mpinfo", {}).get(_MP_ENTRIES, [])
-        previews = [entry for entry in entries if entry["Attribute"]["MPType"].startswith("Large Thumbnail")]
-        what, several = "a JPEG with several pictures (MPO)", len(entries) - len(previews) != 1
+        what, several = "a JPEG with several pictures (MPO)", has_further_pictures(image)
     elif image.format == "TIFF":
-        what, several = "a TIFF with several pages", bool(getattr(image, "is_animated", False))
+        pages = own_pages(image) if getattr(image, "is_animated", False) else [0]
+        composite = is_composite(tiff_tags(image), len(pages))
+        what, several = "a TIFF with several pages", len(pages) > 1 and not composite
     else:
         what, several = f"an animated {image_format} with several frames", getattr(image, "n_frames", 1) > 1
     if several:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.intervals import Frozen
+from core.files import read_plain
 
 LARGEST = 2_000_000  # bytes
 MOST_EPOCHS = 10_000
@@ -42,11 +43,11 @@ def read_history(path: Path) -> History:
     """Read `history.csv`; InputError says what is wrong with it."""
     source = f"{path.parent.name}/{path.name}"
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{source} is over {LARGEST / 1e6:.0f} MB: no curves of ours are.")
-        data = path.read_bytes()
-    except OSError as error:
+        data = read_plain(path, LARGEST)
+    except FileNotFoundError as error:
         raise InputError(f"{source} is missing: no curves were kept with this model.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source} holds no curves of ours: {getattr(error, 'strerror', None) or error}.") from error
     try:
         table = pd.read_csv(io.BytesIO(data), nrows=MOST_EPOCHS)
         epochs = [int(epoch) for epoch in table["epoch"]]

@@ -16,7 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
+from core.decoding import MAX_BYTES
 from core.errors import InputError
+from core.files import read_plain
 from core.leaks.fingerprint import Fingerprint, read_fingerprints
 from core.leaks.matching import compare
 from core.leaks.retrieval import Candidates, find_candidates
@@ -139,8 +141,7 @@ def _digest(paths: Sequence[Path]) -> str:
     whole = hashlib.sha256(f"grouping {GROUPING_FORMAT} {cv2.__version__} {np.__version__}\n".encode())
     for path in paths:
         try:
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
+            whole.update(hashlib.sha256(read_plain(path, MAX_BYTES)).digest())
         except (OSError, ValueError):
             whole.update(b"unread")
     return whole.hexdigest()[:32]

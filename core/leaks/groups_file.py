@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Collection, Iterable, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.readers import csv_text, separator_of
 from core.decoding import read_image
 from core.errors import InputError
+from core.files import read_plain
 
 COLUMNS = ("path", "group", "dir")
 MOST_BYTES = 500_000_000
@@ -123,13 +126,12 @@ class _Ends:
 
 def _rows(table: Path) -> list[tuple[str, int, str]]:
     try:
-        if table.stat().st_size > MOST_BYTES:
-            raise InputError(f"{table} is too large for a groups.csv.")
-        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if not set(COLUMNS) <= set(reader.fieldnames or ()):
-                raise InputError(f"{table} is no groups.csv: it needs the columns {', '.join(COLUMNS)}.")
-            return [_row(table, number, row) for number, row in enumerate(reader, start=2)]
+        text = csv_text(read_plain(table, MOST_BYTES), "surrogateescape")
+        reader = csv.DictReader(StringIO(text, newline=""), delimiter=separator_of(text, COLUMNS), strict=True)
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        if not set(COLUMNS) <= set(reader.fieldnames):
+            raise InputError(f"{table} is no groups.csv: it needs the columns {', '.join(COLUMNS)}.")
+        return [_row(table, number, row) for number, row in enumerate(reader, start=2)]
     except (OSError, ValueError) as error:
         raise InputError(f"{table} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     except csv.Error as error:

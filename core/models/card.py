@@ -5,20 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from core.classes import is_class_name, one_spelling
 from core.errors import InputError
+from core.files import read_plain
 
 LARGEST_CARD = 1_000_000  # bytes
 
 GROUPS = ((15.0, "< 15 M"), (70.0, "15-70 M"), (float("inf"), "> 70 M"))  # Katar & Kilincer 2022
 
 
-ClassName = Annotated[str, Field(pattern=r"^\w[\w +-]{0,40}$")]  # stands in file names
+def _class_name(name: str) -> str:
+    if not is_class_name(name):
+        raise ValueError(f"{name[:60]!r} is no name for a class")
+    return name
+
+
+ClassName = Annotated[str, AfterValidator(_class_name)]  # stands in file names
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class CardScore(_Strict):
@@ -73,7 +81,9 @@ class Novelty(_Strict):
 class ModelCard(_Strict):
     """Everything the dashboard says about a model comes from here.
 
-    `bfloat16` tells, by family of methods, the rank correlation of its maps in bfloat16 with those in float32.
+    `bfloat16` tells, by family of methods, the rank correlation of its maps in bfloat16 with those in float32. `unseen`
+    are figures on laboratories that stood in no training, `held_back` on cells kept back of laboratories that others
+    of were trained on, `left_out` those of a model trained by the same recipe without the laboratory it is tested on.
     """
 
     format: Literal[1] = 1
@@ -87,14 +97,25 @@ class ModelCard(_Strict):
     weights_mb: float = Field(gt=0)
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     published_millions: float | None = None
-    temperature: float = Field(gt=0, le=100)
+    temperature: float = Field(ge=0.01, le=100)
     novelty: Novelty | None = None
     bfloat16: dict[Literal["masks", "gradients"], float] = {}
     training: TrainingFacts | None = None
     test: CardScore | None = None
     unseen: tuple[CardScore, ...] = ()
+    held_back: tuple[CardScore, ...] = ()
+    left_out: tuple[CardScore, ...] = ()
     sources: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        folded = [one_spelling(name) for name in classes]
+        twice = [name for name, other in zip(classes, folded, strict=True) if folded.count(other) > 1]
+        if twice:
+            raise ValueError(f"the class {twice[0]!r} is named twice")
+        return classes
 
     @property
     def group(self) -> str:
@@ -120,11 +141,11 @@ def parameter_group(millions: float) -> str:
 def read_card(path: Path) -> ModelCard:
     """Read and validate `card.json`; InputError says what is wrong with it."""
     try:
-        if path.stat().st_size > LARGEST_CARD:
-            raise InputError(f"{path.parent.name}/card.json is larger than 1 MB: no card of ours.")
-        return ModelCard.model_validate_json(path.read_bytes())
-    except OSError as error:
+        return ModelCard.model_validate_json(read_plain(path, LARGEST_CARD))
+    except FileNotFoundError as error:
         raise InputError(f"{path.parent.name} has no readable card.json: is it a model folder?") from error
+    except OSError as error:
+        raise InputError(f"{path.parent.name} has no readable card.json: {error.strerror or error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from core.errors import InputError
-from core.files import write_whole
+from core.files import read_plain, write_whole
 from core.models.card import ModelCard, read_card
 from core.models.classifier import Classifier
 from core.models.novelty import FeatureSpace, read_feature_space
@@ -20,6 +21,7 @@ from core.models.registry import ARCHITECTURES, architecture
 from core.models.staged import StagedNetwork
 
 WEIGHTS = "model.safetensors"
+CLASSES_KEY = "classes"  # of the weights' metadata: the classes in the order of the network's outputs, as JSON
 
 LARGEST_WEIGHTS = 2_000_000_000  # bytes
 
@@ -65,7 +67,8 @@ def load_classifier(folder: Path) -> Classifier:
     space = read_feature_space(tensors)
     weights = {key: value for key, value in tensors.items() if not key.startswith("novelty.")}
     network = _network(card, weights, folder.name)
-    _check_feature_space(space, network, card)
+    _check_order(data, card, folder.name)
+    _check_feature_space(space, _tried(network, card, folder.name), card)
     return Classifier(folder.resolve().name, card, network, digest, space, folder=folder.resolve())
 
 
@@ -77,7 +80,7 @@ def save_classifier(
     tensors = {key: _compact(key, value) for key, value in network.state_dict().items()}
     if feature_space is not None:
         tensors |= feature_space.tensors()
-    data = save(tensors)
+    data = save(tensors, metadata={CLASSES_KEY: json.dumps(card.classes)})
     filled = card.model_copy(
         update={"weights_sha256": hashlib.sha256(data).hexdigest(), "weights_mb": round(len(data) / 1e6, 2)}
     )
@@ -92,21 +95,54 @@ def _compact(key: str, value: Tensor) -> Tensor:
 
 
 def _read_weights(folder: Path) -> bytes:
-    path = folder / WEIGHTS
     try:
-        if path.stat().st_size > LARGEST_WEIGHTS:
-            raise InputError(f"{folder.name}/{WEIGHTS} is over 2 GB: no model of ours is.")
-        return path.read_bytes()
-    except OSError as error:
+        return read_plain(folder / WEIGHTS, LARGEST_WEIGHTS)
+    except FileNotFoundError as error:
         raise InputError(f"{folder.name} has no readable {WEIGHTS}: copy the whole model folder again.") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{folder.name} has no readable {WEIGHTS}: {reason}. Copy the whole folder again.") from error
 
 
-def _check_feature_space(space: FeatureSpace | None, network: StagedNetwork, card: ModelCard) -> None:
+def _check_order(data: bytes, card: ModelCard, name: str) -> None:
+    """InputError where the weights say that their classes are others than the card's, or stand in another order."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        told = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(CLASSES_KEY)
+        classes = None if told is None else tuple(json.loads(told))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        classes = ()
+    if classes is not None and classes != card.classes:
+        raise InputError(
+            f"{name}: the weights were trained for the classes {', '.join(map(str, classes))}, in this order; the card "
+            f"says {', '.join(card.classes)}. Restore the card that belongs to them."
+        )
+
+
+def _tried(network: StagedNetwork, card: ModelCard, name: str) -> Tensor:
+    """Send an empty picture through the whole network: the pooled activations of its cut `(1, C)`.
+
+    InputError where the network does not take the card's input size, or its answer is no number.
+    """
+    side = card.input_size
+    try:
+        with torch.no_grad():
+            activations = network.features(torch.zeros(1, 3, side, side))
+            logits = network.head(activations)
+    except RuntimeError as error:
+        raise InputError(
+            f"{name}: the network does not take pictures of {side} px, the input_size of its card. "
+            "Restore the card that belongs to the weights."
+        ) from error
+    if logits.shape != (1, len(card.classes)) or not torch.isfinite(logits).all():
+        raise InputError(f"{name}'s answers to an empty picture are not finite numbers: its checkpoint is broken.")
+    return activations.mean(dim=(2, 3))
+
+
+def _check_feature_space(space: FeatureSpace | None, pooled: Tensor, card: ModelCard) -> None:
     """Try the measure of novelty on an empty picture, so that a foreign one is refused when loading."""
     if space is None:
         return
-    with torch.no_grad():
-        pooled = network.features(torch.zeros(1, 3, card.input_size, card.input_size)).mean(dim=(2, 3))
     try:
         distance = space.distance(pooled)
     except RuntimeError:

@@ -13,6 +13,7 @@ from core.errors import InputError
 from core.evaluation.history import read_history
 from core.evaluation.metrics import figures_of
 from core.evaluation.predictions import PREDICTIONS, read_answers
+from core.files import read_plain
 from core.models.card import ModelCard, read_card
 from core.reproduction.papers import PAPERS, published
 from core.reproduction.table import ReproductionRow, invalid
@@ -148,9 +149,7 @@ def _title(data: dict[str, Any], card: ModelCard, recipe: Recipe) -> str:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path.parent.name}/{path.name} is larger than 1 MB: none of ours is.")
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_plain(path, LARGEST))
     except OSError as error:
         raise InputError(f"{path.parent.name}/{path.name} is missing: is {path.parent} a run directory?") from error
     except (ValueError, RecursionError) as error:

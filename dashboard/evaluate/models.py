@@ -13,6 +13,7 @@ from core.errors import InputError
 from core.evaluation.history import History, read_history
 from core.evaluation.metrics import Figures, figures_of
 from core.evaluation.predictions import MOST_BYTES, PREDICTIONS, Answers, read_answers
+from core.files import read_plain
 from core.models.card import ModelCard, read_card
 from core.runs.directory import NAME, default_runs
 from dashboard import state
@@ -134,9 +135,7 @@ def _signature(folder: Path) -> str:
     for name in FILES:
         path = folder / name
         try:
-            size = path.stat().st_size
-            content = path.read_bytes() if size <= MOST_BYTES else b""
-            digest.update(f"{name} {size} ".encode() + hashlib.sha256(content).digest())
-        except OSError:
-            digest.update(f"{name} missing".encode())
+            digest.update(f"{name} ".encode() + hashlib.sha256(read_plain(path, MOST_BYTES)).digest())
+        except OSError as error:
+            digest.update(f"{name} {error.strerror}".encode())
     return digest.hexdigest()

@@ -6,11 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.classes import CLASSES
 from core.data.datasets import Dataset, data_fingerprint, describe, found_sets, read_data
 from core.data.labels import split_name
+from core.decoding import find_images
 from core.errors import InputError
 from core.models.card import ModelCard
 from tests.support.datasets import noise, tree
@@ -121,12 +124,9 @@ def test_class_names_that_no_card_holds_are_refused(tmp_path: Path, name: str) -
 def test_accepted_class_names_fit_the_card(tmp_path: Path) -> None:
     names = ("Rötlich 2", "a+b", "x" * 41, "_", "T-cell")
     data = read_data(tree(tmp_path, dict.fromkeys(names, 1)))
-    field = ModelCard.model_fields["classes"]
-    assert set(data.classes) == set(names) and field.annotation is not None
-    schema = ModelCard.model_json_schema()["properties"]["classes"]["items"]["pattern"]
-    import re
-
-    assert all(re.match(schema, name) for name in data.classes)
+    assert set(data.classes) == set(names)
+    for name in data.classes:
+        ModelCard.__pydantic_validator__.validate_assignment(ModelCard.model_construct(), "classes", (name, "other"))
 
 
 @pytest.mark.parametrize("place", ["nowhere", "x" * 5000, "a\0b"])
@@ -172,3 +172,66 @@ def test_a_folder_with_labels_in_capitals(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*CLASSES, "all", "holdout"])
 def test_split_names(name: str) -> None:
     assert split_name(name) == ("all" if name == "all" else None)
+
+
+JUNK = ("__MACOSX", "System Volume Information", "$RECYCLE.BIN", "lost+found", "@eaDir", ".Trashes")
+
+
+def test_what_systems_leave_behind_is_neither_class_nor_cell(tmp_path: Path) -> None:
+    tree(tmp_path, {"A": 2, "B": 2, **dict.fromkeys(JUNK, 1), "A/@eaDir": 3, "B/__MACOSX": 1})
+    noise(tmp_path / "A" / "._0.png")
+    (tmp_path / "A" / "Thumbs.db").write_bytes(b"x")
+    data = read_data(tmp_path)
+    assert counted(data) == {("all", "A"): 2, ("all", "B"): 2}
+    assert any("left behind by a system" in note for note in data.notes)
+    assert {path.parent.name for path in find_images([tmp_path])} == {"A", "B"}
+    assert len(find_images([tmp_path])) == 4
+
+
+@pytest.mark.parametrize("place", ["archive", "archive/set-1.0"])
+def test_an_archive_unpacked_too_deep_is_read(tmp_path: Path, place: str) -> None:
+    tree(tmp_path / place, {"train/A": 2, "train/B": 2, "test/A": 1, "test/B": 1})
+    (tmp_path / "__MACOSX").mkdir()
+    data = read_data(tmp_path)
+    assert counted(data) == {("train", "A"): 2, ("train", "B"): 2, ("test", "A"): 1, ("test", "B"): 1}
+    assert any(f"found in {place}" in note for note in data.notes)
+
+
+def test_one_class_with_a_folder_a_patient_is_no_archive(tmp_path: Path) -> None:
+    tree(tmp_path, {"neutrophil/patient 1": 2, "neutrophil/patient 2": 2})
+    with pytest.raises(InputError, match="one class only, neutrophil"):
+        read_data(tmp_path)
+
+
+def test_classes_outside_and_splits_inside_are_read(tmp_path: Path) -> None:
+    tree(tmp_path, {"A/train": 3, "A/test": 1, "B/train": 2, "B/Validation": 1})
+    assert counted(read_data(tmp_path)) == {
+        ("train", "A"): 3,
+        ("test", "A"): 1,
+        ("train", "B"): 2,
+        ("val", "B"): 1,
+    }
+
+
+def test_masks_beside_their_images_are_no_cells(tmp_path: Path) -> None:
+    tree(tmp_path, {"A": 2, "B": 2})
+    for folder in ("A", "B"):
+        for number in range(2):
+            mask = np.zeros((24, 24), np.uint8)
+            mask[5:15, 5:15], mask[8:12, 8:12] = 128, 255
+            Image.fromarray(mask).save(tmp_path / folder / f"{number}.bmp")
+    data = read_data(tmp_path)
+    assert counted(data) == {("all", "A"): 2, ("all", "B"): 2}
+    assert {Path(path).suffix for path in data.table["path"]} == {".png"}
+    assert any("4 masks beside their image" in note for note in data.notes)
+    assert {path.suffix for path in find_images([tmp_path])} == {".png"}
+    noise(tmp_path / "A" / "0.jpg", 7)  # another picture of that name is no mask
+    assert len(find_images([tmp_path / "A"])) == 3
+
+
+def test_letters_with_marks_name_classes_and_two_codings_are_one(tmp_path: Path) -> None:
+    names = ("ne\u0301utrophile", "न्यूट्रोफिल", "เม็ดเลือดขาว")
+    tree(tmp_path, {f"train/{name}": 2 for name in names} | {"test/n\u00e9utrophile": 1})
+    data = read_data(tmp_path)
+    assert set(data.classes) == {"n\u00e9utrophile", *names[1:]}
+    assert not any("differ in case" in note for note in data.notes)

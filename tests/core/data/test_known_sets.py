@@ -106,7 +106,8 @@ BOX = "<annotation><object><name>WBC</name><bndbox>{}</bndbox></object></annotat
         ("<annotation>", "no readable annotation"),
         ("", "no readable annotation"),
         ('<?xml version="1.0" encoding="klingon"?><a/>', "no readable annotation"),
-        (BOX.format("<xmin>1</xmin>"), "not whole pixels"),
+        (BOX.format("<xmin>1</xmin>"), "no pixels"),
+        (BOX.format("<xmin>nan</xmin><ymin>1</ymin><xmax>5</xmax><ymax>4</ymax>"), "no pixels"),
         (BOX.format("<xmin>9</xmin><ymin>1</ymin><xmax>5</xmax><ymax>4</ymax>"), "no area"),
         ("<annotation>" + " " * 2**20 + "</annotation>", "larger than 1 MB"),
     ],
@@ -222,3 +223,16 @@ def test_a_set_of_another_kind_in_a_known_layout_is_no_known_set(tmp_path: Path,
     assert read_data(tmp_path).name == "folder"
     (tmp_path / "attributes.csv").write_text("size,shape\n1,2\n")
     assert read_data(tmp_path).name == "folder"
+
+
+def test_raabin_is_read_from_a_table_of_its_cells(tmp_path: Path) -> None:
+    tree(tmp_path / "raabin", {"basophil": 2, "monocyte": 2})
+    rows = ["basophil/0.png,basophil,d1,train", "basophil/1.png,basophil,d2,test", "monocyte/0.png,monocyte,s1,val"]
+    (tmp_path / "raabin" / "split.csv").write_text("\n".join(["path,label,smear,split", *rows]))
+    for place, name in ((tmp_path, "raabin"), (tmp_path / "raabin", "auto")):
+        data = read_data(place, name)
+        assert data.name == "raabin" and data.classes == ("basophil", "monocyte")
+        assert list(data.table["split"]) == ["train", "test", "val"]
+    (tmp_path / "raabin" / "split.csv").write_text("path,label,smear,split\nbasophil/9.png,basophil,d1,train\n")
+    with pytest.raises(InputError, match="1 of 1 images are missing"):
+        read_data(tmp_path, "raabin")

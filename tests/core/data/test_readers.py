@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.data.datasets import read_data
-from core.data.readers import is_box
+from core.data.readers import is_box, read_boxes
 from core.errors import InputError
 from tests.support.datasets import noise
 
@@ -114,3 +114,35 @@ def test_files_that_are_no_csv(tmp_path: Path, content: bytes) -> None:
 )
 def test_boxes(text: str, good: bool) -> None:
     assert is_box(text) is good
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_is_read_as_spreadsheets_save_it(tmp_path: Path, separator: str, encoding: str) -> None:
+    file = listed(tmp_path, "0.png,a")
+    lines = [["Path ", "Label"], ["0.png", "a"], ["1.png", "b"]]
+    file.write_bytes("\r\n".join(separator.join(line) for line in lines).encode(encoding))
+    assert list(read_data(file).table["label"]) == ["a", "b"]
+
+
+def test_a_spreadsheets_own_word_on_its_separator_is_left_out(tmp_path: Path) -> None:
+    file = listed(tmp_path, "0.png,a")
+    file.write_text("sep=;\npath;label;box\n0.png;a;1,2,10,12\n1.png;b;\n")
+    assert list(read_data(file).table["box"]) == ["1,2,10,12", ""]
+
+
+def test_windows_paths_are_understood(tmp_path: Path) -> None:
+    noise(tmp_path / "set" / "img" / "0.png", 0)
+    noise(tmp_path / "set" / "img" / "1.png", 1)
+    (tmp_path / "set" / "cells.csv").write_text("path,label\nimg\\0.png,a\n.\\img\\1.png,b\n")
+    assert [Path(path).name for path in read_data(tmp_path / "set" / "cells.csv").table["path"]] == ["0.png", "1.png"]
+    noise(tmp_path / "set" / "img\\0.png", 2)  # a name that holds a backslash is itself
+    assert "img\\0.png" in read_data(tmp_path / "set" / "cells.csv").table["path"][0]
+
+
+def test_boxes_past_the_border_and_between_pixels_are_taken(tmp_path: Path) -> None:
+    sides = "<xmin>-3.2</xmin><ymin>4.7</ymin><xmax>10.1</xmax><ymax>20</ymax>"
+    (tmp_path / "a.xml").write_text(
+        f"<annotation><object><name>wbc</name><bndbox>{sides}</bndbox></object></annotation>"
+    )
+    assert read_boxes(tmp_path / "a.xml", "WBC") == [(0, 4, 11, 20)]

@@ -32,7 +32,7 @@ def test_a_missing_or_huge_history_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing"):
         read_history(tmp_path / "history.csv")
     (tmp_path / "history.csv").write_bytes(b"x" * 2_000_001)
-    with pytest.raises(InputError, match="over 2 MB"):
+    with pytest.raises(InputError, match="larger than 2 MB"):
         read_history(tmp_path / "history.csv")
 
 

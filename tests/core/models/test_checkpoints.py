@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from core.cli.app import app
 from core.errors import InputError
 from core.models.checkpoints import available, find, load_classifier, save_classifier
 from core.models.novelty import fit_feature_space
+from core.simulation import draw_cell
 from tests.support.tiny_models import NEVER_FAMILIAR, make_model
 
 
@@ -119,9 +124,12 @@ def test_answers_that_are_not_finite_are_refused(folder: Path) -> None:
     tensors["stages.classifier.10.weight"] = torch.full((5, 64), 3e38)
     save_file(tensors, folder / "model.safetensors")
     rehash(folder)
-    picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
     with pytest.raises(InputError, match="not finite"):
-        load_classifier(folder).predict([picture])
+        load_classifier(folder)
+    make_model(folder.parent, "sound")
+    classifier = load_classifier(folder.parent / "sound")
+    with pytest.raises(InputError, match="not finite"):
+        classifier.finite(torch.tensor([1.0, torch.inf]))
 
 
 def test_a_feature_space_of_another_network_is_refused(folder: Path) -> None:
@@ -151,3 +159,54 @@ def test_available_lists_folders_and_find_names_them(folder: Path) -> None:
     with pytest.raises(InputError, match="Available: islam_cnn, another"):
         find("missing", folder.parent)
     assert available(folder.parent / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"input_size": 224}, "does not take pictures of 224 px"),
+        ({"input_size": 64}, "does not take pictures of 64 px"),
+        ({"input_size": 32}, "does not take pictures of 32 px"),
+        ({"classes": ["neutrophil"] * 5}, "named twice"),
+        ({"classes": ["a", "b", "c", "d\u0065\u0301", "d\u00e9"]}, "named twice"),
+        ({"temperature": 1e-300}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"novelty": {"threshold": float("nan"), "quantile": 0.99}}, "novelty.threshold"),
+        ({"weights_mb": float("inf")}, "weights_mb"),
+    ],
+)
+def test_a_card_that_does_not_go_with_its_weights_is_refused(
+    folder: Path, fields: dict[str, object], message: str
+) -> None:
+    alter_card(folder, **fields)
+    with pytest.raises(InputError, match=message):
+        load_classifier(folder)
+
+
+def test_classes_in_another_order_than_the_weights_own_are_refused(folder: Path) -> None:
+    classes = json.loads((folder / "card.json").read_text())["classes"]
+    alter_card(folder, classes=classes[::-1])
+    with pytest.raises(InputError, match=r"trained for the classes basophil, eosinophil.*in this order"):
+        load_classifier(folder)
+    alter_card(folder, classes=classes)
+    assert list(load_classifier(folder).card.classes) == classes
+
+
+@pytest.mark.parametrize("name", ["card.json", "model.safetensors"])
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(InputError, match="no plain file"):
+        load_classifier(folder)
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="no plain file"):
+        load_classifier(folder)
+
+
+def test_one_bad_model_spares_the_rest(folder: Path) -> None:
+    make_model(folder.parent, "vgg19")
+    alter_card(folder, input_size=32)
+    Image.fromarray(draw_cell("monocyte", 1).image).save(folder.parent / "cell.png")
+    asked = CliRunner().invoke(app, ["predict", str(folder.parent / "cell.png"), "--checkpoints", str(folder.parent)])
+    assert asked.exit_code == 0 and "vgg19: " in asked.stdout and "skipped: islam_cnn" in asked.stderr
