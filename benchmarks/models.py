@@ -69,7 +69,7 @@ def _by_set(cards: Iterable[ModelCard]) -> dict[str, list[tuple[str, CardScore]]
     """Scores by the name of their set, each with the title of its model."""
     found: dict[str, list[tuple[str, CardScore]]] = {}
     for card in cards:
-        for score in (*([card.test] if card.test else []), *card.unseen):
+        for score in (*([card.test] if card.test else []), *card.unseen, *card.held_back, *card.left_out):
             found.setdefault(score.data, []).append((card.title, score))
     return found
 

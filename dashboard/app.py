@@ -21,6 +21,7 @@ PAGES = {  # section: its pages, by file and title
 FIRST = "compare"
 WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture
 WITHOUT_MODELS = ("train",)  # pages where no shipped model answers
+ICON = Path(__file__).with_name("icon.png")  # our own: Streamlit would ask another host for a symbol
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (
     '<p class="ll-lead"><strong>LeukoLens</strong> shows what neural networks say about a white blood cell, and where '
@@ -30,9 +31,10 @@ LEAD = (
 
 def main() -> None:
     """Show the chosen page among the shared controls; a fault of a page becomes a sentence, never a traceback."""
-    st.set_page_config(page_title="LeukoLens", layout="wide", initial_sidebar_state=276, page_icon=":material/biotech:")
+    st.set_page_config(layout="wide", initial_sidebar_state=276, page_icon=str(ICON))
     sections = {section: [_page(name, title) for name, title in pages] for section, pages in PAGES.items()}
     page = st.navigation(sections, position="top")
+    st.set_page_config(page_title=f"{page.title} – LeukoLens")
     st.html(STYLE)
     st.html(LEAD)
     try:

@@ -16,6 +16,7 @@ from core.models.card import read_card
 from core.models.classifier import Classifier
 from core.models.registry import ARCHITECTURES, SHIPPED
 from dashboard import state, url
+from dashboard.ui.format import quoted
 
 MOST_MODELS = 8
 
@@ -79,7 +80,7 @@ def choose_models() -> None:
         "Models",
         on_offer,
         selection_mode="multi",
-        format_func=title,
+        format_func=lambda name: quoted(title(name)),
         help="Which networks answer. Each was trained on the same cells; they differ in depth and size.",
         **state.bound("models", to_widget=lambda _: list(chosen_names()), from_widget=to_choice),
     )

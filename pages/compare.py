@@ -19,7 +19,7 @@ if chosen.message:
 
 summary = st.container()
 names = chosen_names()
-grid = st.grid(5, min_column_width=158, gap=14, key="answers")
+grid = st.grid(6, min_column_width=146, gap=12, key="answers")
 with grid.cell():
     show_subject(subject, truth)
 

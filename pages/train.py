@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.train.page import choose_view, is_open, show_closed, show_runs
+from dashboard.access import is_open
+from dashboard.train.page import choose_view, show_closed, show_runs
 
 with st.container(key="training"):
     if not is_open():

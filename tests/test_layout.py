@@ -46,11 +46,11 @@ SHORT = {
     "core/__main__.py": "starts the command line",
     "core/classes.py": "the five classes, at the bottom",
     "core/cli/app.py": "registers the commands",
+    "core/decoding/colours.py": "the one place of colour profiles",
     "core/errors.py": "the one error, at the bottom",
     "core/explanation/methods/registry.py": "a registry: one line a method",
     "core/explanation/quality/control_maps.py": "the maps that know nothing",
     "core/explanation/reference/__main__.py": "starts the reference's process before anything slow is imported",
-    "core/files.py": "writing whole and reading bounded, at the bottom",
     "dashboard/consensus.py": "shown by three pages",
 }
 SAME_NAME = {

@@ -41,15 +41,15 @@ def emit(document: Any, lines: Iterable[str], as_json: bool) -> None:
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         for line in lines:
-            typer.echo(shown(line, sys.stdout))
+            typer.echo(for_terminal(line, sys.stdout))
 
 
 def say(message: str) -> None:
     """Print progress or a remark to stderr, so that stdout stays one document."""
-    typer.echo(shown(message, sys.stderr), err=True)
+    typer.echo(for_terminal(message, sys.stderr), err=True)
 
 
-def shown(text: str, stream: Any) -> str:
+def for_terminal(text: str, stream: Any) -> str:
     """`text` as the terminal behind `stream` can show it: a replacement for letters that it has not, and for control
     characters (a file's name may hold escape sequences) other than line feed and tab.
     """

@@ -54,7 +54,7 @@ def read_csv_as_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not is_file(path):
         raise InputError(f"{path} is missing. `python -m core datasets` tells how the data are laid out.")
     try:
-        text = csv_text(read_plain(path, LARGEST_TABLE))
+        text = table_text(read_plain(path, LARGEST_TABLE))
         separator = separator_of(text, columns)
         table = pd.read_csv(StringIO(text), sep=separator, dtype=str, keep_default_na=False)
     except (OSError, ValueError, pd.errors.ParserError) as error:  # bad encoding and empty files are ValueErrors
@@ -75,7 +75,7 @@ def read_csv_as_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def csv_text(data: bytes, errors: str = "strict") -> str:
+def table_text(data: bytes, errors: str = "strict") -> str:
     """The text of a table as editors and spreadsheets save it: UTF-8, or UTF-16 behind its mark; ValueError if neither.
 
     A spreadsheet's first line "sep=;" is left out.

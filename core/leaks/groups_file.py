@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.readers import csv_text, separator_of
+from core.data.readers import separator_of, table_text
 from core.decoding import read_image
 from core.errors import InputError
 from core.files import read_plain
@@ -126,7 +126,7 @@ class _Ends:
 
 def _rows(table: Path) -> list[tuple[str, int, str]]:
     try:
-        text = csv_text(read_plain(table, MOST_BYTES), "surrogateescape")
+        text = table_text(read_plain(table, MOST_BYTES), "surrogateescape")
         reader = csv.DictReader(StringIO(text, newline=""), delimiter=separator_of(text, COLUMNS), strict=True)
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         if not set(COLUMNS) <= set(reader.fieldnames):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.models.efficientnet_lite import build_efficientnet_lite0
 from core.models.networks import (
     build_densenet201,
     build_inception_v3,
@@ -49,11 +50,18 @@ _ALL = (
         slow_in_bfloat16=("gradients",),
     ),
     Architecture("islam_cnn", "Custom CNN", build_islam_cnn, 120, None, "Islam et al. 2024"),
+    Architecture("efficientnet_lite0", "EfficientNet-Lite0", build_efficientnet_lite0, 224, 4.65, "Tan & Le 2019"),
     Architecture("inception_v3", "Inception V3", build_inception_v3, 120, 23.85, "Szegedy et al. 2016", smallest=75),
     Architecture("mobilenet_v2", "MobileNetV2", build_mobilenet_v2, 120, 3.50, "Sandler et al. 2018"),
     Architecture("densenet201", "DenseNet-201", build_densenet201, 120, 20.01, "Huang et al. 2017"),
 )
-SHIPPED: tuple[str, ...] = ("resnet50", "vgg19", "mobilenet_v3_small", "islam_cnn")  # those with weights of ours
+SHIPPED: tuple[str, ...] = (
+    "resnet50",
+    "vgg19",
+    "mobilenet_v3_small",
+    "islam_cnn",
+    "efficientnet_lite0",
+)  # those with weights of ours
 ARCHITECTURES: dict[str, Architecture] = {entry.name: entry for entry in _ALL}
 if len(ARCHITECTURES) != len(_ALL):
     raise ValueError("two architectures share a name")

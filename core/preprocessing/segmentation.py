@@ -78,7 +78,7 @@ def stain_density(rgb: NDArray[np.uint8], field: Mask | None = None) -> NDArray[
     background = np.percentile(values[inside], 95, axis=0).astype(np.float32)
     red, green, blue = np.moveaxis(-np.log(np.minimum(values / background, 1.0)), 2, 0)
     density = np.minimum(green, 2.5 * red) - 0.5 * blue - np.maximum(red - green, 0)
-    density = np.where(inside, density, 0.0)
+    density[~inside] = 0.0
     return cv2.GaussianBlur(1.0 - np.exp(-0.7 * np.maximum(density, 0.0)), (0, 0), 1.0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from core.training.augment import Draws, augment, seeded
 from core.training.recipe import Recipe
 
 TrainBatch = tuple[Tensor, Tensor, int]  # views (n, 3, S, S), class shares (n, K), images of the whole batch
-Batch = tuple[Tensor, Tensor]  # views (n, 3, S, S), labels (n,)
+Batch = tuple[Tensor, Tensor, Tensor]  # views (n, 3, S, S), labels (n,), shares (n,) float64
 
 MARGIN = 1.3  # framed images are kept this much larger than the training size, so that zooming in stays sharp
 
@@ -69,6 +69,25 @@ def mixed(views: Tensor, others: Tensor, targets: Tensor, theirs: Tensor, mixing
     return views, share * targets + (1 - share) * theirs
 
 
+POWERS = {"root": 0.5, "equal": 0.0}  # of a source's number of images: how often it is drawn
+
+
+def draw_weights(labels: Tensor, source: Tensor, balance: float, draw: str) -> Tensor:
+    """How often each image is drawn, `(N,) float64`, up to a factor.
+
+    With `draw` "size" classes are balanced over all images: 1 / (a class's number ** balance). With "root" and "equal"
+    they are balanced so within each source, and a source's weights together are its number's square root, or 1.
+    """
+    if draw == "size":
+        return (1.0 / torch.bincount(labels).clamp_min(1).double())[labels] ** balance
+    weights = torch.zeros(len(labels), dtype=torch.double)
+    for one in source.unique():
+        own = source == one
+        inside = draw_weights(labels[own], source[own], balance, "size")
+        weights[own] = inside / inside.sum() * float(own.sum()) ** POWERS[draw]
+    return weights
+
+
 @dataclass(frozen=True)
 class ProcessRank:
     """Where batches are made: the device, and which of `world` processes this is."""
@@ -98,11 +117,11 @@ class TrainBatches:
         self.framed, self.recipe, self.epoch, self.n_classes, self.process = framed, recipe, epoch, n_classes, process
         self.stage, self.augment = recipe.stage_at(epoch)[0], recipe.augment_at(epoch)
         labels = framed.labels.cpu()
-        weights = (1.0 / torch.bincount(labels).clamp_min(1).double())[labels] ** recipe.balance
         draws = self.stage.samples or len(labels)
         random = seeded(recipe.seed, epoch)
+        weights = draw_weights(labels, framed.source, recipe.balance, recipe.data.draw)
         self.order = torch.multinomial(weights, draws, replacement=True, generator=random)
-        if recipe.balance == 0 and draws <= len(labels):
+        if recipe.balance == 0 and recipe.data.draw == "size" and draws <= len(labels):
             self.order = torch.randperm(len(labels), generator=random)[:draws]
         if min(self.stage.batch_size, len(self.order)) < process.world:
             raise InputError(f"A batch of fewer images than the {process.world} processes: use fewer devices.")
@@ -146,12 +165,17 @@ def resized(images: Tensor, size: int) -> Tensor:
 
 
 class ValidationBatches:
-    """Every image once, unchanged, at the stage's size; each process takes its part of every batch, maybe none."""
+    """Every image once, unchanged, at the stage's size; each process takes its part of every batch, maybe none.
+
+    An image's share is 1 where all are of one source; of several sources each counts as much as every other.
+    """
 
     def __init__(
         self, framed: FramedImages, size: int, batch_size: int = 64, process: ProcessRank = SINGLE_PROCESS
     ) -> None:
         self.framed, self.size, self.batch_size, self.process = framed, size, batch_size, process
+        counts = torch.bincount(framed.source.cpu())
+        self.shares = (len(framed.labels) / len(counts) / counts.double())[framed.source.cpu()]
 
     def __len__(self) -> int:
         return math.ceil(len(self.framed.labels) / self.batch_size)
@@ -162,10 +186,10 @@ class ValidationBatches:
             chosen = start + self.process.part(count)
             labels = self.framed.labels[chosen].to(self.process.device)
             if len(chosen) == 0:
-                yield torch.zeros(0, 3, self.size, self.size, device=self.process.device), labels
+                yield torch.zeros(0, 3, self.size, self.size, device=self.process.device), labels, self.shares[chosen]
                 continue
             images = self.framed.images[chosen].to(self.process.device).float() / 255.0
-            yield standardise(resized(images, self.size)), labels
+            yield standardise(resized(images, self.size)), labels, self.shares[chosen].to(self.process.device)
 
 
 class CellData(LightningDataModule):
@@ -202,4 +226,4 @@ def moved(framed: FramedImages, device: torch.device) -> FramedImages:
     """The images on a GPU where it takes less than half of its free memory; itself otherwise."""
     if device.type != "cuda" or framed.images.nbytes * 4 / 3 > torch.cuda.mem_get_info(device)[0] / 2:
         return framed
-    return FramedImages(framed.images.to(device), framed.reach.to(device), framed.labels, framed.fingerprint)
+    return replace(framed, images=framed.images.to(device), reach=framed.reach.to(device))

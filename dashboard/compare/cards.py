@@ -15,7 +15,7 @@ from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
 from dashboard.images import Subject
 from dashboard.ui.charts import bar_figure, plain_text, show
-from dashboard.ui.format import duration, measured, millions, percent, size
+from dashboard.ui.format import duration, measured, millions, percent, quoted, size
 from dashboard.ui.html import class_colour, facts, fitted, squared, verdict
 
 MEANINGS = {
@@ -74,7 +74,7 @@ def show_answer(answer: Answer, truth: str | None) -> None:
     st.html(f'<p class="ll-title">{escape(answer.entry.title)}</p>')
     prediction, view = answer.prediction, answer.view
     if prediction is None or view is None or answer.entry.classifier is None:
-        st.warning(answer.fault, icon=":material/block:")
+        st.warning(quoted(answer.fault), icon=":material/block:")
         return
     st.image(
         fitted(view.rgb, PICTURE_SIDE),
@@ -143,7 +143,8 @@ def show_model_cards(answers: list[Answer]) -> None:
             )
             st.caption(
                 "Recall: the share of a class's cells that are named right. Its mean weighs every class alike and "
-                "leaves out classes of which a set holds fewer than ten. Unseen: stains that no training image had."
+                "leaves out classes of which a set holds fewer than ten. Unseen: stains that no training image had. "
+                "Left out of training: figures of a model trained by the same recipe without that laboratory."
             )
         st.markdown(meanings())
         for card in cards:
@@ -152,7 +153,8 @@ def show_model_cards(answers: list[Answer]) -> None:
 
 def _scores(card: ModelCard) -> list[dict[str, str]]:
     tested = [_score(card.title, "as in training", card.test)] if card.test else []
-    return [*tested, *(_score(card.title, "unseen", score) for score in card.unseen)]
+    others = {"unseen": card.unseen, "known, other cells": card.held_back, "left out of training": card.left_out}
+    return [*tested, *(_score(card.title, stain, score) for stain, scores in others.items() for score in scores)]
 
 
 def _score(title: str, stain: str, score: CardScore) -> dict[str, str]:
@@ -178,13 +180,14 @@ def training_text(facts: TrainingFacts) -> str:
 
 
 def _text(card: ModelCard) -> str:
-    lines = [f"**{card.title}** takes the {FRAMINGS[card.framing]} at {card.input_size} × {card.input_size} px."]
+    title = quoted(card.title)
+    lines = [f"**{title}** takes the {FRAMINGS[card.framing]} at {card.input_size} × {card.input_size} px."]
     facts = card.training
     if facts is not None:
-        lines.append(training_text(facts))
+        lines.append(quoted(training_text(facts)))
     else:
         lines.append("The card does not say how it was trained.")
-    lines += [limit if limit.endswith(".") else f"{limit}." for limit in card.limits]
+    lines += [quoted(limit if limit.endswith(".") else f"{limit}.") for limit in card.limits]
     if card.sources:
-        lines.append(f"Sources: {'; '.join(card.sources)}.")
+        lines.append(quoted(f"Sources: {'; '.join(card.sources)}."))
     return " ".join(lines)

@@ -17,6 +17,7 @@ from core.decoding import read_image
 from core.errors import InputError
 from core.evaluation.metrics import log_odds
 from core.evaluation.predictions import Answers, image_folders, places_of
+from dashboard.access import is_open
 from dashboard.evaluate.models import Evaluated
 from dashboard.ui.format import percent
 from dashboard.ui.html import fitted, png_bytes, squared
@@ -119,10 +120,35 @@ def _answered(answers: Answers, place: int, sure: NDArray[np.float64]) -> Answer
 
 
 def _folder(place: str) -> Path | None:
-    """The folder of the images, asked for where it is not known; None with a sentence where there is none."""
+    """The folder of the images, asked for where it is not known; None with a sentence where there is none.
+
+    Only who may start work on the server may name a folder there; others see the one that its owner has named.
+    """
     key = f"{FOLDER}-{place}"
+    if is_open():
+        text = _asked_folder(key)
+    else:
+        text = os.environ.get(VARIABLE, "")
+        if not text:
+            st.info(
+                "The images are not at hand: whoever runs the server can name their folder with "
+                f"`{VARIABLE}=/path/to/data`. A folder can be entered here where server and browser are one machine.",
+                icon=":material/lock:",
+            )
+            return None
+    if not text:
+        st.info(
+            "The images are not at hand. Name their folder above, or start the dashboard with "
+            f"`{VARIABLE}=/path/to/data`, to see them.",
+            icon=":material/folder_open:",
+        )
+        return None
+    return _checked_folder(text)
+
+
+def _asked_folder(key: str) -> str:
     st.session_state[key] = st.session_state.setdefault(FOLDER, os.environ.get(VARIABLE, ""))
-    text = st.text_input(
+    return st.text_input(
         "Folder of the images on the server",
         placeholder="/path/to/data",
         max_chars=1000,
@@ -132,20 +158,20 @@ def _folder(place: str) -> Path | None:
         help=f"The folder that the data sets lie in, on the machine that runs the dashboard; {VARIABLE} names it for "
         "good. Only images that the model was tested on are shown, and nothing is copied.",
     ).strip()
-    if not text:
-        st.info(
-            "The images are not at hand. Name their folder above, or start the dashboard with "
-            f"`{VARIABLE}=/path/to/data`, to see them.",
-            icon=":material/folder_open:",
-        )
-        return None
-    folder = Path(text).expanduser()
+
+
+def _checked_folder(text: str) -> Path | None:
+    """The folder that `text` means; None with a sentence for none, and for a whole disk."""
     try:
-        there = folder.is_dir()
-    except (OSError, ValueError):
-        there = False
+        folder = Path(text).expanduser()
+        there, whole = folder.is_dir(), folder.resolve() == Path(folder.resolve().anchor)
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: no user of that name, or a link in circles
+        there, whole = False, False
     if not there:
         st.warning("There is no such folder on this server. Check the path.", icon=":material/folder_off:")
+        return None
+    if whole:
+        st.warning("That is a whole disk. Name the folder that the data sets lie in.", icon=":material/folder_off:")
         return None
     return folder
 

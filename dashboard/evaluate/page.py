@@ -15,12 +15,12 @@ from dashboard.evaluate.confusion import show_confusion
 from dashboard.evaluate.costs import show_costs
 from dashboard.evaluate.models import Evaluated, choose_runs, evaluated
 from dashboard.evaluate.papers import show_papers, show_reproduction
-from dashboard.evaluate.tables import INTERVALS, TERMS, class_table, glossary, summary_table, unseen_table
-from dashboard.ui.format import decimal, interval, share
+from dashboard.evaluate.tables import INTERVALS, OTHERS, TERMS, class_table, glossary, others_table, summary_table
+from dashboard.ui.format import decimal, interval, quoted, share
 from dashboard.url import CLASS_FIGURES, CURVES, ROC_PARTS
 
 ORIGIN = (
-    "images of the same origin as those of the training; on other stains expect less, as told below. "
+    "images of the same origin as those of the training; on other stains expect less, as this page tells. "
     "Not a medical device."
 )
 
@@ -37,8 +37,11 @@ def show_evaluation() -> None:
             "No model is switched on. Switch one on in the sidebar to see its figures.", icon=":material/toggle_off:"
         )
     _say_faults(models)
+    _show_others("left_out", [model for model in models if model.card is not None])
     measured = [model for model in models if model.figures is not None]
     if measured:
+        if any(model.card and model.card.left_out for model in measured):
+            st.subheader("On other cells of the laboratory that most training cells came from")
         _show_figures(measured)
     _show_rest([model for model in models if model.card is not None])
 
@@ -46,7 +49,7 @@ def show_evaluation() -> None:
 def _show_figures(measured: Sequence[Evaluated]) -> None:
     st.html(f'<p class="ll-sentence">{escape(headline(measured))}</p>')
     for caution in cautions(measured):
-        st.caption(f":orange[:material/warning:] {caution}")
+        st.caption(f":orange[:material/warning:] {quoted(caution)}")
     st.html(summary_table(measured))
     with st.expander("What these figures mean", icon=":material/menu_book:"):
         st.markdown(glossary())
@@ -62,11 +65,8 @@ def _show_figures(measured: Sequence[Evaluated]) -> None:
 
 def _show_rest(models: Sequence[Evaluated]) -> None:
     if models:
-        unseen = unseen_table(models)
-        if unseen:
-            st.subheader("On stains never seen in training", help="Other laboratories' stains and cameras.")
-            st.html(unseen)
-            st.caption("The mean leaves out classes under ten images. These figures stand in the models' cards.")
+        for kind in ("unseen", "held_back"):
+            _show_others(kind, models)
         st.subheader("How they were trained")
         _show_histories(models)
         st.subheader("What they cost")
@@ -77,11 +77,21 @@ def _show_rest(models: Sequence[Evaluated]) -> None:
     show_reproduction()
 
 
+def _show_others(kind: str, models: Sequence[Evaluated]) -> None:
+    """The cards' figures on other laboratories, where there are any."""
+    figures = others_table(kind, models)
+    if figures:
+        heading, told = OTHERS[kind]
+        st.subheader(heading, help=told)
+        st.html(figures)
+        st.caption(f"{told} The mean leaves out classes under ten images. These figures stand in the models' cards.")
+
+
 def _say_faults(models: Sequence[Evaluated]) -> None:
     for model in models:
         if model.fault or model.answers_fault:
             told = model.fault or f"No figures on its test images. {model.answers_fault}"
-            st.warning(f"{model.title}: {told}", icon=":material/block:")
+            st.warning(quoted(f"{model.title}: {told}"), icon=":material/block:")
 
 
 def headline(measured: Sequence[Evaluated]) -> str:

@@ -121,14 +121,32 @@ def _cells(name: str, figures: Figures) -> str:
     return "".join(f"<td>{text}</td>" for text in cells)
 
 
+OTHERS: dict[str, tuple[str, str]] = {
+    "left_out": (
+        "Trained without this laboratory, tested on it",
+        "What to expect on slides of a laboratory that the models have not met: for each laboratory a model was "
+        "trained by the same recipe on all the others.",
+    ),
+    "unseen": ("On stains never seen in training", "Other laboratories' stains and cameras."),
+    "held_back": (
+        "Other cells of laboratories that were trained on",
+        "The laboratory's stain is known to the models, these cells are not.",
+    ),
+}
+"""Figures on other laboratories, by their field in the card: heading, and what they tell."""
+
+
 def class_mark(name: str) -> str:
     """A class's name beside a mark of its colour."""
     return f'<span class="ll-mark" style="background:{class_colour(name)}"></span>\u00a0{escape(name)}'
 
 
-def unseen_table(models: Sequence[Evaluated]) -> str:
-    """A row a model and set of another stain, as the cards keep them; empty where none does."""
-    scores = [(model.title, score) for model in models if model.card for score in model.card.unseen]
+def others_table(kind: str, models: Sequence[Evaluated]) -> str:
+    """A row a model and set of another laboratory, as the cards keep them; empty where none does.
+
+    `kind` is a key of OTHERS: a field of the card.
+    """
+    scores = [(model.title, score) for model in models if model.card for score in getattr(model.card, kind)]
     if not scores:
         return ""
     names = list(dict.fromkeys(name for _, score in scores for name in score.counts))
@@ -141,10 +159,10 @@ def unseen_table(models: Sequence[Evaluated]) -> str:
     heads += [head("sensitivity", mean=True), *(f'<th scope="col">{class_mark(name)}</th>' for name in names)]
     sets = list(dict.fromkeys(score.data for _, score in scores))
     ordered = sorted(scores, key=lambda pair: sets.index(pair[1].data))
-    return table("Figures on stains that no training image had", heads, [_unseen(*pair, names) for pair in ordered])
+    return table(OTHERS[kind][0], heads, [_other(*pair, names) for pair in ordered])
 
 
-def _unseen(told: str, score: CardScore, names: Sequence[str]) -> str:
+def _other(told: str, score: CardScore, names: Sequence[str]) -> str:
     right = round(score.accuracy * score.images)
     cells = [f"{score.images:,}", cell(counted(right, score.images)), share(score.mean_recall)]
     cells += [_recall(score, name) for name in names]

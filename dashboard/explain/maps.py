@@ -20,7 +20,7 @@ from dashboard.explain.jobs import ModelRow
 from dashboard.explain.progress import offer_more, show_buttons, show_progress
 from dashboard.explain.rendering import Look, picture_of, shown_picture
 from dashboard.explain.wording import largest_values, legend_ends, legend_text
-from dashboard.ui.format import percent
+from dashboard.ui.format import percent, quoted
 from dashboard.ui.html import class_colour, strip_address
 
 STYLES = {"borders": "Borders, as in the papers", "map": "Signed weights"}
@@ -102,7 +102,7 @@ def _show_row(
     explanation = row.explanations.get(kind.name)
     if fault:
         with grid.cell(column_span="all"):
-            st.warning(f"{row.title}: {fault}", icon=":material/block:")
+            st.warning(quoted(f"{row.title}: {fault}"), icon=":material/block:")
             if explanation is None and kind.name in row.jobs:
                 show_buttons(row.jobs[kind.name], row.title)
         if explanation is None:
@@ -120,13 +120,14 @@ def _show_row(
     messages = [text for text in (*(view.warnings if view else ()), caution(row.answer)) if text]
     if messages:
         with grid.cell(column_span="all"):
-            st.caption(f":orange[:material/warning:] {row.title}: {' '.join(messages)}")
+            told = quoted(f"{row.title}: {' '.join(messages)}")
+            st.caption(f":orange[:material/warning:] {told}")
 
 
 def _show_cell(row: ModelRow, kind: Method, explanation: Explanation | None, name: str, look: Look) -> None:
     classifier = row.answer.entry.classifier
     if classifier is not None and name not in classifier.card.classes:
-        st.caption(f"{row.title} does not know this class.")
+        st.caption(quoted(f"{row.title} does not know this class."))
     elif explanation is None:
         st.html('<div class="ll-waiting"><span>first estimate to come</span></div>')
     else:
@@ -178,6 +179,6 @@ def _show_map(row: ModelRow, kind: Method, explanation: Explanation, name: str, 
             "image/png",
             key=f"png-{row.name}-{kind.name}-{name}",
             type="tertiary",
-            help=f"Download as PNG: {kind.title} of {row.title} for {name}.",
+            help=quoted(f"Download as PNG: {kind.title} of {row.title} for {name}."),
             on_click="ignore",
         )

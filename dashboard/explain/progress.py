@@ -12,7 +12,7 @@ from core.explanation.method import Method
 from dashboard import state
 from dashboard.explain.jobs import MapJob, ModelRow, going_on
 from dashboard.explain.wording import uncertainty_text
-from dashboard.ui.format import took, unbroken
+from dashboard.ui.format import quoted, took, unbroken
 from dashboard.ui.html import progress_bar
 from dashboard.url import setting, with_setting
 
@@ -93,7 +93,7 @@ def show_buttons(map_job: MapJob, title: str) -> None:
             icon=":material/stop_circle:",
             on_click=_stop,
             args=([map_job],),
-            help=f"Stop {map_job.method.title} of {title}; what was found so far stays.",
+            help=f"Stop {map_job.method.title} of {quoted(title)}; what was found so far stays.",
         )
     elif map_job.job.state in ("stopped", "failed"):
         st.button(
@@ -103,7 +103,7 @@ def show_buttons(map_job: MapJob, title: str) -> None:
             icon=":material/play_circle:",
             on_click=_continue,
             args=(map_job,),
-            help=f"Go on with {map_job.method.title} of {title} from where it stands.",
+            help=f"Go on with {map_job.method.title} of {quoted(title)} from where it stands.",
         )
 
 

@@ -18,7 +18,7 @@ from dashboard.explain.jobs import ExplainRequest, ModelRow
 from dashboard.explain.rendering import Look
 from dashboard.explain.scoring import MapOf
 from dashboard.explain.verification import Comparison, found, line, look_after, stop_all, verify
-from dashboard.ui.format import raw, took
+from dashboard.ui.format import quoted, raw, took
 from dashboard.ui.html import progress_bar
 
 WIDTH = 170  # px of a map: two side by side on a phone
@@ -95,7 +95,7 @@ def _show(subject: MapOf, comparison: Comparison | None, look: Look) -> None:
         return
     reference = REFERENCES[subject.method]
     with st.container(key=f"verify-{subject.method.replace('+', 'p')}", gap="xxsmall"):
-        st.markdown(f"**{title}** of {subject.row.title} for {subject.label}, by {reference.library}")
+        st.markdown(f"**{title}** of {quoted(subject.row.title)} for {quoted(subject.label)}, by {reference.library}")
         if comparison.going_on:
             _show_progress(comparison, title)
         elif not comparison.result.checks:

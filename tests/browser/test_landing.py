@@ -1,4 +1,4 @@
-"""The landing page in a real browser: choose, upload, see four answers."""
+"""The landing page in a real browser: choose, upload, see the answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from core.models.registry import SHIPPED
 from core.simulation import draw_cell
 from tests.support.browser import PATIENCE
 
@@ -14,16 +15,16 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 
-def test_choose_upload_and_see_four_answers(page: sync_api.Page) -> None:
+def test_choose_upload_and_see_the_answers(page: sync_api.Page) -> None:
     answers = page.locator(".ll-verdict")
-    sync_api.expect(answers).to_have_count(4, timeout=PATIENCE)
+    sync_api.expect(answers).to_have_count(len(SHIPPED), timeout=PATIENCE)
     lowest = max(box["y"] + box["height"] for box in (answer.bounding_box() for answer in answers.all()) if box)
     assert lowest < 800, "the result must be visible without scrolling"
 
     page.get_by_role("radio", name="Simulated cell 5").click()
     page.wait_for_url("**/?image=cell-5")
     page.locator(".ll-title", has_text="Simulated cell 5").wait_for()
-    sync_api.expect(answers).to_have_count(4, timeout=PATIENCE)
+    sync_api.expect(answers).to_have_count(len(SHIPPED), timeout=PATIENCE)
 
     buffer = io.BytesIO()
     Image.fromarray(draw_cell("monocyte", 77).image).save(buffer, "PNG")
@@ -31,12 +32,12 @@ def test_choose_upload_and_see_four_answers(page: sync_api.Page) -> None:
     page.locator("input[type=file]").first.set_input_files([upload])
     page.locator(".ll-title", has_text="mine.png").wait_for()
     page.wait_for_url("**/?image=upload-*")
-    sync_api.expect(answers).to_have_count(4, timeout=PATIENCE)
+    sync_api.expect(answers).to_have_count(len(SHIPPED), timeout=PATIENCE)
 
 
 def test_the_result_fits_a_phone(page: sync_api.Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    sync_api.expect(page.locator(".ll-verdict")).to_have_count(4, timeout=PATIENCE)
+    sync_api.expect(page.locator(".ll-verdict")).to_have_count(len(SHIPPED), timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

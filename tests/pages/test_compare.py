@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.models.checkpoints import load_classifier
 from core.models.consensus import consensus
+from core.models.registry import ARCHITECTURES
 from core.preprocessing.framing import frame_image
 from core.simulation import gallery
 from dashboard import answers, images
@@ -18,11 +19,11 @@ from tests.support.reading import Start, alerts, assert_sound, html, png, query,
 from tests.support.tiny_models import SHIPPED, make_model
 
 
-def test_a_fresh_visit_shows_a_cell_and_four_answers(start: Start) -> None:
+def test_a_fresh_visit_shows_a_cell_and_every_models_answer(start: Start) -> None:
     app = start()
     assert_sound(app)
-    assert titles(app) == ["Simulated cell 1", "ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN"]
-    assert len(verdicts(app)) == 4
+    assert titles(app) == ["Simulated cell 1", *(ARCHITECTURES[name].title for name in SHIPPED)]
+    assert len(verdicts(app)) == len(SHIPPED)
     assert "not a medical device" in html(app)
     assert query(app) == {}
 
@@ -103,7 +104,7 @@ def test_what_an_invalid_query_said_stays_in_the_address(start: Start) -> None:
 def test_another_framing_carries_a_warning_and_no_agreement(start: Start) -> None:
     app = start(view="frame")
     assert "none of the models was trained on this framing" in sentence(app)
-    assert sum("takes no part" in item.value for item in app.caption) == 4
+    assert sum("takes no part" in item.value for item in app.caption) == len(SHIPPED)
 
 
 def test_a_text_file_named_png_is_refused_in_words(start: Start) -> None:
@@ -112,7 +113,7 @@ def test_a_text_file_named_png_is_refused_in_words(start: Start) -> None:
     assert_sound(app)
     assert "notes.png" in alerts(app)
     assert "text" in alerts(app)
-    assert len(verdicts(app)) == 4
+    assert len(verdicts(app)) == len(SHIPPED)
 
 
 def test_an_upload_is_shown_and_its_hash_stands_in_the_address(start: Start) -> None:
@@ -150,7 +151,7 @@ def test_several_uploads_make_a_table(start: Start) -> None:
 def test_without_checkpoints_each_place_says_so(start: Start, tmp_path: Path) -> None:
     app = start(root=tmp_path)
     assert_sound(app)
-    assert alerts(app).count("No trained weights") == 4
+    assert alerts(app).count("No trained weights") == len(SHIPPED)
     assert "No model could answer" in sentence(app)
 
 
@@ -163,7 +164,15 @@ def test_a_corrupt_checkpoint_leaves_the_others_alone(start: Start, tmp_path: Pa
     (tmp_path / "foreign" / "card.json").write_text('{"name": "foreign"}')
     app = start(root=tmp_path)
     assert_sound(app)
-    assert titles(app)[1:] == ["ResNet-50", "VGG-19", "MobileNet-V3-Small", "Custom CNN", "foreign", "Title of mine"]
+    assert titles(app)[1:] == [
+        "ResNet-50",
+        "VGG-19",
+        "MobileNet-V3-Small",
+        "Custom CNN",
+        "EfficientNet-Lite0",
+        "foreign",
+        "Title of mine",
+    ]
     assert len(verdicts(app)) == 2
     assert "not the file its card speaks of" in alerts(app)
     assert "card.json is not valid" in alerts(app)
@@ -180,7 +189,7 @@ def test_a_fault_in_one_model_leaves_the_others_alone(start: Start, monkeypatch:
     monkeypatch.setattr(answers, "prediction_of", predict)
     app = start()
     assert_sound(app)
-    assert len(verdicts(app)) == 3
+    assert len(verdicts(app)) == len(SHIPPED) - 1
     assert "This model failed" in alerts(app)
     assert "secret detail" not in alerts(app)
 
@@ -209,12 +218,12 @@ def test_a_picture_without_a_cell_gets_no_sentence_on_agreement(start: Start) ->
     app.file_uploader(key="intake-files-0").set_value(("blank.png", png(), "image/png")).run()
     assert_sound(app)
     assert sentence(app).startswith("No cell was found in this image:")
-    assert html(app).count("Trained on the cut-out cell, sees the whole frame") == 4
+    assert html(app).count("Trained on the cut-out cell, sees the whole frame") == len(SHIPPED)
 
 
 def test_each_card_says_what_the_model_sees(start: Start) -> None:
-    assert html(start()).count("Trained on and sees the cut-out cell") == 4
-    assert html(start(view="frame")).count("Trained on the cut-out cell, sees the whole frame") == 4
+    assert html(start()).count("Trained on and sees the cut-out cell") == len(SHIPPED)
+    assert html(start(view="frame")).count("Trained on the cut-out cell, sees the whole frame") == len(SHIPPED)
 
 
 def test_a_click_during_the_first_load_does_no_harm(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,3 +270,16 @@ def test_titles_come_from_cards_and_twins_bear_their_folders_names(start: Start,
     make_model(tmp_path, "vgg19", card={"title": "VGG-19, retrained"})
     app = start(root=tmp_path, models="vgg19,one,other")
     assert titles(app)[1:] == ["VGG-19, retrained", "Ours (one)", "Ours (other)"]
+
+
+def test_text_of_a_card_is_text_and_fetches_nothing(start: Start, tmp_path: Path) -> None:
+    picture = "![x](https://remote.example/x.png)"
+    fields = {"title": f"A {picture}", "limits": (f"Beware {picture} **of** $x$",), "sources": (picture,)}
+    for name in SHIPPED:
+        make_model(tmp_path, name, card=fields)
+    for page in ("compare", "explain", "evaluate"):
+        app = start(page, root=tmp_path)
+        told = [item.value for kind in ("markdown", "caption", "warning", "info") for item in getattr(app, kind)]
+        told += [option for item in app.get("pills") for option in getattr(item, "options", [])]
+        assert not any("![x]" in text for text in told), page
+        assert any("remote.example" in text for text in told) or page == "evaluate"

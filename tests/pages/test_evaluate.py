@@ -33,7 +33,8 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No runs and no data but those that a test makes."""
+    """No runs and no data but those that a test makes; folders of the server may be named."""
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "on")
     monkeypatch.setenv("LEUKOLENS_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("LEUKOLENS_DATA", raising=False)
     return tmp_path
@@ -85,6 +86,33 @@ def test_a_cell_shows_its_images_by_the_lists(start: Start, answered: Path, else
     assert "None of these images lies in" in alerts(app)
 
 
+@pytest.mark.parametrize(("folder", "told"), [("~nosuchuser/x", "no such folder"), ("/", "whole disk")])
+def test_a_folder_that_is_none_or_everything_gets_a_sentence(
+    start: Start, answered: Path, folder: str, told: str
+) -> None:
+    app = start("evaluate", root=answered, models="vgg19")
+    app.selectbox(key="matrix-true").set_value("monocyte").run()
+    app.selectbox(key="matrix-named").set_value("basophil").run()
+    app.text_input(key="evaluation-folder-matrix").set_value(folder).run()
+    assert_sound(app)
+    assert told in alerts(app)
+
+
+def test_strangers_name_no_folder_of_the_server(
+    start: Start, answered: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEUKOLENS_TRAINING")
+    app = start("evaluate", root=answered, models="vgg19")
+    app.selectbox(key="matrix-true").set_value("monocyte").run()
+    app.selectbox(key="matrix-named").set_value("basophil").run()
+    assert not app.text_input and "whoever runs the server can name their folder" in alerts(app)
+    make_images(elsewhere / "data")
+    monkeypatch.setenv("LEUKOLENS_DATA", str(elsewhere / "data"))
+    app.run()
+    assert_sound(app)
+    assert not app.text_input and re.findall(r'll-file">(.*?)<br>', html(app))
+
+
 def test_cell_and_folder_stay_over_a_visit_to_another_page(start: Start, answered: Path, elsewhere: Path) -> None:
     app = start("evaluate", root=answered, models="vgg19")
     app.selectbox(key="matrix-true").set_value("monocyte").run()
@@ -100,11 +128,16 @@ def test_a_card_whose_recall_is_no_share_spares_the_page(start: Start, tmp_path:
     folder = make_answered(tmp_path, "vgg19")
     card = json.loads((folder / "card.json").read_text())
     card["unseen"][0] |= {"counts": {"basophil": 20, "monocyte": 20, "neutrophil": 20}}
-    card["unseen"][0] |= {"recall": {"basophil": 7.0, "monocyte": float("nan"), "neutrophil": 0.25}}
+    card["unseen"][0] |= {"recall": {"basophil": 7.0, "neutrophil": 0.25}}
     (folder / "card.json").write_text(json.dumps(card))
     app = start("evaluate", root=tmp_path, models="vgg19")
     assert_sound(app)
     assert "25.0 %" in html(app) and "VGG-19 names" in html(app)
+    card["unseen"][0]["recall"]["monocyte"] = float("nan")
+    (folder / "card.json").write_text(json.dumps(card))
+    app = start("evaluate", root=tmp_path, models="vgg19")
+    assert_sound(app)
+    assert "card.json is not valid" in alerts(app)
 
 
 def test_published_shares_stand_in_per_cent_as_ours_do(start: Start, answered: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 
+from core.models.registry import SHIPPED
 from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import STAGES, crop_cell
@@ -24,7 +25,7 @@ def test_every_stage_is_shown(start: Start) -> None:
     assert_sound(app)
     for name in STAGES:
         assert f" {name}</strong>" in html(app)
-    assert len(app.table[0].value) == 4
+    assert len(app.table[0].value) == len(SHIPPED)
 
 
 def test_controls_follow_the_link_and_the_pictures_follow_the_controls(start: Start) -> None:

@@ -1,4 +1,4 @@
-"""The four shipped models: their cards say what their files show, and they read the gallery."""
+"""The shipped models: their cards say what their files show, and they read the gallery."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def classifiers() -> dict[str, Classifier]:
     return {name: load_classifier(ROOT / name) for name in NAMES}
 
 
-def test_all_four_are_there_and_small_enough_to_ship() -> None:
+def test_all_are_there_and_small_enough_to_ship() -> None:
     assert tuple(available()) == NAMES
     assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 120e6
 
@@ -47,14 +47,27 @@ def test_the_card_says_how_the_weights_came_to_be(name: str, classifiers: dict[s
     card = classifiers[name].card
     history = pd.read_csv(ROOT / name / "history.csv")
     assert card.training is not None and card.training.epochs == len(history)
-    boxed = 341 if "bccd" in card.training.data else 0  # BCCD's cells of our classes join the 6,169 of PBC
-    assert card.training.images == 6169 + boxed and card.simulated_in_training
-    assert {score.data for score in card.unseen} == {"LISC, report half", "JTSC, report half"}
+    # PBC's train split, Raabin's train smears, BCCD's boxed cells, the development halves of LISC and JTSC
+    assert card.training.images == 6169 + 746 + 341 + 125 + 149 and card.simulated_in_training
+    kept = {"Raabin-WBC, test by smear", "LISC, report half", "JTSC, report half"}
+    assert {score.data for score in card.held_back} == kept and not card.unseen
     assert card.novelty is not None and any("Not a medical device" in limit for limit in card.limits)
     assert history["size"].iloc[-1] == card.input_size
 
 
-def test_the_gallery_is_read_by_three_of_four_models(classifiers: dict[str, Classifier]) -> None:
+def test_a_model_without_each_laboratory_was_tested_on_it(classifiers: dict[str, Classifier]) -> None:
+    figures = classifiers["efficientnet_lite0"].card.left_out
+    assert [score.data.partition(":")[0].partition(",")[0] for score in figures] == [
+        "PBC",
+        "Raabin-WBC",
+        "BCCD",
+        "LISC",
+        "JTSC",
+    ]
+    assert [score.images for score in figures] == [9298, 1145, 341, 255, 300]
+
+
+def test_the_gallery_is_read_by_most_models(classifiers: dict[str, Classifier]) -> None:
     right: Counter[str] = Counter()
     for cell in gallery():
         image = cell.cell().image
@@ -62,7 +75,7 @@ def test_the_gallery_is_read_by_three_of_four_models(classifiers: dict[str, Clas
             view = frame_image(image, classifier.card.framing)
             right[cell.key] += classifier.predict([view.rgb])[0].predicted == cell.label
     assert len(right) == 10
-    assert sum(count >= 3 for count in right.values()) >= 8, dict(right)
+    assert sum(count > len(NAMES) / 2 for count in right.values()) >= 8, dict(right)
 
 
 def test_what_is_no_cell_is_mostly_unfamiliar(classifiers: dict[str, Classifier]) -> None:

@@ -22,6 +22,7 @@ LAST_GRID = {
     "vgg19": (512, 14, 14),
     "mobilenet_v3_small": (576, 7, 7),
     "islam_cnn": (256, 7, 7),
+    "efficientnet_lite0": (1280, 7, 7),
     "inception_v3": (2048, 2, 2),
     "mobilenet_v2": (1280, 4, 4),
     "densenet201": (1920, 3, 3),

@@ -141,7 +141,7 @@ def test_epochs_differ_and_are_repeatable() -> None:
 
 def test_validation_shows_every_image_once() -> None:
     batches = list(ValidationBatches(pack(), 32, batch_size=8))
-    assert sum(len(labels) for _, labels in batches) == 30 and len(batches) == 4
+    assert sum(len(labels) for _, labels, _ in batches) == 30 and len(batches) == 4
 
 
 def test_shrinking_a_pack_averages_and_never_enlarges() -> None:

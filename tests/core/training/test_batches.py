@@ -9,7 +9,15 @@ from core.data.framed_images import FramedImages
 from core.errors import InputError
 from core.models.classifier import standardise
 from core.training.augment import seeded
-from core.training.batches import Mixing, ProcessRank, TrainBatches, ValidationBatches, draw_mixing, mixed
+from core.training.batches import (
+    Mixing,
+    ProcessRank,
+    TrainBatches,
+    ValidationBatches,
+    draw_mixing,
+    draw_weights,
+    mixed,
+)
 from core.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -39,10 +47,10 @@ def test_processes_together_see_what_one_alone_sees(fields: dict[str, object]) -
 
 
 def test_validation_counts_each_image_once_over_all_processes() -> None:
-    alone = torch.cat([views for views, _ in ValidationBatches(pack(), 32, 11)])
+    alone = torch.cat([views for views, _, _ in ValidationBatches(pack(), 32, 11)])
     parts = [list(ValidationBatches(pack(), 32, 11, ProcessRank(CPU, rank, 2))) for rank in range(2)]
     assert len(parts[0]) == len(parts[1]) == 3 and len(parts[1][-1][1]) == 0  # one image is left for two processes
-    together = torch.cat([views for pair in zip(*parts, strict=True) for views, _ in pair])
+    together = torch.cat([views for pair in zip(*parts, strict=True) for views, _, _ in pair])
     assert torch.equal(alone, together)
 
 
@@ -88,3 +96,28 @@ def test_with_both_kinds_each_comes_and_boxes_have_the_right_area() -> None:
     assert 120 < len(boxes) < 280
     assert all(0 <= top <= bottom <= 1 and 0 <= left <= right <= 1 for top, bottom, left, right in boxes)
     assert draw_mixing(recipe_of(), 8, seeded(3)) is None
+
+
+@pytest.mark.parametrize(("draw", "power"), [("size", 1.0), ("root", 0.5), ("equal", 0.0)])
+def test_a_laboratory_is_drawn_by_its_size_its_root_or_as_often_as_every_other(draw: str, power: float) -> None:
+    source = torch.tensor([0] * 90 + [1] * 10)
+    weights = draw_weights(torch.arange(100) % 2, source, 0.0, draw)
+    share = float(weights[source == 1].sum() / weights.sum())
+    assert share == pytest.approx(10**power / (90**power + 10**power))
+
+
+def test_classes_are_balanced_within_each_laboratory() -> None:
+    source = torch.tensor([0] * 100 + [1] * 50)
+    labels = torch.tensor([0] * 80 + [1] * 20 + [0] * 5 + [1] * 45)
+    weights = draw_weights(labels, source, 1.0, "root")
+    for one, size in ((0, 100), (1, 50)):
+        sums = [float(weights[(source == one) & (labels == label)].sum()) for label in (0, 1)]
+        assert sums == pytest.approx([size**0.5 / 2] * 2)
+
+
+def test_validation_weighs_each_laboratory_alike() -> None:
+    both = pack(20) + pack(5)
+    assert both.source.tolist() == [0] * 20 + [1] * 5
+    shares = torch.cat([part for _, _, part in ValidationBatches(both, 32, 7)])
+    assert float(shares[:20].sum()) == pytest.approx(12.5) and float(shares[20:].sum()) == pytest.approx(12.5)
+    assert torch.cat([part for _, _, part in ValidationBatches(pack(9), 32, 7)]).tolist() == [1.0] * 9

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from click.testing import Result
@@ -17,7 +19,7 @@ from core.classes import CLASSES
 from core.cli.app import app
 from core.data.loading import read_boxed
 from core.errors import InputError
-from core.models.card import ModelCard
+from core.models.card import CardScore, ModelCard
 from core.models.checkpoints import load_classifier
 from core.models.classifier import to_tensor
 from core.models.registry import architecture
@@ -107,17 +109,42 @@ def test_a_file_is_no_runs_folder(cells: Path, tmp_path: Path) -> None:
 def test_a_stain_that_was_trained_on_is_not_called_unseen(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    def ask(classifier: Any, part: tuple[str, str, str], root: Path | None) -> CardScore:
+        return CardScore(data=part[0], images=1, accuracy=1.0, mean_recall=None, recall={}, counts={})
 
-    def ask(classifier: Any, name: str, title: str, root: Path) -> None:
-        asked.append(name)
-
-    monkeypatch.setattr(export, "_unseen", ask)
+    monkeypatch.setattr(export, "_kept_back", ask)
     monkeypatch.setattr(export, "load_classifier", lambda out: None)
     job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "also": ["lisc"]}))
     job.data.table["split"] = "train"
-    with_test_scores(ModelCard.model_construct(), tmp_path, job)
-    assert asked == ["jtsc"]
+    card = with_test_scores(ModelCard.model_construct(), tmp_path, job)
+    assert [score.data for score in card.held_back] == ["lisc"]
+    assert [score.data for score in card.unseen] == ["raabin", "jtsc"]
+
+
+def test_a_laboratory_that_is_left_out_is_neither_trained_on_nor_judged_by(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_of(data={"framing": "frame", "also": ["raabin", "lisc"], "leave_out": "lisc"})
+    job = job_of(cells, tmp_path, recipe)
+    further = {name: job.data.split("test").assign(split=split) for name, split in (("raabin", "val"), ("lisc", "all"))}
+    further["raabin"] = pd.concat([further["raabin"], job.data.split("test").assign(split="train")])
+    further["raabin"].index = range(1000, 1000 + len(further["raabin"]))
+    monkeypatch.setattr(fit, "_further", lambda name, job: further[name])
+    train, validation = fit.framed_sides(job)
+    tested = len(job.data.split("test"))
+    assert len(train.labels) == len(job.data.split("train")) + tested and int(train.source.amax()) == 1
+    assert len(validation.labels) == len(job.data.split("val")) + tested and int(validation.source.amax()) == 1
+    monkeypatch.setattr(export, "read_data", lambda place, name: replace(job.data, name=name, title="LISC"))
+    table, title = export._tested(replace(job, place=cells))
+    assert len(table) == len(job.data.table) and title == "LISC: left out of training"
+
+
+def test_what_remains_without_a_laboratory_must_be_enough(cells: Path, tmp_path: Path) -> None:
+    job = job_of(cells, tmp_path, recipe_of(data={"framing": "frame", "leave_out": "pbc"}))
+    with pytest.raises(InputError, match="Without pbc there is nothing to train"):
+        fit.framed_sides(replace(job, data=replace(job.data, name="pbc")))
+    with pytest.raises(ValidationError, match="no known set"):
+        recipe_of(data={"leave_out": "mars"})
 
 
 def test_copies_of_one_sets_photographs_do_not_join_it(cells: Path, tmp_path: Path) -> None:
@@ -169,7 +196,7 @@ def test_without_augmentation_training_sees_the_pixels_that_a_classifier_is_give
     train, validation = fit.framed_sides(job)
     for pack, split in ((train, "train"), (validation, "val")):
         pictures = [read_boxed(Path(path)) for path in job.data.split(split)["path"]]
-        seen = torch.cat([views for views, _ in ValidationBatches(pack, 32)])
+        seen = torch.cat([views for views, _, _ in ValidationBatches(pack, 32)])
         torch.testing.assert_close(seen, to_tensor(pictures, 32), rtol=0, atol=1e-5)
 
 

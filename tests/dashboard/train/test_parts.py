@@ -9,7 +9,6 @@ from core.runs.directory import COLUMNS, RunStatus
 from core.training.recipe import checked_recipe
 from core.training.timing import DurationEstimate
 from dashboard.train.curves import best_epoch, borders, curve_figure
-from dashboard.train.page import is_local
 from dashboard.train.wording import about, ago, estimate_in_words, progress_in_words, share_done
 
 TWO_STAGES = checked_recipe(
@@ -23,25 +22,6 @@ TWO_STAGES = checked_recipe(
     },
     "toy",
 )
-
-
-@pytest.mark.parametrize(
-    ("host", "address", "forwarded", "local"),
-    [
-        ("localhost:8501", None, False, True),  # None is Streamlit's word for this machine
-        ("127.0.0.1:1", "127.0.0.1", False, True),
-        ("[::1]:8501", "::1", False, True),
-        ("localhost:8501", "192.0.2.7", False, False),
-        ("cells.example.org", None, False, False),  # a name that somebody pointed at this machine
-        ("localhost.example.org", None, False, False),
-        ("localhost:8501", None, True, False),  # a proxy passes it on
-        (None, None, False, False),
-    ],
-)
-def test_local_is_where_server_and_browser_are_one_machine(
-    host: str | None, address: str | None, forwarded: bool, local: bool
-) -> None:
-    assert is_local(host, address, forwarded) == local
 
 
 def history(accuracies: list[float]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.cli.common import shown
+from core.cli.common import for_terminal
 from core.simulation import draw_cell
 from tests.support.tiny_models import NEVER_FAMILIAR, make_model
 
@@ -69,12 +69,12 @@ class Terminal(StringIO):
     ],
 )
 def test_what_a_terminal_cannot_show_is_replaced(text: str, told: str) -> None:
-    assert shown(text, Terminal()) == told
+    assert for_terminal(text, Terminal()) == told
 
 
 def test_joined_letters_stay_where_they_can_be_shown() -> None:
     for word in ("क्\u200dष", "می\u200cخواهم", "e\u0301", "ผู้"):
-        assert shown(word, sys.__stdout__) == word or sys.__stdout__.encoding.lower() != "utf-8"
+        assert for_terminal(word, sys.__stdout__) == word or sys.__stdout__.encoding.lower() != "utf-8"
 
 
 def test_a_name_that_the_terminal_lacks_ends_no_command(tmp_path: Path) -> None:
