@@ -17,7 +17,7 @@ SHOWN = {
     "preprocess": ("Preprocess", "text=resized"),
     "explain": ("Explain", "text=Seen by the model"),
     "evaluate": ("Evaluate", "text=What they cost"),
-    "train": ("Train", "text=Start"),
+    "train": ("Train", ".st-key-training"),
 }
 
 
