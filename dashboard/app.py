@@ -1,4 +1,4 @@
-"""The entry: what every page shares (choices, gallery, sidebar) around the page that is shown.
+"""The entry: what every page shares (navigation, choices, gallery) around the page that is shown.
 
 Start it from any folder with `streamlit run dashboard/app.py`.
 """
@@ -19,30 +19,37 @@ PAGES = {  # section: its pages, by file and title
     "Make": (("train", "Train"),),
 }
 FIRST = "compare"
+WITH_SLIDERS = ("preprocess", "explain")  # which take the arrow keys themselves
 WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture
 WITHOUT_MODELS = ("train",)  # pages where no shipped model answers
 ICON = Path(__file__).with_name("icon.png")  # our own: Streamlit would ask another host for a symbol
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (
-    '<p class="ll-lead"><strong>LeukoLens</strong> shows what neural networks say about a white blood cell, and where '
-    'they looked. <span class="ll-quiet">For teaching and audit; not a medical device.</span></p>'
+    '<p class="ll-lead"><strong>LeukoLens</strong><span class="ll-long"> shows what neural networks say about a white '
+    'blood cell, and where they looked</span>. <span class="ll-quiet">For teaching and audit; '
+    "not a medical device.</span></p>"
 )
 
 
 def main() -> None:
     """Show the chosen page among the shared controls; a fault of a page becomes a sentence, never a traceback."""
-    st.set_page_config(layout="wide", initial_sidebar_state=276, page_icon=str(ICON))
+    st.set_page_config(layout="wide", page_icon=str(ICON))
     sections = {section: [_page(name, title) for name, title in pages] for section, pages in PAGES.items()}
-    page = st.navigation(sections, position="top")
+    page = st.navigation(sections, position="hidden")
     st.set_page_config(page_title=f"{page.title} – LeukoLens")
     st.html(STYLE)
+    _show_navigation(sections)
     st.html(LEAD)
     try:
         with st.spinner("Starting the engine; this takes a few seconds, once"):
             from dashboard import state
-            from dashboard.sidebar import shared_controls
+            from dashboard.toolbar import shared_controls
         state.begin(page.url_path)
-        shared_controls(picture=page.url_path not in WITHOUT_PICTURE, models=page.url_path not in WITHOUT_MODELS)
+        shared_controls(
+            picture=page.url_path not in WITHOUT_PICTURE,
+            models=page.url_path not in WITHOUT_MODELS,
+            arrows=page.url_path not in WITH_SLIDERS,
+        )
         page.run()
         state.write_address()
     except Exception:
@@ -52,6 +59,15 @@ def main() -> None:
             "image. The server's log holds the details.",
             icon=":material/report:",
         )
+
+
+def _show_navigation(sections: dict[str, list[st.Page]]) -> None:
+    """Every page in one row, all in sight on a phone too; a rule between the sections."""
+    with st.container(horizontal=True, gap="xsmall", key="navigation"):
+        for section, pages in sections.items():
+            with st.container(horizontal=True, gap=None, width="content", key=f"section-{section.lower()}"):
+                for page in pages:
+                    st.page_link(page, width="content")
 
 
 def _page(name: str, title: str) -> st.Page:

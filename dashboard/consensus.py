@@ -11,8 +11,8 @@ from dashboard.answers import Answer, counted
 from dashboard.ui.format import unbroken
 
 NO_CELL = (
-    "No cell was found in this image: the whole frame stands in for it, so the answers below are not compared with "
-    "one another."
+    "No cell was found in this image: it may not be a white blood cell. The models were shown the whole frame, and "
+    "their answers mean nothing."
 )
 
 

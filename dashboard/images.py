@@ -1,33 +1,35 @@
-"""The images of a session: uploads (kept in memory, bounded, never written to disk or to a log), the simulated gallery,
-and which image the page is about."""
+"""Which image a page is about: a cell of the simulated gallery, an upload, or one of the cells that an upload shows."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.classes import CLASSES
-from core.decoding import DecodedImage, decode
-from core.errors import InputError
+from core.preprocessing.cells import CellPlace, find_cells, is_field, largest_of, most_central, window
 from core.simulation import gallery
 from dashboard import state
+from dashboard.truth import revealed, told
 from dashboard.ui.html import data_address
+from dashboard.uploads import PREFIX, Upload, decoded, store
+from dashboard.url import CENTRAL, LARGEST
 
-STORE = "uploads"
-MOST_FILES, MOST_BYTES = 100, 200 * 2**20
-PREFIX = "upload-"
-HASH_DIGITS = 16
 THUMBNAIL = 112
 ORDER_SEED = 7
 FIRST = "cell-1"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A whole picture `rgb` `(H, W, 3) uint8` that shows several `cells`; `chosen` is the index of that looked at."""
+
+    rgb: NDArray[np.uint8]
+    cells: tuple[CellPlace, ...]
+    chosen: int
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Subject:
     """An image and what is known of it.
 
     `key` names it in the address, `title` on the page, `rgb` is (H, W, 3) uint8, `sha256` the content's hash,
-    `label` the true class where it is known, `notes` sentences for the reader.
+    `label` the true class where it is known, `notes` sentences for the reader. One cell of several is an image of its
+    own, the window around it, and `field` is the picture that it comes from.
     """
 
     key: str
@@ -46,6 +49,7 @@ class Subject:
     label: str | None
     detail: str
     notes: tuple[str, ...] = ()
+    field: Field | None = None
 
     @property
     def alt(self) -> str:
@@ -53,165 +57,54 @@ class Subject:
         return f"{self.title}: a stained blood smear, {self.rgb.shape[1]} by {self.rgb.shape[0]} pixels"
 
 
-class Incoming(Protocol):
-    """A file as the browser hands it over."""
-
-    name: str
-    file_id: str
-
-    def getvalue(self) -> bytes:
-        """Return the file's bytes."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """One file as it came: `name` with the folders that the browser gave, `data` its bytes."""
-
-    name: str
-    data: bytes
-
-
-@dataclass
-class UploadStore:
-    """A session's uploads by key, in the order they came.
-
-    `seen` holds, for each source, the files last listed by its widget: identifier -> key, or None where refused;
-    `refused` says what was wrong with those. `round` counts how often all were forgotten: the widgets' keys carry it,
-    so that those begin anew.
-    """
-
-    files: dict[str, Upload] = field(default_factory=dict)
-    seen: dict[str, dict[str, str | None]] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    round: int = 0
-
-
-def store() -> UploadStore:
-    """Return this session's uploads."""
-    return st.session_state.setdefault(STORE, UploadStore())
-
-
-def key_of(data: bytes) -> str:
-    """Return what stands for these bytes in the address: the start of their SHA-256 hash."""
-    return PREFIX + hashlib.sha256(data).hexdigest()[:HASH_DIGITS]
-
-
-def unseen(source: str, listed: Sequence[Incoming]) -> bool:
-    """Tell whether the widget lists a file that was not taken yet."""
-    return any(file.file_id not in store().seen.get(source, {}) for file in listed)
-
-
-def take(source: str, listed: Sequence[Incoming]) -> list[str]:
-    """Follow the widget of `source`: keep its new files, forget those taken off its list.
-
-    Returns the keys of the new files that can be read. A widget that lists nothing (it was hidden meanwhile) forgets
-    nothing; see `empty` for one whose last file was taken off.
-    """
-    held = store()
-    before = held.seen.get(source, {})
-    now = {file.file_id for file in listed}
-    new = {file.file_id: _keep(held, file) for file in listed if file.file_id not in before}
-    held.seen[source] = {**{i: key for i, key in before.items() if i in now}, **new}
-    if listed:
-        _drop(held, {i: key for i, key in before.items() if i not in now})
-    return [key for key in new.values() if key]
-
-
-def empty(source: str) -> None:
-    """Forget the files that the widget of `source` listed: the reader took the last one off."""
-    held = store()
-    _drop(held, held.seen.pop(source, {}))
-
-
-def duplicates(source: str, listed: Sequence[Incoming]) -> list[str]:
-    """Return a sentence for each file on the list of `source` that holds the same bytes as one before it."""
-    first: dict[str, str] = {}
-    told = []
-    for file in listed:
-        key = store().seen.get(source, {}).get(file.file_id)
-        if key in first:
-            told.append(f"“{file.name}” holds the same bytes as “{first[key]}”: it is shown once.")
-        elif key is not None:
-            first[key] = file.name
-    return told
-
-
-def refusals(source: str) -> list[str]:
-    """Return what was wrong with the files that the widget of `source` lists."""
-    held = store()
-    return [held.refused[i] for i in held.seen.get(source, {}) if i in held.refused]
-
-
-def forget_all() -> None:
-    """Drop every upload of this session, from the widgets' lists too."""
-    held = store()
-    held.files.clear()
-    held.seen.clear()
-    held.refused.clear()
-    held.round += 1
-
-
-def _drop(held: UploadStore, gone: dict[str, str | None]) -> None:
-    """Forget files taken off a list, but not an image that another file on a list still brings."""
-    listed = {key for files in held.seen.values() for key in files.values()}
-    for identifier, key in gone.items():
-        held.refused.pop(identifier, None)
-        if key is not None and key not in listed:
-            held.files.pop(key, None)
-
-
-def _keep(held: UploadStore, file: Incoming) -> str | None:
-    upload = Upload(file.name, file.getvalue())
-    key = key_of(upload.data)
-    try:
-        if key not in held.files:
-            _check_room(held, upload)
-            decoded(key, upload.name, upload.data)
-            held.files[key] = upload
-    except InputError as error:
-        held.refused[file.file_id] = str(error)
-        return None
-    return key
-
-
-def _check_room(held: UploadStore, upload: Upload) -> None:
-    size = sum(len(other.data) for other in held.files.values()) + len(upload.data)
-    if len(held.files) >= MOST_FILES or size > MOST_BYTES:
-        raise InputError(
-            f"“{upload.name}” was left out: a session holds at most {MOST_FILES} images and "
-            f"{MOST_BYTES // 2**20} MB. Forget some, or use `python -m core predict` for whole folders."
-        )
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def decoded(key: str, name: str, _data: bytes) -> DecodedImage:
-    """Decode an upload, the last eight kept; InputError if it is no usable image."""
-    return decode(_data, PurePosixPath(name).name)
-
-
-def subject_of(key: str) -> Subject | None:
-    """Return the upload `key` as an image to look at; None where this session does not hold it."""
+def subject_of(key: str, pick: str = CENTRAL) -> Subject | None:
+    """Return the upload `key`, or the cell `pick` of it; None where this browser brought none of that key."""
     upload = store().files.get(key)
     if upload is None:
         return None
     image = decoded(key, upload.name, upload.data)
     height, width = image.rgb.shape[:2]
-    return Subject(
+    whole = Subject(
         key=key,
-        title=PurePosixPath(upload.name).name,
+        title=upload_title(key, upload),
         rgb=image.rgb,
         sha256=image.sha256,
         simulated=False,
-        label=label_of(upload.name),
+        label=upload.label,
         detail=f"{width} × {height} px, {image.format}, {image.bit_depth} bit a channel",
         notes=image.notes,
     )
+    cells = _cells(image.sha256, image.rgb)
+    return whole if len(cells) < 2 else _one_cell(whole, cells, pick)
 
 
-def label_of(name: str) -> str | None:
-    """Return the true class where the file lies in a folder named after one: `neutrophil/1.png`."""
-    folder = PurePosixPath(name).parent.name.lower()
-    return folder if folder in CLASSES else None
+def upload_title(key: str, upload: Upload) -> str:
+    """Return how an upload is called: by its number, for names often tell the class; by its path once that is told."""
+    return upload.name if told(key) else f"Picture {upload.number}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=100, scope="session")
+def _cells(sha256: str, _rgb: NDArray[np.uint8]) -> tuple[CellPlace, ...]:
+    return find_cells(_rgb) if is_field(_rgb.shape) else ()
+
+
+def _one_cell(whole: Subject, cells: tuple[CellPlace, ...], pick: str) -> Subject:
+    chosen = _index(cells, whole.rgb.shape, pick)
+    box = cells[chosen].box
+    return replace(
+        whole,
+        title=f"{whole.title}, cell {chosen + 1} of {len(cells)}",
+        rgb=window(whole.rgb, cells[chosen]),
+        sha256=hashlib.sha256(f"{whole.sha256} {box}".encode()).hexdigest(),
+        field=Field(whole.rgb, cells, chosen),
+    )
+
+
+def _index(cells: tuple[CellPlace, ...], shape: tuple[int, ...], pick: str) -> int:
+    """The index that a choice stands for; a number that there is no cell for stands for the most central."""
+    if pick.isdigit() and 1 <= int(pick) <= len(cells):
+        return int(pick) - 1
+    return largest_of(cells) if pick == LARGEST else most_central(cells, shape)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -241,20 +134,25 @@ def _thumbnails() -> dict[str, str]:
 
 
 def pick_from_gallery() -> None:
-    """Show the gallery as a row of pictures to choose from; with the truth switched on, each says its class."""
-    subjects, thumbnails, truth = gallery_subjects(), _thumbnails(), state.get("truth")
+    """Show the gallery as a row of pictures to choose from; one whose class was revealed says it."""
+    subjects, thumbnails = gallery_subjects(), _thumbnails()
 
     def label(key: str) -> str:
         picture = f"![{subjects[key].title}]({thumbnails[key]})"
-        return f"{picture} {subjects[key].label}" if truth else picture
+        return f"{picture} {subjects[key].label}" if key in revealed() else picture
 
-    with st.container(key="gallery"):
+    with st.container(key="gallery", horizontal=True, vertical_alignment="center", gap="small"):
         st.pills(
             "Simulated cells: drawn by this software, not photographs",
             list(subjects),
             format_func=label,
-            help="Each is drawn from the textbook description of its class. Real cells can be uploaded in the sidebar.",
+            label_visibility="collapsed",
             **state.bound("image", to_widget=lambda key: key if key in subjects else None),
+        )
+        st.html(
+            '<p class="ll-caption">Simulated cells: drawn by this software from the textbook description of their '
+            "class, not photographs. Bring real cells with “Upload”.</p>",
+            width=280,
         )
 
 
@@ -272,15 +170,15 @@ def chosen_image() -> Chosen:
     subjects = gallery_subjects()
     if key in subjects:
         return Chosen(subjects[key], state.problem("image"))
-    upload = subject_of(key)
+    upload = subject_of(key, state.get("pick"))
     if upload is not None:
         return Chosen(upload)
     stand_in = subjects[FIRST]
     if key.startswith(PREFIX):
         message = (
             f"This link is about an uploaded image (its fingerprint starts with "
-            f"{key.removeprefix(PREFIX)[:8]}). Images do not travel in links: upload that file in the sidebar "
-            f"to see it here. Until then, this is {stand_in.title.lower()}."
+            f"{key.removeprefix(PREFIX)[:8]}). Images do not travel in links: upload that file to see it "
+            f"here. Until then, this is {stand_in.title.lower()}."
         )
     else:
         message = (

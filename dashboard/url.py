@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.explanation.method import LAYER, Method, MethodSettings
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
+from core.preprocessing.cells import MOST_CELLS
 from core.preprocessing.framing import FRAMINGS
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.runs.directory import NAME as RUN
@@ -190,9 +191,17 @@ def parameters_from_text(text: str) -> CellParameters:
 
 TRAINED = "trained"
 
+CENTRAL, LARGEST = "central", "largest"  # of a picture's cells
+
+PICKS = (CENTRAL, LARGEST, *(str(number) for number in range(1, MOST_CELLS + 1)))
+
 ALL = ("all",)
 
 SCALES = ("map", "classes")
+
+LAYOUTS = ("auto", "grid", "figure")  # of the maps; auto: a figure on a phone, else the grid
+
+NAMED = "named"  # the class that each model names
 
 MATRIX = ("rates", "counts")
 
@@ -200,7 +209,9 @@ CLASS_FIGURES = ("sensitivity", "precision", "f1", "specificity", "auc")
 
 CURVES = ("accuracy", "loss")
 
-ROC_PARTS = ("whole", "corner")
+ROC_PARTS = ("corner", "whole")
+
+TABS = ("overview", "classes", "mistakes", "calibration", "training", "papers")  # of Evaluate
 
 PRECISIONS = ("auto", "float32")
 
@@ -254,6 +265,13 @@ def parse_name(text: str) -> str:
     return text
 
 
+def parse_class(text: str) -> str:
+    """Take the name of a class: letters, digits and `_ . + -`."""
+    if not NAME.fullmatch(text):
+        raise InputError(f"The address asks for the class “{shown(text)}”, which names nothing here.")
+    return text
+
+
 def parse_run(text: str) -> str:
     """Take the name of a training run: letters, digits and `_ . -`."""
     if not RUN.fullmatch(text):
@@ -296,13 +314,20 @@ def shown(text: str) -> str:
     return kept if len(kept) <= 40 else kept[:39] + "…"
 
 
+def on_or_off(name: str) -> SharedChoice:
+    """Return a choice that is on or off, off at first."""
+    parse = one_of("switch", ("on", "off"))
+    return SharedChoice(name, False, lambda text: parse(text) == "on", lambda on: "on" if on else "off")
+
+
 CHOICES: tuple[SharedChoice, ...] = (
     SharedChoice("image", "cell-1", parse_name),
     SharedChoice("models", ALL, names_of("models"), joined),
     SharedChoice("view", TRAINED, one_of("framing", (TRAINED, *FRAMINGS))),
-    SharedChoice(
-        "truth", False, lambda text: one_of("switch", ("on", "off"))(text) == "on", lambda on: "on" if on else "off"
-    ),
+    on_or_off("truth"),
+    on_or_off("guess"),
+    on_or_off("projector"),
+    SharedChoice("pick", CENTRAL, one_of("cell", PICKS)),
     SharedChoice("cell", default_parameters(), parameters_from_text, parameters_to_text),
     SharedChoice("methods", DEFAULT_METHODS, some_of("method", tuple(METHODS)), joined),
     SharedChoice("classes", ALL, names_of("classes"), joined),
@@ -314,8 +339,12 @@ CHOICES: tuple[SharedChoice, ...] = (
     SharedChoice("diverging", DIVERGING[0], one_of("palette", DIVERGING)),
     SharedChoice("opacity", 55, whole_number("opacity", 0, 100)),
     SharedChoice("scale", "map", one_of("scale", SCALES)),
+    SharedChoice("layout", LAYOUTS[0], one_of("layout", LAYOUTS)),
+    SharedChoice("label", NAMED, parse_class),
+    SharedChoice("wipe", 100, whole_number("the wipe", 0, 100)),
     SharedChoice("run", "", parse_run),
     SharedChoice("runs", (), names_of("runs"), joined),
+    SharedChoice("tab", TABS[0], one_of("tab", TABS)),
     SharedChoice("matrix", MATRIX[0], one_of("way to count", MATRIX)),
     SharedChoice("figure", CLASS_FIGURES[0], one_of("figure", CLASS_FIGURES)),
     SharedChoice("curves", CURVES[0], one_of("curves", CURVES)),

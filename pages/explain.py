@@ -6,9 +6,10 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.explain.controls import map_form, setting_form
-from dashboard.explain.page import asked_for, show_work
+from dashboard.explain.page import asked_for, show_whole_picture, show_work
 from dashboard.images import chosen_image
 from dashboard.models import chosen_names, entry, known_classes
+from dashboard.truth import answers_hidden, ask_for_a_guess
 
 chosen = chosen_image()
 subject, names = chosen.subject, chosen_names()
@@ -18,21 +19,27 @@ if chosen.message:
 
 @st.fragment
 def workbench() -> None:
-    """Controls above the maps; a changed control redraws this part alone."""
+    """Controls beside the maps, in sight while the maps scroll; a changed control redraws this part alone."""
     entries = [entry(name) for name in names]
-    map_form(known_classes(entries))
-    with setting_form(state.get("methods"), entries):
-        asked = asked_for(subject)
-    if asked.methods:
-        show_work(names, asked)
-    else:
-        st.info("No method is switched on. Switch one on above to see its maps.", icon=":material/toggle_off:")
+    panel, work = st.columns([1, 3.7], gap="medium")
+    with panel, st.container(key="panel", gap="small"):
+        map_form(known_classes(entries))
+        with setting_form(state.get("methods"), entries):
+            asked = asked_for(subject)
+    with work:
+        show_whole_picture(subject)
+        if asked.methods:
+            show_work(names, asked)
+        else:
+            st.info("No method is switched on. Switch one on to see its maps.", icon=":material/toggle_off:")
     state.write_address()
 
 
-if names:
-    workbench()
-else:
+if not names:
     st.info(
-        "No model is switched on. Switch one on in the sidebar to see where it looks.", icon=":material/toggle_off:"
+        "No model is switched on. Switch one on under “Models” to see where it looks.", icon=":material/toggle_off:"
     )
+elif answers_hidden(subject.key):
+    ask_for_a_guess(subject.key, known_classes([entry(name) for name in names]))
+else:
+    workbench()

@@ -37,7 +37,7 @@ CORE = (
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
 PAGES = ("compare", "preprocess", "explain", "evaluate", "train")
-ACROSS_PAGES = {"dashboard/sidebar.py": {"explain"}}  # "Forget" drops an upload's maps, masks and scores too
+ACROSS_PAGES = {"dashboard/toolbar.py": {"explain", "compare"}}  # "Forget" drops an upload's maps, masks and scores too
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {
     "benchmarks/__main__.py": "chooses the benchmark",
@@ -52,6 +52,7 @@ SHORT = {
     "core/explanation/quality/control_maps.py": "the maps that know nothing",
     "core/explanation/reference/__main__.py": "starts the reference's process before anything slow is imported",
     "dashboard/consensus.py": "shown by three pages",
+    "dashboard/share.py": "the link and its code",
 }
 SAME_NAME = {
     "explain": "the engine's function, and the command called `explain`",

@@ -50,8 +50,8 @@ def unfamiliar_sentence(predictions: Sequence[Prediction]) -> str | None:
     if not telling or 2 * strange < len(telling):
         return None
     return (
-        f"This may not be a white blood cell: {strange} of {len(telling)} models have seen nothing like it "
-        "in training. Their answers below may mean nothing."
+        f"Unfamiliar stain or cell: {strange} of {len(telling)} models have seen little like it in training. "
+        "Their answers below may be wrong."
     )
 
 

@@ -13,11 +13,10 @@ from core.errors import InputError
 from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import crop_cell
-from core.preprocessing.segmentation import Nucleus, find_nucleus, frame_extent
+from core.preprocessing.segmentation import HALF_SIDE, Nucleus, find_nucleus, frame_extent
 
 Mask = NDArray[np.bool_]
 
-HALF_SIDE = 1.45  # of the square, in square roots of the nucleus' area
 LARGEST = 1024  # px of a cut-out's side; no network takes more
 
 FRAMINGS: dict[str, str] = {

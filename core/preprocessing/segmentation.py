@@ -19,6 +19,7 @@ Densities = NDArray[np.float32]
 WORKING_SIDE = 240  # px of the shorter side at which the nucleus is sought
 MINIMUM_CONTRAST = 0.2  # share of light by which a nucleus stands out from what surrounds it
 AREA_LIMITS = (0.003, 0.75)  # plausible share of the frame
+HALF_SIDE = 1.45  # of the square around a cell, in square roots of the nucleus' area
 JOIN_DISTANCE = 0.06  # lobes closer than this share of the shorter side belong to one nucleus
 BACKGROUND_PERCENTILE = 92.0  # of each channel: the empty field's colour
 STRAIGHT = 0.98  # share of the field that is left when straight strips of black are cut off, if they are all there is
@@ -95,7 +96,7 @@ def find_nucleus(rgb: NDArray[np.uint8]) -> Nucleus | None:
     if min(small.shape[:2]) < 16:
         return None
     field = field_of(small)
-    stained = _stained_pixels(stain_density(small, field), field)
+    stained = stained_pixels(small, field)
     group = _central_group(stained) if stained is not None else None
     if group is None or not AREA_LIMITS[0] <= group.mean() <= AREA_LIMITS[1]:
         return None
@@ -106,8 +107,10 @@ def find_nucleus(rgb: NDArray[np.uint8]) -> Nucleus | None:
     return Nucleus(mask, (float(columns.mean()), float(rows.mean())), float(len(rows)))
 
 
-def _stained_pixels(density: NDArray[np.float32], field: Mask) -> NDArray[np.bool_] | None:
-    """Pixels of the field above the upper of two Otsu thresholds, or None when they do not stand out from the rest."""
+def stained_pixels(rgb: NDArray[np.uint8], field: Mask) -> Mask | None:
+    """Pixels of the field `(H, W) bool` of `rgb` `(H, W, 3)` that hold most stain: above the upper of two Otsu
+    thresholds of `stain_density`. None when they do not stand out from the rest."""
+    density = stain_density(rgb, field)
     seen = density[field]
     if float(seen.max() - seen.min()) < MINIMUM_CONTRAST:
         return None
@@ -119,13 +122,26 @@ def _stained_pixels(density: NDArray[np.float32], field: Mask) -> NDArray[np.boo
     return stained
 
 
-def _central_group(stained: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """The group of close components with most stained area near the centre."""
-    height, width = stained.shape
-    side = min(height, width)
+def nuclear_groups(stained: Mask) -> list[Mask]:
+    """The groups of close components of `stained` `(H, W) bool`, each a nucleus with its lobes."""
+    opened, labels, count = _groups(stained)
+    return [np.asarray((labels == number) & (opened > 0)) for number in range(1, count)]
+
+
+def _groups(stained: Mask) -> tuple[NDArray[np.uint8], NDArray[np.int32], int]:
+    """The components without specks, the number of each pixel's group (0: none), and one more than there are groups."""
+    side = min(stained.shape)
     opened = cv2.morphologyEx(stained.astype(np.uint8), cv2.MORPH_OPEN, _disc(max(1, round(0.008 * side))))
     joined = cv2.dilate(opened, _disc(max(1, round(JOIN_DISTANCE * side / 2))))
     count, labels = cv2.connectedComponents(joined)
+    return np.asarray(opened, dtype=np.uint8), np.asarray(labels, dtype=np.int32), count
+
+
+def _central_group(stained: Mask) -> Mask | None:
+    """The group of close components with most stained area near the centre."""
+    height, width = stained.shape
+    side = min(height, width)
+    opened, labels, count = _groups(stained)
     if count < 2:
         return None
     rows, columns = np.mgrid[0:height, 0:width]

@@ -10,43 +10,55 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.models.card import CardScore, ModelCard, TrainingFacts
-from core.models.classifier import Prediction
+from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
+from dashboard.field import show_field
 from dashboard.images import Subject
+from dashboard.models import warm_seconds
+from dashboard.truth import reveal
 from dashboard.ui.charts import bar_figure, plain_text, show
 from dashboard.ui.format import duration, measured, millions, percent, quoted, size
-from dashboard.ui.html import class_colour, facts, fitted, squared, verdict
+from dashboard.ui.html import class_colour, facts, fitted, mark_of_truth, no_verdict, squared, verdict
 
 MEANINGS = {
     "Margin": "The first class's probability less the second's: near 0 the model wavers, near 1 it is sure.",
     "Accuracy": "Share of the test images that it names right; n is how many there are. Training saw none of them.",
+    "Elsewhere": "Mean recall on a laboratory that was left out of a training by the same recipe: what to expect of "
+    "slides from elsewhere. Mean over those laboratories.",
     "Parameters": "Numbers learnt in training, in millions, and the size group: < 15 M, 15-70 M, > 70 M.",
     "As published": "Parameters and size group of the network as first published, with its 1,000-class head.",
     "Weights": "Size of the weights' file.",
-    "Time": "One forward pass for this image on this server, when it was first asked.",
+    "Time": "One forward pass of one picture on this server once it is warm, the median of three.",
 }
 
 
-def figures(card: ModelCard, prediction: Prediction) -> list[tuple[str, str, str]]:
-    """Return (term, meaning, value) for an answer and its model."""
+def figures(card: ModelCard, prediction: Prediction, seconds: float) -> list[tuple[str, str, str]]:
+    """Return (term, meaning, value) for an answer and its model; `seconds` is the time of one pass."""
     published = card.published_millions
     values = {
         "Margin": f"{prediction.margin:.2f}",
         "Accuracy": accuracy(card),
+        "Elsewhere": elsewhere(card),
         "Parameters": f"{millions(card.parameters / 1e6)} ({card.group})",
         "As published": f"{millions(published)} ({card.published_group})" if published else "not stated",
         "Weights": size(card.weights_mb),
-        "Time": duration(prediction.seconds),
+        "Time": duration(seconds),
     }
     return [(term, MEANINGS[term], value) for term, value in values.items()]
+
+
+def elsewhere(card: ModelCard) -> str:
+    """Return the mean recall over laboratories that were left out, or that it is not known."""
+    found = [score.mean_recall for score in card.left_out if score.mean_recall is not None]
+    return f"{measured(sum(found) / len(found))}, {len(found)} laboratories" if found else "not measured"
 
 
 def accuracy(card: ModelCard) -> str:
     """Return the test accuracy with its sample size and data set, or that there is none."""
     if card.test is None:
         return "not tested"
-    return f"{measured(card.test.accuracy)}, n = {card.test.images:,} ({card.test.data})"
+    return f"{measured(card.test.accuracy)}, n = {card.test.images:,}, {card.test.data}"
 
 
 def meanings() -> str:
@@ -54,43 +66,63 @@ def meanings() -> str:
     return "\n".join(f"- **{term}**: {meaning}" for term, meaning in MEANINGS.items())
 
 
-PICTURE_SIDE = 360
+PICTURE_SIDE = 480
 
 
 def show_subject(subject: Subject, truth: bool) -> None:
     """Show the image that the page is about, and its true class where it is known and asked for."""
     st.html(f'<p class="ll-title">{escape(subject.title)}</p>')
     st.image(fitted(squared(subject.rgb), PICTURE_SIDE), width="stretch", alt=subject.alt, output_format="PNG")
+    if subject.field is not None:
+        show_field(subject, subject.field)
     if truth:
         st.html(_truth(subject.label))
+    else:
+        st.button("Reveal the true class", key="reveal", type="tertiary", on_click=reveal, args=(subject.key,))
     kind = "Simulated, not a photograph. " if subject.simulated else ""
     st.caption(f"{kind}{subject.detail}")
     for note in subject.notes:
         st.caption(note)
 
 
+def show_waiting(title: str) -> None:
+    """Show that a model is being asked, in place of what it said of the picture before."""
+    st.html(
+        f'<p class="ll-title">{escape(title)}</p><p class="ll-verdict ll-none"><span>asking …</span></p>'
+        '<p class="ll-judged"></p><div class="ll-waiting"></div>'
+    )
+
+
 def show_answer(answer: Answer, truth: str | None) -> None:
     """Show a model's answer, or in its place why there is none; `truth` is the class to compare with, if any."""
-    st.html(f'<p class="ll-title">{escape(answer.entry.title)}</p>')
+    title = f'<p class="ll-title">{escape(answer.entry.title)}</p>'
     prediction, view = answer.prediction, answer.view
     if prediction is None or view is None or answer.entry.classifier is None:
+        st.html(title)
         st.warning(quoted(answer.fault), icon=":material/block:")
         return
+    say = verdict if view.found else no_verdict
+    told = say(prediction.predicted, prediction.confidence)
+    st.html(title + told + mark_of_truth(prediction.predicted, truth if view.found else None))
     st.image(
         fitted(view.rgb, PICTURE_SIDE),
         width="stretch",
         alt=f"What {answer.entry.title} saw: the {FRAMINGS[answer.framing]}",
         output_format="PNG",
     )
-    st.html(
-        f'<p class="ll-caption">{seen(answer.entry.classifier.card.framing, view)}</p>'
-        + verdict(prediction.predicted, prediction.confidence, truth)
-    )
     show(probability_figure(prediction), f"probabilities-{answer.entry.name}", _told(prediction, answer.entry.title))
-    st.html(facts(figures(answer.entry.classifier.card, prediction)))
+    st.html(f'<p class="ll-caption">{seen(answer.entry.classifier.card.framing, view)}</p>')
+    with st.popover("About this model", type="tertiary", key=f"about-{answer.entry.name}"):
+        _show_about(answer.entry.classifier, prediction)
     for message in (*view.warnings, caution(answer)):
         if message:
             st.caption(f":orange[:material/warning:] {message}")
+
+
+def _show_about(classifier: Classifier, prediction: Prediction) -> None:
+    card = classifier.card
+    st.html(facts(figures(card, prediction, warm_seconds(classifier.identity, classifier))))
+    st.markdown(_text(card))
 
 
 def probability_figure(prediction: Prediction) -> go.Figure:
@@ -130,6 +162,16 @@ def _truth(label: str | None) -> str:
 STARTS = {"none": "from scratch", "imagenet": "from ImageNet weights"}
 
 
+def show_common_test(answers: list[Answer]) -> None:
+    """Say once what the accuracies of the models that answer were measured on."""
+    cards = [answer.entry.classifier.card for answer in answers if answer.entry.classifier is not None]
+    tested = {(card.test.data, card.test.images) for card in cards if card.test is not None}
+    if len(tested) == 1:
+        data, images = tested.pop()
+        told = "; ".join(f"{card.title} {measured(card.test.accuracy)}" for card in cards if card.test is not None)
+        st.caption(quoted(f"Named right of {images:,} test images of {data}: {told}."))
+
+
 def show_model_cards(answers: list[Answer]) -> None:
     """Show what is known of the models that answer, folded away."""
     cards = [answer.entry.classifier.card for answer in answers if answer.entry.classifier is not None]
@@ -147,8 +189,6 @@ def show_model_cards(answers: list[Answer]) -> None:
                 "Left out of training: figures of a model trained by the same recipe without that laboratory."
             )
         st.markdown(meanings())
-        for card in cards:
-            st.markdown(_text(card))
 
 
 def _scores(card: ModelCard) -> list[dict[str, str]]:

@@ -231,7 +231,7 @@ def interval_chart(models: Sequence[Evaluated], kind: str) -> None:
         show(figure, "intervals", alt)
 
 
-FEWEST, MOST = 3, 4  # columns: one model's chart alone is no wider than it reads well
+FEWEST, MOST = 3, 5  # columns: one model's chart alone is no wider than it reads well
 
 
 def model_grid(count: int, key: str) -> GridContainer:

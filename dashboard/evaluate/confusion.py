@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -13,7 +14,7 @@ from dashboard import state
 from dashboard.evaluate.charts import model_grid
 from dashboard.evaluate.images import in_cell, show_images
 from dashboard.evaluate.models import Evaluated
-from dashboard.ui.charts import ACCENT, empty_figure, on_dark_ground, plain_text, show
+from dashboard.ui.charts import ACCENT, TYPE, empty_figure, on_dark_ground, plain_text, show
 from dashboard.ui.format import share
 from dashboard.url import MATRIX
 
@@ -25,7 +26,7 @@ KEPT = "matrix-cell"  # what these three say, for visits after other pages: keys
 
 PALE, DARK = "#ffffff", "#26242b"
 
-CELL, AROUND = 32, 100  # px: of a cell, and of what stands below the cells
+CELL, AROUND = 36, 104  # px: of a cell, and of what stands below the cells
 
 LONGEST = 14  # letters of a class that stand at an axis
 
@@ -45,12 +46,13 @@ def show_confusion(models: Sequence[Evaluated]) -> None:
     )
     state.say_problem("matrix")
     way = state.get("matrix")
+    _begin(models)
     grid = model_grid(len(models), "matrices")
     for model in models:
         with grid.cell():
             st.html(f'<p class="ll-title">{escape(model.title)}</p>')
             _matrix(model, way)
-    st.caption("True classes down, the models' answers across; the colour goes by the rate.")
+    st.caption("True classes down, the models' answers across; the colour goes by the root of the rate.")
     _show_cell(models)
     state.write_address()
 
@@ -58,20 +60,25 @@ def show_confusion(models: Sequence[Evaluated]) -> None:
 def _matrix(model: Evaluated, way: str) -> None:
     figures = model.figures
     if figures is not None:
-        figure = matrix_figure(figures, way, on_dark_ground())
+        session = st.session_state
+        marked = (session[TRUE], session[NAMED]) if session.get(MODEL) == model.name else None
+        figure = matrix_figure(figures, way, on_dark_ground(), marked)
         show(figure, f"matrix-{model.name}", _alt(model.title, figures), lambda cell: _take(model.name, cell))
 
 
-def matrix_figure(figures: Figures, way: str, dark: bool) -> go.Figure:
-    """True classes down, answers across; a cell's colour goes by its rate, its text says rate or count.
+def matrix_figure(figures: Figures, way: str, dark: bool, marked: tuple[str, str] | None = None) -> go.Figure:
+    """True classes down, answers across; a cell's colour goes by the root of its rate, its text says rate or count.
+
+    The cell `marked`, (true class, answer), is framed.
 
     What catches the pointer are points that nobody sees, one a cell, with (true class, answer) behind them.
     """
     classes, count = list(figures.classes), len(figures.classes)
     figure = empty_figure(AROUND + CELL * count)
     rates = [[rate or 0.0 for rate in row] for row in figures.confusion_rates]
+    depths = [[math.sqrt(rate) for rate in row] for row in rates]  # so that a rate of one per cent is seen
     scale = [[0, _faded(0.0)], [1, _faded(1.0)]]
-    figure.add_heatmap(z=rates, zmin=0, zmax=1, colorscale=scale, showscale=False, xgap=1, ygap=1, hoverinfo="skip")
+    figure.add_heatmap(z=depths, zmin=0, zmax=1, colorscale=scale, showscale=False, xgap=1, ygap=1, hoverinfo="skip")
     cells = [(row, column) for row in range(count) for column in range(count)]
     figure.add_scatter(
         x=[column for _, column in cells],
@@ -83,16 +90,20 @@ def matrix_figure(figures: Figures, way: str, dark: bool) -> go.Figure:
         hovertemplate="%{hovertext}<extra></extra>",
     )
     for row, column in cells:  # text of points would fade where another is chosen
-        ink = PALE if dark or rates[row][column] > DEEP else DARK
-        font = {"size": 11, "color": ink}
+        ink = PALE if dark or depths[row][column] > DEEP else DARK
+        font = {"size": TYPE, "color": ink}
         figure.add_annotation(x=column, y=row, text=_told(figures, way, row, column), showarrow=False, font=font)
+    if marked is not None and all(name in classes for name in marked):
+        row, column = (classes.index(name) for name in marked)
+        edges = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+        figure.add_shape(type="rect", **edges, line={"color": PALE if dark else DARK, "width": 2.5})
     axis = {"tickvals": list(range(count)), "fixedrange": True, "showgrid": False, "showline": False}
     names = [plain_text(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
     span = [-0.5, count - 0.5]
     figure.update_layout(
         xaxis={**axis, "ticktext": names, "range": span, "tickangle": -40},
         yaxis={**axis, "ticktext": names, "range": span[::-1]},
-        margin={"l": 12 + 6 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 22, "b": AROUND - 22},
+        margin={"l": 14 + 7 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 22, "b": AROUND - 22},
     )
     return figure
 
@@ -133,18 +144,25 @@ def _take(model: str, cell: Sequence[str]) -> None:
     st.session_state[TRUE], st.session_state[NAMED] = cell
 
 
-def _show_cell(models: Sequence[Evaluated]) -> None:
-    """Show the lists that name a cell, and the images that are counted in it."""
+def _begin(models: Sequence[Evaluated]) -> None:
+    """Choose a cell where none is chosen, or one that these models lack."""
     by_name = {model.name: model for model in models}
     for key, value in st.session_state.get(KEPT, {}).items():
         st.session_state.setdefault(key, value)
     if st.session_state.get(MODEL) not in by_name:
         st.session_state[MODEL] = models[0].name
     figures = by_name[st.session_state[MODEL]].figures
+    if figures is not None:
+        _keep_possible(figures)
+    st.session_state[KEPT] = {key: st.session_state.get(key) for key in (MODEL, TRUE, NAMED)}
+
+
+def _show_cell(models: Sequence[Evaluated]) -> None:
+    """Show the lists that name a cell, and the images that are counted in it."""
+    by_name = {model.name: model for model in models}
+    figures = by_name[st.session_state[MODEL]].figures
     if figures is None:
         return
-    _keep_possible(figures)
-    st.session_state[KEPT] = {key: st.session_state[key] for key in (MODEL, TRUE, NAMED)}
     with st.container(horizontal=True, gap="medium"):
         st.selectbox("Images of", list(by_name), format_func=lambda name: by_name[name].title, width=210, key=MODEL)
         st.selectbox("True class", figures.classes, width=170, key=TRUE)

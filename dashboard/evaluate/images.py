@@ -13,10 +13,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.decoding import read_image
+from core.decoding import MAX_BYTES, read_image
 from core.errors import InputError
 from core.evaluation.metrics import log_odds
 from core.evaluation.predictions import Answers, image_folders, places_of
+from core.files import read_plain
+from dashboard import state, uploads
 from dashboard.access import is_open
 from dashboard.evaluate.models import Evaluated
 from dashboard.ui.format import percent
@@ -63,9 +65,9 @@ def show_images(model: Evaluated, sentence: str, found: Sequence[AnsweredImage],
     with st.spinner("Reading the images"):
         grid = st.grid("auto", min_column_width=SIDE - 20, gap=12, key=f"{place}-images")
         shown = []
-        for case in part:
+        for number, case in enumerate(part):
             with grid.cell():
-                shown.append(_show(case, folders))
+                shown.append(_show(case, folders, f"{place}-{number}"))
     if not any(shown):
         st.info(
             f"None of these images lies in {folder}: it is another set, or laid out in other folders. The model was "
@@ -195,18 +197,35 @@ def _folders(root: str) -> dict[str, tuple[Path, ...]]:
     return image_folders(Path(root))
 
 
-def _show(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bool:
-    picture = _picture(case, folders)
-    if picture is None:
+def _show(case: AnsweredImage, folders: dict[str, tuple[Path, ...]], key: str) -> bool:
+    found = _picture(case, folders)
+    if found is None:
         st.html(f'<div class="ll-waiting">not found: {escape(case.image)}</div>')
     else:
-        st.image(picture, width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
+        st.image(found[1], width="stretch", alt=f"{case.image}, {percent(case.sure)} sure")
     st.html(f'<p class="ll-caption ll-file">{escape(case.image)}<br>{escape(case.told)}, {percent(case.sure)}</p>')
-    return picture is not None
+    if found is not None:
+        with st.container(horizontal=True, gap="xsmall"):
+            for page in ("compare", "explain"):
+                if st.button(page.capitalize(), key=f"{page}-{key}", type="tertiary"):
+                    _open(found[0], case, page)
+    return found is not None
 
 
-def _picture(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bytes | None:
-    """A thumbnail of the image, by its hash where that was kept, else of the first file of that name."""
+def _open(place: Path, case: AnsweredImage, page: str) -> None:
+    """Go to a page with this image, which joins the visitor's own pictures under its true class."""
+    try:
+        key = uploads.add(f"{case.true}/{place.name}", read_plain(place, MAX_BYTES))
+    except (OSError, InputError) as error:
+        st.warning(str(error), icon=":material/block:")
+        return
+    state.put("image", key)
+    state.reset("pick")
+    st.switch_page(f"../pages/{page}.py")
+
+
+def _picture(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> tuple[Path, bytes] | None:
+    """The image's file and a thumbnail, by its hash where that was kept, else the first file of that name."""
     for place in places_of(case.image, folders):
         try:
             facts = place.stat()
@@ -214,7 +233,7 @@ def _picture(case: AnsweredImage, folders: dict[str, tuple[Path, ...]]) -> bytes
         except (OSError, InputError):
             continue
         if not case.digest or sha256.startswith(case.digest):
-            return thumbnail
+            return place, thumbnail
     return None
 
 

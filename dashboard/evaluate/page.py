@@ -15,66 +15,136 @@ from dashboard.evaluate.confusion import show_confusion
 from dashboard.evaluate.costs import show_costs
 from dashboard.evaluate.models import Evaluated, choose_runs, evaluated
 from dashboard.evaluate.papers import show_papers, show_reproduction
-from dashboard.evaluate.tables import INTERVALS, OTHERS, TERMS, class_table, glossary, others_table, summary_table
+from dashboard.evaluate.tables import (
+    INTERVALS,
+    OTHERS,
+    TERMS,
+    class_table,
+    glossary,
+    others_table,
+    overview_table,
+    summary_table,
+)
 from dashboard.ui.format import decimal, interval, quoted, share
-from dashboard.url import CLASS_FIGURES, CURVES, ROC_PARTS
+from dashboard.url import CLASS_FIGURES, CURVES, ROC_PARTS, TABS
 
 ORIGIN = (
     "images of the same origin as those of the training; on other stains expect less, as this page tells. "
     "Not a medical device."
 )
 
-PARTS = {"whole": "Whole", "corner": "Corner of few mistakes"}
+PARTS = {"corner": "Corner of few mistakes", "whole": "Whole"}
+
+TAB_TITLES = {
+    "overview": "Overview",
+    "classes": "Classes",
+    "mistakes": "Mistakes",
+    "calibration": "Calibration",
+    "training": "Training and cost",
+    "papers": "Papers",
+}
+
+OVERVIEW = (
+    "Mean recall: the mean over the classes of the share that is named right. Own laboratory: test images of the "
+    "laboratory that most training cells came from. Left out: mean over laboratories, of each a model that was trained "
+    "by the same recipe without it. Known laboratories: other cells of stains that training saw."
+)
 
 
 def show_evaluation() -> None:
-    """Show everything that is known of the models switched on; a model that cannot be shown says why."""
+    """Show everything that is known of the models switched on, part by part; a model that has nothing says why."""
     choose_runs()
     with st.spinner("Reading the models' answers"):
         models = evaluated()
     if not models:
         st.info(
-            "No model is switched on. Switch one on in the sidebar to see its figures.", icon=":material/toggle_off:"
+            "No model is switched on. Switch one on under “Models” to see its figures.", icon=":material/toggle_off:"
         )
     _say_faults(models)
-    _show_others("left_out", [model for model in models if model.card is not None])
+    state.say_problem("tab")
+    titles = [TAB_TITLES[name] for name in TABS]
+    tabs = st.tabs(
+        titles,
+        **state.bound("tab", to_widget=TAB_TITLES.__getitem__, from_widget=lambda told: TABS[titles.index(told)]),
+    )
+    known = [model for model in models if model.card is not None]
     measured = [model for model in models if model.figures is not None]
-    if measured:
-        if any(model.card and model.card.left_out for model in measured):
-            st.subheader("On other cells of the laboratory that most training cells came from")
-        _show_figures(measured)
-    _show_rest([model for model in models if model.card is not None])
+    parts = {
+        "overview": lambda: _show_overview(known, measured),
+        "classes": lambda: _show_by_class(measured),
+        "mistakes": lambda: _show_mistakes(measured),
+        "calibration": lambda: _show_sureness(measured),
+        "training": lambda: _show_training(known),
+        "papers": lambda: _show_papers(known),
+    }
+    for name, tab in zip(TABS, tabs, strict=True):
+        if name == state.get("tab"):  # what is not looked at is not drawn
+            with tab:
+                parts[name]()
 
 
-def _show_figures(measured: Sequence[Evaluated]) -> None:
+def _show_overview(known: Sequence[Evaluated], measured: Sequence[Evaluated]) -> None:
+    """Own stain and others' side by side, then each in full."""
+    if known:
+        st.html(overview_table(known))
+        st.caption(OVERVIEW)
+    for kind in OTHERS:
+        _show_others(kind, known)
+    if not measured:
+        return
+    st.subheader("On other cells of the laboratory that most training cells came from")
     st.html(f'<p class="ll-sentence">{escape(headline(measured))}</p>')
     for caution in cautions(measured):
         st.caption(f":orange[:material/warning:] {quoted(caution)}")
     st.html(summary_table(measured))
     with st.expander("What these figures mean", icon=":material/menu_book:"):
         st.markdown(glossary())
-    st.subheader("Class by class")
+
+
+def _show_by_class(measured: Sequence[Evaluated]) -> None:
+    if not measured:
+        _say_nothing()
+        return
     _show_classes(measured)
-    st.subheader("What is taken for what", help="Confusion matrices: true classes down, the models' answers across.")
-    show_confusion(measured)
     st.subheader("ROC curves", help=TERMS["auc"][1])
     _show_roc(measured)
+
+
+def _show_mistakes(measured: Sequence[Evaluated]) -> None:
+    if not measured:
+        _say_nothing()
+        return
+    st.subheader("What is taken for what", help="Confusion matrices: true classes down, the models' answers across.")
+    show_confusion(measured)
+
+
+def _show_sureness(measured: Sequence[Evaluated]) -> None:
+    if not measured:
+        _say_nothing()
+        return
     st.subheader("Is it right as often as it is sure?", help=TERMS["ece"][1])
     _show_calibration(measured)
 
 
-def _show_rest(models: Sequence[Evaluated]) -> None:
-    if models:
-        for kind in ("unseen", "held_back"):
-            _show_others(kind, models)
-        st.subheader("How they were trained")
-        _show_histories(models)
-        st.subheader("What they cost")
-        show_costs(models)
+def _show_training(known: Sequence[Evaluated]) -> None:
+    if not known:
+        _say_nothing()
+        return
+    st.subheader("How they were trained")
+    _show_histories(known)
+    st.subheader("What they cost")
+    show_costs(known)
+
+
+def _show_papers(known: Sequence[Evaluated]) -> None:
     st.subheader("The papers' figures, and ours")
-    show_papers(models)
+    show_papers(known)
     st.subheader("The papers' experiments done again")
     show_reproduction()
+
+
+def _say_nothing() -> None:
+    st.caption("None of the models switched on has kept answers to test images.")
 
 
 def _show_others(kind: str, models: Sequence[Evaluated]) -> None:
@@ -110,7 +180,11 @@ def headline(measured: Sequence[Evaluated]) -> str:
 
 def cautions(measured: Sequence[Evaluated]) -> list[str]:
     """What has to be known before figures are compared: sets that differ, intervals that overlap, notes of each."""
-    told = [f"{model.title}: {note}" for model in measured if model.figures for note in model.figures.notes]
+    notes: dict[str, list[str]] = {}
+    for model in measured:
+        for note in model.figures.notes if model.figures else ():
+            notes.setdefault(note, []).append(model.title)
+    told = [note if len(of) == len(measured) else f"{', '.join(of)}: {note}" for note, of in notes.items()]
     sets = {(model.answers.images, model.answers.labels.tobytes()) for model in measured if model.answers}
     data = list(dict.fromkeys(model.figures.data for model in measured if model.figures))
     if len(sets) > 1:

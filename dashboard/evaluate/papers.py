@@ -22,6 +22,16 @@ NOT_THE_SAME = (
 )
 
 
+DIFFERENCES = {
+    "data": "images",
+    "protocol": "how they were divided",
+    "weights": "starting weights",
+    "epochs": "epochs",
+    "input_size": "input size",
+    "note": "what is noted here",
+}
+
+
 def show_papers(models: Sequence[Evaluated]) -> None:
     """Show each paper's table with ours of the same architecture, then the experiments done again."""
     st.markdown(NOT_THE_SAME)
@@ -142,11 +152,22 @@ def reproduction_table(rows: Sequence[ReproductionRow]) -> str:
     heads += ['<th scope="col">Test n</th>', head("accuracy"), '<th scope="col">Published</th>']
     heads += [head(kind, mean=True) for kind in ("precision", "sensitivity", "f1", "auc")]
     heads += ['<th scope="col" class="ll-left">Training</th>', '<th scope="col">Weights</th>']
-    return table("Experiments of the papers done again", heads, [_run_row(row) for row in rows])
+    return table("Experiments of the papers done again", heads, [_run_row(row, difference(row, rows)) for row in rows])
 
 
-def _run_row(row: ReproductionRow) -> str:
-    below = (f"weights: {row.weights}", *([row.note] if row.note else []))
+def difference(row: ReproductionRow, rows: Sequence[ReproductionRow]) -> str:
+    """Say in what a row differs from the others of the same network; "" where it is the only one."""
+    others = [one for one in rows if one.title == row.title and one is not row]
+    if not others:
+        return ""
+    differs = [
+        told for name, told in DIFFERENCES.items() if any(getattr(one, name) != getattr(row, name) for one in others)
+    ]
+    return f"unlike the other row: {', '.join(differs)}" if differs else "the same once more"
+
+
+def _run_row(row: ReproductionRow, unlike: str) -> str:
+    below = [text for text in (f"weights: {row.weights}", row.note, unlike) if text]
     cells = [
         f"{row.images:,}",
         cell(row.accuracy),

@@ -176,3 +176,36 @@ def _recall(score: CardScore, name: str) -> str:
         return NONE
     few = ' <span class="ll-few">few</span>' if images < FEWEST else ""
     return f"{cell(counted(round(recall * images), images))}<small>of {images:,}{few}</small>"
+
+
+def overview_table(models: Sequence[Evaluated]) -> str:
+    """A row a model: its own laboratory beside others, those first that tell what to expect of a stranger's slides."""
+    known = list(dict.fromkeys(score.data for model in models if model.card for score in model.card.held_back))
+    unseen = list(dict.fromkeys(score.data for model in models if model.card for score in model.card.unseen))
+    heads = [
+        '<th scope="col" class="ll-left">Model</th>',
+        f'<th scope="col" title="{escape(OTHERS["left_out"][1])}">Left out: mean recall</th>',
+        '<th scope="col">Own laboratory: accuracy</th>',
+        '<th scope="col">Own laboratory: mean recall</th>',
+        *(f'<th scope="col">{escape(name)}: mean recall</th>' for name in (*unseen, *known)),
+    ]
+    return table("Own laboratory and others side by side", heads, [_overview(m, unseen, known) for m in models])
+
+
+def _overview(model: Evaluated, unseen: Sequence[str], known: Sequence[str]) -> str:
+    card = model.card
+    if card is None:
+        return ""
+    left = [score.mean_recall for score in card.left_out if score.mean_recall is not None]
+    laboratories = "laboratory" if len(left) == 1 else "laboratories"
+    cells = [f"{share(sum(left) / len(left))}<small>{len(left)} {laboratories}</small>" if left else NONE]
+    cells.append(cell(model.figures.accuracy) if model.figures else share(card.test.accuracy if card.test else None))
+    cells.append(cell(model.figures.macro.sensitivity) if model.figures else NONE)
+    for names, scores in ((unseen, card.unseen), (known, card.held_back)):
+        by_name = {score.data: score for score in scores}
+        cells += [_mean_recall(by_name.get(name)) for name in names]
+    return f'<tr><th scope="row">{escape(model.title)}</th>{"".join(f"<td>{text}</td>" for text in cells)}</tr>'
+
+
+def _mean_recall(score: CardScore | None) -> str:
+    return NONE if score is None else f"{share(score.mean_recall)}<small>n = {score.images:,}</small>"

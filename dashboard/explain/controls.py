@@ -16,42 +16,99 @@ from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import Mask, mask_of
 from core.settings import FieldSpec
-from dashboard import images, state, url
+from dashboard import state, uploads, url
 from dashboard.explain.wording import plain
 from dashboard.images import Subject
 from dashboard.models import ModelEntry
 from dashboard.ui.form import field_input, to_widget
+from dashboard.ui.format import quoted
 from dashboard.url import HIGHEST_SEED, NO_SETTINGS, PRECISIONS, of_model, setting, with_setting
 
 SCALE_TITLES = {"map": "Each map", "classes": "All classes"}
 
-CONTROLS = ("methods", "classes", "opacity", "palette", "diverging", "borders", "scale")
+CONTROLS = ("methods", "classes", "opacity", "palette", "diverging", "borders", "scale", "layout", "label", "wipe")
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Gradient": ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam"),
+    "Perturbation": ("lime", "occlusion", "rise", "scorecam"),
+    "Attribution": ("shap", "shap-kernel", "shap-partition", "integrated-gradients"),
+}
+GROUP_HELP = {
+    "Gradient": "One pass: where the last stage's features and their gradients speak for a class. EigenCAM takes the "
+    "features alone.",
+    "Perturbation": "Parts of the picture are hidden, and what the model then says is compared. It takes many passes.",
+    "Attribution": "What each part of the picture adds to or takes from the class's score, by rules that such shares "
+    "have to keep (Shapley values, integrated gradients).",
+}
+LAYOUT_TITLES = {"grid": "All classes", "figure": "One class"}
+
+
+def on_a_phone() -> bool:
+    """Whether the browser says that it is a phone's."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
+
+
+def chosen_layout() -> str:
+    """Return how the maps are laid out: "grid" or "figure"."""
+    layout: str = state.get("layout")
+    return layout if layout != "auto" else "figure" if on_a_phone() else "grid"
 
 
 def map_form(known: Sequence[str]) -> None:
     """Show the choices; `known` are the classes of the models at hand. What was wrong in the address is said above."""
     for name in CONTROLS:
         state.say_problem(name)
+    for title, members in GROUPS.items():
+        _choose_methods(title, members)
+    st.segmented_control(
+        "Show",
+        list(LAYOUT_TITLES),
+        format_func=LAYOUT_TITLES.__getitem__,
+        required=True,
+        help="All classes: a row a model, a column a class, a grid a method. One class: methods side by side, large, "
+        "with one zoom for all.",
+        **state.bound("layout", to_widget=lambda _: chosen_layout()),
+    )
+    if chosen_layout() == "grid":
+        _choose_classes(known)
+    else:
+        _choose_label(known)
+    _scale()
+    st.slider("Opacity, %", 0, 100, step=5, help="How strongly a map covers the picture.", **state.bound("opacity"))
+
+
+def _choose_methods(title: str, members: tuple[str, ...]) -> None:
+    def to_choice(picked: list[str]) -> tuple[str, ...]:
+        kept = {name for name in state.get("methods") if name not in members}
+        return tuple(name for name in METHODS if name in kept or name in picked)
+
     st.pills(
-        "Methods",
-        list(METHODS),
+        title,
+        members,
         selection_mode="multi",
         format_func=lambda name: METHODS[name].title,
-        help="Each gets a grid of its own. " + "  \n".join(_about(name) for name in METHODS),
-        **state.bound("methods", to_widget=list, from_widget=lambda names: tuple(n for n in METHODS if n in names)),
+        help=f"{GROUP_HELP[title]}  \n" + "  \n".join(_about(name) for name in members),
+        **state.bound(
+            "methods",
+            key=f"methods-{title.lower()}",
+            to_widget=lambda chosen: [name for name in members if name in chosen],
+            from_widget=to_choice,
+        ),
     )
-    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
-        _choose_classes(known)
-        _scale()
-        st.slider(
-            "Opacity, %",
-            0,
-            100,
-            step=5,
-            width=150,
-            help="How strongly a map covers the picture.",
-            **state.bound("opacity"),
-        )
+
+
+def _choose_label(known: Sequence[str]) -> None:
+    chosen = state.get("label")
+    if chosen != url.NAMED and known and chosen not in known:
+        st.warning(f"No model here has the class “{url.shown(chosen)}”.", icon=":material/link_off:")
+    st.pills(
+        "Class",
+        [url.NAMED, *known],
+        format_func=lambda name: "As named" if name == url.NAMED else quoted(name),
+        required=True,
+        help="As named: of each model the class that it names.",
+        **state.bound("label", to_widget=lambda name: name if name in known else url.NAMED),
+    )
 
 
 def chosen_classes(known: Sequence[str]) -> tuple[str, ...]:
@@ -68,6 +125,7 @@ def _choose_classes(known: Sequence[str]) -> None:
         "Classes",
         list(known),
         selection_mode="multi",
+        format_func=quoted,
         wrap=True,
         help="The maps of all classes are computed in any case: one more to look at costs nothing.",
         **state.bound("classes", to_widget=lambda _: list(chosen_classes(known)), from_widget=to_choice),
@@ -241,7 +299,7 @@ def choose_mask(subject: Subject) -> Mask | None:
     file = st.file_uploader(
         "Your own mask of the cell",
         max_upload_size=LARGEST_MB,
-        key=f"{HELD}-{images.store().round}",
+        key=f"{HELD}-{uploads.store().round}",
         help="White on the cell, black around it, of the image's own size. It takes the place of the outline that the "
         "preprocessing estimates: in the scores that ask where the cell is, and where a method paints the cell over.",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.explanation.engine import Explanation
+from core.explanation.engine import Explanation, has_evidence
 from core.explanation.evidence import picture_png, values_npz
 from core.explanation.method import Method
 from core.explanation.methods.registry import METHODS
@@ -33,9 +33,9 @@ def show_maps(rows: Sequence[ModelRow], method: str, classes: Sequence[str], loo
     with st.container(key=f"method-{_safe(method)}", gap="xxsmall"):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.html(f'<h3 class="ll-method">{escape(kind.title)}</h3>', width="content")
+            _show_legend(kind, look, bordered, rows)
             offer_more(kind, [row.jobs[method] for row in rows if method in row.jobs])
             _offer_borders(kind, look, rows)
-        _show_legend(kind, look, bordered, rows)
         grid = st.grid(1 + len(classes), min_column_width=116, wrap=False, gap=10, key=f"maps-{_safe(method)}")
         grid.html('<p class="ll-title">Seen by the model</p>')
         for name in classes:
@@ -92,7 +92,7 @@ def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[ModelR
         )
     notes = {row.explanations[kind.name].note for row in rows if kind.name in row.explanations}
     told = f"{about} {notes.pop()}" if len(notes) == 1 else about
-    st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{escape(told)}</span></p>')
+    st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{escape(told)}</span></p>', width="content")
 
 
 def _show_row(
@@ -117,11 +117,29 @@ def _show_row(
     if explanation is not None and explanation.note and len(notes) > 1:
         with grid.cell(column_span="all"):
             st.html(f'<p class="ll-caption">{escape(row.title)}: {escape(explanation.note)}</p>')
+    why = why_no_evidence(row, kind, explanation)
+    if why:
+        with grid.cell(column_span="all"):
+            st.html(f'<p class="ll-caption">{escape(why)}</p>')
     messages = [text for text in (*(view.warnings if view else ()), caution(row.answer)) if text]
     if messages:
         with grid.cell(column_span="all"):
             told = quoted(f"{row.title}: {' '.join(messages)}")
             st.caption(f":orange[:material/warning:] {told}")
+
+
+def why_no_evidence(row: ModelRow, kind: Method, explanation: Explanation | None) -> str:
+    """Say why a model's map of the very class that it names may be empty; "" where it is not."""
+    prediction = row.answer.prediction
+    if explanation is None or prediction is None or kind.signed:
+        return ""
+    if has_evidence(explanation.native[explanation.classes.index(prediction.predicted)]):
+        return ""
+    return (
+        f"{row.title} names {prediction.predicted}, and yet {kind.title} finds no positive evidence for it: the method "
+        "keeps what speaks for a class on the chosen layer alone, and a class can win because more speaks against the "
+        "others, or by the head's constants. A method with signs, such as integrated gradients, shows both sides."
+    )
 
 
 def _show_cell(row: ModelRow, kind: Method, explanation: Explanation | None, name: str, look: Look) -> None:

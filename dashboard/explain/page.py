@@ -16,7 +16,8 @@ from dashboard.answers import parameters_for
 from dashboard.consensus import show_unfamiliar
 from dashboard.explain import scoring, verification
 from dashboard.explain.bundle import zip_of
-from dashboard.explain.controls import choose_mask, chosen_classes
+from dashboard.explain.controls import choose_mask, chosen_classes, chosen_layout
+from dashboard.explain.figure import show_figure
 from dashboard.explain.jobs import POLL, ExplainRequest, ModelRow, explain_rows, going_on
 from dashboard.explain.maps import show_maps
 from dashboard.explain.progress import show_summary
@@ -26,8 +27,10 @@ from dashboard.explain.rendering import Look, chosen_look
 from dashboard.explain.scoring import RANDOMISATION, SCORING, finished, randomisation_of, scoring_of
 from dashboard.explain.verification import finished_of
 from dashboard.explain.wording import plain
+from dashboard.field import show_field
 from dashboard.images import Subject
 from dashboard.models import known_classes, title
+from dashboard.truth import told
 
 
 def show_backgrounds(rows: Sequence[ModelRow], method: str) -> None:
@@ -73,47 +76,86 @@ def asked_for(subject: Subject) -> ExplainRequest:
     )
 
 
+def show_whole_picture(subject: Subject) -> None:
+    """Show, folded away, the whole picture where the subject is one cell of several."""
+    if subject.field is not None:
+        with st.expander(f"The whole picture: {len(subject.field.cells)} cells", icon=":material/grid_view:"):
+            show_field(subject, subject.field)
+
+
+def _head(subject: Subject) -> str:
+    """The name of the picture at hand, and its true class where that is told."""
+    truth = f", truly {subject.label}" if told(subject.key) and subject.label else ""
+    return f"{subject.title}{truth}"
+
+
 def show_work(names: Sequence[str], asked: ExplainRequest) -> None:
-    """Show the maps of the models `names`, again and again for as long as there is work on them."""
+    """Show the maps of the models `names`, and what they are worth; each part goes on by itself while it is worked on.
+
+    Maps that sharpen redraw themselves alone: scores and checks below are left in peace, and the other way round.
+    """
     with st.spinner("Explaining: " + ", ".join(title(name) for name in names)):
         rows = explain_rows(names, asked)
-    (_watched if _more(rows) else _still)(names, asked)
+    (_sharpening if going_on(rows) else _sharp)(names, asked)
+    if any(row.explanations for row in rows):
+        (_judging if _judged_now() else _judged)(names, asked)
 
 
 @st.fragment(run_every=POLL)
-def _watched(names: Sequence[str], asked: ExplainRequest) -> None:
-    if not _draw(names, asked):
+def _sharpening(names: Sequence[str], asked: ExplainRequest) -> None:
+    if not _draw_maps(names, asked):
         st.rerun()
 
 
 @st.fragment
-def _still(names: Sequence[str], asked: ExplainRequest) -> None:
-    if _draw(names, asked):
+def _sharp(names: Sequence[str], asked: ExplainRequest) -> None:
+    if _draw_maps(names, asked):
         st.rerun()
 
 
-def _draw(names: Sequence[str], asked: ExplainRequest) -> bool:
-    """Show everything as it stands; tell whether there is more to come."""
+@st.fragment(run_every=POLL)
+def _judging(names: Sequence[str], asked: ExplainRequest) -> None:
+    if not _draw_worth(names, asked):
+        st.rerun()
+
+
+@st.fragment
+def _judged(names: Sequence[str], asked: ExplainRequest) -> None:
+    if _draw_worth(names, asked):
+        st.rerun()
+
+
+def _draw_maps(names: Sequence[str], asked: ExplainRequest) -> bool:
+    """Show the maps as they stand; tell whether they go on sharpening."""
     if asked.settings != state.get("set"):
-        st.rerun()  # a button down here changed what the controls above show
+        st.rerun()  # a button down here changed what the controls beside it show
     rows, look = explain_rows(names, asked), chosen_look()
     classes = chosen_classes(known_classes([row.answer.entry for row in rows]))
     show_unfamiliar([row.answer for row in rows])
-    show_summary(rows)
+    show_summary(rows, _head(asked.subject))
+    if chosen_layout() == "figure":
+        show_figure(rows, asked, look)
     for method in asked.methods:
-        show_maps(rows, method, classes, look)
+        if chosen_layout() == "grid":
+            show_maps(rows, method, classes, look)
         show_backgrounds(rows, method)
-    if any(row.explanations for row in rows):
-        show_quality(rows, asked, look)
-        show_verification(rows, asked, look)
-        _offer_bundle(rows, asked, look)
     state.write_address()
-    return _more(rows)
+    return bool(going_on(rows))
 
 
-def _more(rows: Sequence[ModelRow]) -> bool:
-    """Whether maps, their scores or their checks are still to come."""
-    return bool(going_on(rows)) or scoring.any_scoring() or verification.any_verifying()
+def _draw_worth(names: Sequence[str], asked: ExplainRequest) -> bool:
+    """Show scores and checks as they stand; tell whether any of them goes on."""
+    rows, look = explain_rows(names, asked), chosen_look()
+    show_quality(rows, asked, look)
+    show_verification(rows, asked, look)
+    _offer_bundle(rows, asked, look)
+    state.write_address()
+    return _judged_now()
+
+
+def _judged_now() -> bool:
+    """Whether scores or checks of this session are still to come."""
+    return scoring.any_scoring() or verification.any_verifying()
 
 
 def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> None:

@@ -36,18 +36,20 @@ def show_progress(map_job: MapJob, explanation: Explanation | None, title: str) 
     show_buttons(map_job, title)
 
 
-def show_summary(rows: Sequence[ModelRow]) -> None:
-    """Say in a line how much is going on, with a button that stops all of it; nothing where nothing is."""
+def show_summary(rows: Sequence[ModelRow], head: str) -> None:
+    """Say in a line, after the `head` that names the picture, how much is going on; with a button that stops it all."""
     busy = going_on(rows)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work"):
+        st.html(f'<p class="ll-title">{escape(head)}</p>', width="content")
         if not busy:
             return
         slow = sum(not map_job.method.instant for row in rows for map_job in row.jobs.values())
         told = f"{len(busy)} of {slow} rows are still sharpening" if len(busy) > 1 else "One row is still sharpening"
-        st.html(f'<p class="ll-sentence">{told}; the page can be used meanwhile.</p>', width="content")
+        st.html(f'<p class="ll-caption">{told}; the page can be used meanwhile.</p>', width="content")
         st.button(
             "Stop all",
             key="stop-all",
+            type="tertiary",
             icon=":material/stop_circle:",
             on_click=_stop,
             args=(busy,),

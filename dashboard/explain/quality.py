@@ -15,6 +15,7 @@ from core.explanation.methods.registry import METHODS
 from core.explanation.quality.randomisation import Level, Randomisation
 from core.explanation.quality.scores import SCORES, Curve, ScoreRow, Scoring
 from core.explanation.quality.similarity import SimilarityMatrix, similarity_matrix
+from dashboard.explain.all_scores import show_all_scores
 from dashboard.explain.jobs import STOPPED, ExplainRequest, ModelRow
 from dashboard.explain.rendering import Look, outlined, shown_picture
 from dashboard.explain.scoring import (
@@ -176,8 +177,9 @@ SENTENCE = (
 def show_agreement_of_maps(subject: MapOf, rows: Sequence[ModelRow]) -> None:
     """Show how alike the maps of the chosen class are: of all methods in this model, of all models by this method."""
     titles = {row.name: row.title for row in rows} | {name: kind.title for name, kind in METHODS.items()}
-    methods = list(subject.row.explanations)
-    models = [row for row in rows if subject.method in row.explanations]
+    methods = [name for name in subject.row.explanations if not _sharpening(subject.row, name)]
+    models = [row for row in rows if subject.method in row.explanations and not _sharpening(row, subject.method)]
+    unfinished = [titles[name] for name in subject.row.explanations if name not in methods]
     tables = []
     if len(methods) > 1:
         pairs = [(subject.row, method) for method in methods]
@@ -185,13 +187,19 @@ def show_agreement_of_maps(subject: MapOf, rows: Sequence[ModelRow]) -> None:
     if len(models) > 1:
         pairs = [(row, subject.method) for row in models]
         tables.append((f"Models, by {METHODS[subject.method].title}", _agreement(pairs, subject.label)))
-    if not tables:
+    if not tables and not unfinished:
         return
     st.html(f'<h4 class="ll-method">Do the maps of {escape(subject.label)} agree?</h4>')
     grid = st.grid(2, min_column_width=300, gap=18, key="agreement")
     for title, found in tables:
         grid.html(f'<p class="ll-title">{escape(title)}</p>{agreement_table(found, titles)}')
-    st.caption(SENTENCE)
+    left_out = f" Left out until they are finished: {', '.join(unfinished)}." if unfinished else ""
+    st.caption(f"{SENTENCE}{left_out}")
+
+
+def _sharpening(row: ModelRow, method: str) -> bool:
+    """Whether a map will still change: no table of agreement holds it."""
+    return method in row.jobs and row.jobs[method].going_on
 
 
 def agreement_table(found: SimilarityMatrix, titles: dict[str, str]) -> str:
@@ -244,6 +252,7 @@ TITLES = {SCORING: "Scoring this map", RANDOMISATION: "Checking with random weig
 def show_quality(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) -> None:
     """Show the panel for one map of the reader's choice."""
     st.subheader("What is a map worth?")
+    show_all_scores(rows, asked)
     subject = _choose(rows, asked)
     if subject is None:
         st.caption("There is no map to score yet.")

@@ -18,6 +18,7 @@ from skimage.measure import approximate_polygon
 ACCENT, QUIET = "#8e63c9", "#85818e"  # at least 3:1 against the light and the dark ground
 INKS = {"light": "#4a4752", "dark": "#d3d0d9"}  # of axes and legends
 DASHES = ("solid", "6px,2px", "2px,2px", "8px,2px,2px,2px", "4px,4px")
+TYPE = 13  # px of every text in a chart
 ROW = 20  # px of a row of the legend, and of what stands beside it
 FRAME = {"left": 46, "right": 16, "top": 22, "below": 42}  # px around what is drawn
 MOST_POINTS = 400  # of a line: more than its pixels tell nothing
@@ -28,7 +29,7 @@ TEMPLATE = go.layout.Template(
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "colorway": [ACCENT, QUIET],
-        "font": {"size": 12},
+        "font": {"size": TYPE},
         "margin": {"l": FRAME["left"], "r": FRAME["right"], "t": FRAME["top"], "b": FRAME["below"]},
         "xaxis": {"title": {"standoff": 6}, "zeroline": False, "automargin": False, "ticklabeloverflow": "allow"},
         "yaxis": {"title": {"standoff": 4}, "zeroline": False, "automargin": False},
@@ -44,7 +45,7 @@ TEMPLATE = go.layout.Template(
             "tracegroupgap": 0,
             "itemclick": "toggleothers",
             "itemdoubleclick": "toggle",
-            "font": {"size": 11},
+            "font": {"size": TYPE},
         },
     }
 )
@@ -141,7 +142,7 @@ def bar_figure(
     told: Sequence[str],
     colours: Sequence[str],
     hover: Sequence[str],
-    label_width: int = 70,
+    label_width: int = 80,
 ) -> go.Figure:
     """Level bars from 0 to 1, the first on top: names to the left, `told` to the right, `hover` in words.
 
@@ -157,10 +158,10 @@ def bar_figure(
         hovertemplate="%{hovertext}<extra></extra>",
     )
     rows = {"tickmode": "array", "tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False}
-    most = label_width // 6
+    most = label_width // 7
     short = [plain_text(name if len(name) <= most else f"{name[: most - 1]}…") for name in names]
     figure.update_layout(
-        margin={"l": label_width, "r": 48, "t": 4, "b": 4},
+        margin={"l": label_width, "r": 54, "t": 4, "b": 4},
         bargap=0.35,
         xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
         yaxis={**rows, "autorange": "reversed", "ticktext": short},
@@ -228,9 +229,12 @@ def show(figure: go.Figure, key: str, alt: str, on_click: Clicked | None = None)
             on_click(points[0]["customdata"])
 
     ink = INKS["dark" if on_dark_ground() else "light"]
-    figure.update_xaxes(tickfont={"color": ink}, title={"font": {"color": ink}})
-    figure.update_yaxes(tickfont={"color": ink}, title={"font": {"color": ink}})
-    figure.update_layout(legend={"font": {"color": ink}})
+    font = {"color": ink, "size": TYPE}  # said outright: the page's theme would make them smaller
+    figure.update_xaxes(tickfont=font, title={"font": font})
+    figure.update_yaxes(tickfont=font, title={"font": font})
+    figure.update_layout(legend={"font": font})
+    for note in figure.layout.annotations:
+        note.font.color = note.font.color or ink
     selecting: Literal["ignore"] | Callable[[], None] = "ignore" if on_click is None else take
     st.plotly_chart(figure, key=key, alt=alt, config=_config(key), on_select=selecting, selection_mode="points")
 

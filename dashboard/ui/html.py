@@ -27,16 +27,29 @@ def class_colour(name: str) -> str:
     return CLASS_COLOURS.get(name, OTHER_COLOUR)
 
 
-_WRONG = '<span class="ll-wrong">wrong</span>'
-
-
-def verdict(name: str, share: float, truth: str | None = None) -> str:
-    """Return HTML: the predicted class beside a mark of its colour, its probability, and whether it is the truth."""
-    told = "" if truth is None else '<span class="ll-right">right</span>' if name == truth else _WRONG
+def verdict(name: str, share: float) -> str:
+    """Return HTML: the predicted class, large, beside a mark of its colour, and its probability."""
     return (
         f'<p class="ll-verdict"><span class="ll-mark" style="background:{class_colour(name)}"></span>'
-        f"<strong>{escape(name)}</strong> <span>{percent(share)}</span>{told}</p>"
+        f"<strong>{escape(name)}</strong> <span>{percent(share)}</span></p>"
     )
+
+
+def no_verdict(name: str, share: float) -> str:
+    """Return HTML for an answer that means nothing, for no cell was found: that first, the answer in small type."""
+    return (
+        '<p class="ll-verdict ll-none"><span>No cell found</span></p>'
+        f'<p class="ll-caption">What it says of the whole frame: {escape(name)}, {percent(share)}.</p>'
+    )
+
+
+def mark_of_truth(name: str, truth: str | None) -> str:
+    """Return HTML of one height: whether the answer is right, or nothing where the truth is not told."""
+    told = "" if truth is None else '<span class="ll-right">✓ right</span>' if name == truth else _WRONG
+    return f'<p class="ll-judged">{told}</p>'
+
+
+_WRONG = '<span class="ll-wrong">✗ wrong</span>'
 
 
 def facts(entries: Sequence[tuple[str, str, str]]) -> str:
@@ -74,8 +87,13 @@ def squared(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def data_address(rgb: NDArray[np.uint8], side: int) -> str:
     """Return the middle square of a picture, reduced to `side` px, as a `data:` address."""
+    return picture_address(fitted(squared(rgb), side), quality=88)
+
+
+def picture_address(rgb: NDArray[np.uint8], quality: int = 92) -> str:
+    """Return a picture `(H, W, 3) uint8` as it is, as a JPEG in a `data:` address."""
     buffer = io.BytesIO()
-    Image.fromarray(fitted(squared(rgb), side)).save(buffer, "JPEG", quality=88)
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -38,7 +38,14 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "matrix": "counts",
         "figure": "auc",
         "curves": "loss",
-        "roc": "corner",
+        "roc": "whole",
+        "guess": "on",
+        "projector": "on",
+        "pick": "3",
+        "layout": "figure",
+        "label": "monocyte",
+        "wipe": "40",
+        "tab": "mistakes",
     }
     assert set(query) == set(url.BY_NAME)
     values, problems = url.read(query)

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from core.models.checkpoints import load_classifier
 from core.models.consensus import consensus
 from core.models.registry import ARCHITECTURES
 from core.preprocessing.framing import frame_image
-from core.simulation import gallery
-from dashboard import answers, images
+from core.simulation import draw_cell, gallery
+from dashboard import answers, uploads
 from dashboard.images import gallery_subjects
-from tests.support.reading import Start, alerts, assert_sound, html, png, query, sentence, titles, verdicts
+from tests.support.reading import (
+    Start,
+    alerts,
+    assert_sound,
+    go,
+    html,
+    png,
+    press,
+    query,
+    sentence,
+    shown,
+    titles,
+    verdicts,
+)
 from tests.support.tiny_models import SHIPPED, make_model
 
 
@@ -40,7 +57,7 @@ def test_the_answers_are_those_of_the_engine(start: Start, tiny_root: Path) -> N
 
 def test_card_figures_stand_beside_the_answers(start: Start) -> None:
     page = html(start())
-    assert "91 %, n = 1,234 (made-up cells)" in page
+    assert "91 %, n = 1,234, made-up cells" in page
     assert "20.2 M (15-70 M)" in page
     assert "143.7 M (&gt; 70 M)" in page
 
@@ -120,32 +137,133 @@ def test_an_upload_is_shown_and_its_hash_stands_in_the_address(start: Start) -> 
     app = start()
     app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
     assert_sound(app)
+    assert titles(app)[0] == "Picture 1"
+    assert "mine.png" not in shown(app)
+    assert query(app)["image"] == uploads.key_of(png())
+    app.toggle(key="choice-truth").set_value(True).run()
     assert titles(app)[0] == "mine.png"
-    assert query(app)["image"] == images.key_of(png())
-    app.button[0].click().run()
+    press(app, "Forget all uploads")
     assert titles(app)[0] == "Simulated cell 1"
 
 
 def test_a_link_to_an_upload_asks_for_the_file_and_then_shows_it(start: Start) -> None:
-    key = images.key_of(png())
+    key = uploads.key_of(png())
     app = start(image=key)
     assert "upload that file" in alerts(app)
     assert query(app)["image"] == key
     app.file_uploader(key="intake-files-0").set_value(
         [("other.png", png((9, 9, 9)), "image/png"), ("mine.png", png(), "image/png")]
     ).run()
-    assert titles(app)[0] == "mine.png"
+    assert titles(app)[0] == "Picture 2"
     assert "upload that file" not in alerts(app)
 
 
-def test_several_uploads_make_a_table(start: Start) -> None:
-    app = start(truth="on")
-    files = [("=1+1.png", png(), "image/png"), ("b.png", png((90, 80, 160)), "image/png")]
-    app.file_uploader(key="intake-files-0").set_value(files).run()
+def folder_of(app: AppTest, *names: str) -> AppTest:
+    """Upload one picture of another colour for each name."""
+    files = [(name, png((90 + 10 * place, 80, 160)), "image/png") for place, name in enumerate(names)]
+    return app.file_uploader(key="intake-files-0").set_value(files).run()
+
+
+def tiles(app: AppTest) -> list[str]:
+    """What stands under each picture of the contact sheet."""
+    return [item.value for item in app.caption if item.value.startswith("**")]
+
+
+def test_several_uploads_make_a_contact_sheet_that_hides_names_until_the_truth_is_told(start: Start) -> None:
+    app = folder_of(start(), "set/monocyte/1.png", "set/neutrophil/1.png", "c.png")
     assert_sound(app)
-    table = next(frame.value for frame in app.dataframe if "image" in frame.value.columns)
-    assert list(table["image"]) == ["=1+1.png", "b.png"]
-    assert {"true class", "agree", "VGG-19"} <= set(table.columns)
+    assert [text.split("**")[1] for text in tiles(app)] == ["Picture 1", "Picture 2", "Picture 3"]
+    assert "monocyte/1" not in shown(app)
+    assert not any("Wrong" in option for option in app.pills(key="sheet-filter").options)
+    app.toggle(key="choice-truth").set_value(True).run()
+    assert [text.split("**")[1] for text in tiles(app)] == ["set/monocyte/1.png", "set/neutrophil/1.png", "c.png"]
+    assert "Truly monocyte" in tiles(app)[0] and "Truly" not in tiles(app)[2]
+
+
+def test_the_sheet_is_filtered_and_opens_a_picture_here_or_on_explain(start: Start) -> None:
+    app = folder_of(start(truth="on"), "a.png", "b.png", "c.png")
+    app.pills(key="sheet-filter").set_value("No cell found").run()
+    assert len(tiles(app)) == 3
+    app.pills(key="sheet-filter").set_value("Models disagree").run()
+    assert tiles(app) == []
+    app.pills(key="sheet-filter").set_value("All").run()
+    wanted = uploads.key_of(png((100, 80, 160)))
+    app.button(key=f"open-{wanted}").click().run()
+    assert titles(app)[0] == "b.png"
+    assert query(app)["image"] == wanted
+
+
+def test_the_next_and_the_previous_upload_are_a_step_away(start: Start) -> None:
+    app = folder_of(start(), "a.png", "b.png", "c.png")
+    press(app, "Next")
+    assert titles(app)[0] == "Picture 2"
+    press(press(app, "Previous"), "Previous")
+    assert titles(app)[0] == "Picture 3"
+
+
+def test_refused_files_are_all_listed_and_not_kept(start: Start) -> None:
+    app = start()
+    files = [(f"{number}.png", b"no picture", "image/png") for number in range(7)]
+    app.file_uploader(key="intake-files-0").set_value([*files, ("good.png", png(), "image/png")]).run()
+    assert [f"{number}.png" in alerts(app) for number in range(7)] == [True] * 7
+    assert [upload.name for upload in app.session_state[uploads.STORE].files.values()] == ["good.png"]
+    press(app, "Understood")
+    assert "0.png" not in alerts(app)
+
+
+def test_revealing_a_cell_reveals_that_one_alone(start: Start) -> None:
+    app = start(image="cell-3")
+    press(app, "Reveal the true class")
+    assert f"True class: <strong>{gallery_subjects()['cell-3'].label}</strong>" in html(app)
+    told = [option.rpartition(")")[2].strip() for option in app.pills(key="choice-image").options]
+    assert [bool(label) for label in told] == [place == 2 for place in range(10)]
+    app.pills(key="choice-image").set_value("cell-4").run()
+    assert "True class" not in html(app)
+
+
+def test_guess_first_hides_every_answer_until_it_is_asked_for(start: Start) -> None:
+    app = start(guess="on")
+    assert verdicts(app) == [] and sentence(app).startswith("Which cell is it?")
+    app.pills(key="guess-cell-1").set_value("monocyte").run()
+    press(app, "Ask the models")
+    assert len(verdicts(app)) == len(SHIPPED)
+    assert "You said monocyte." in html(app)
+    app = go(app, "explain")
+    assert "Seen by the model" in html(app)
+    app.pills(key="choice-image").set_value("cell-2").run()
+    assert "Seen by the model" not in html(app) and sentence(app).startswith("Which cell is it?")
+
+
+def field_png(*cells: tuple[int, int]) -> bytes:
+    """A field of 700 by 500 px with simulated cells, the middle of each at `(x, y)`."""
+    field = np.full((500, 700, 3), (236, 226, 232), dtype=np.uint8)
+    for x, y in cells:
+        cell = draw_cell("lymphocyte", 5).image[62:162, 62:162]
+        field[y - 50 : y + 50, x - 50 : x + 50] = cell
+    buffer = io.BytesIO()
+    Image.fromarray(field).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_each_cell_of_a_field_can_be_looked_at_and_the_choice_holds(start: Start) -> None:
+    app = start()
+    data = field_png((120, 120), (350, 250), (600, 400))
+    app.file_uploader(key="intake-files-0").set_value(("field.png", data, "image/png")).run()
+    assert_sound(app)
+    assert titles(app)[0] == "Picture 1, cell 2 of 3"
+    app.button(key="cell-3").click().run()
+    assert titles(app)[0] == "Picture 1, cell 3 of 3"
+    assert query(app)["pick"] == "3"
+    app = go(app, "preprocess")
+    assert_sound(app)
+    assert query(app)["pick"] == "3"
+
+
+def test_where_no_cell_was_found_no_class_stands_in_bold(start: Start) -> None:
+    app = start()
+    app.file_uploader(key="intake-files-0").set_value(("blank.png", png(), "image/png")).run()
+    assert verdicts(app) == []
+    assert html(app).count("No cell found") == len(SHIPPED)
 
 
 def test_without_checkpoints_each_place_says_so(start: Start, tmp_path: Path) -> None:
@@ -199,7 +317,7 @@ def test_an_unfamiliar_image_is_called_so_above_the_answers(start: Start, monkey
     monkeypatch.setattr(
         answers, "prediction_of", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
     )
-    assert "This may not be a white blood cell" in start().warning[0].value
+    assert "Unfamiliar stain or cell" in start().warning[0].value
 
 
 def test_a_fault_of_the_page_becomes_a_sentence(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,24 +362,15 @@ def test_an_upload_that_comes_twice_is_told_and_outlives_its_twin(start: Start) 
     assert "“two.png” holds the same bytes as “one.png”" in alerts(app)
 
 
-def test_taking_the_last_file_off_forgets_it(start: Start) -> None:
-    app = start()
-    app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
-    app.file_uploader(key="intake-files-0").set_value([]).run()
-    assert_sound(app)
-    assert titles(app)[0] == "Simulated cell 1"
-    assert app.session_state[images.STORE].files == {}
-
-
 def test_forgetting_empties_the_uploader(start: Start) -> None:
     app = start()
     app.file_uploader(key="intake-files-0").set_value(("mine.png", png(), "image/png")).run()
-    app.button[0].click().run()
+    press(app, "Forget all uploads")
     assert_sound(app)
-    assert app.session_state[images.STORE].files == {}
-    assert [uploader.key for uploader in app.file_uploader] == ["intake-files-1"]
-    app.file_uploader(key="intake-files-1").set_value(("mine.png", png(), "image/png")).run()
-    assert titles(app)[0] == "mine.png"
+    assert app.session_state[uploads.STORE].files == {}
+    assert [uploader.key for uploader in app.file_uploader] == ["intake-files-2"]
+    app.file_uploader(key="intake-files-2").set_value(("mine.png", png(), "image/png")).run()
+    assert titles(app)[0] == "Picture 2"
 
 
 def test_titles_come_from_cards_and_twins_bear_their_folders_names(start: Start, tmp_path: Path) -> None:

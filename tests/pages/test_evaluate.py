@@ -54,21 +54,50 @@ def test_figures_are_those_of_the_answers(start: Start, answered: Path) -> None:
         assert f"{100 * accuracy_score(answers.labels, answers.predicted):.1f} %" in told
     assert "VGG-19 names" in told or "Custom CNN names" in told
     assert "not measured on the same images" in " ".join(caption.value for caption in app.caption)
-    assert "basophil" in told and "300" in told and "98.79 %" in told and "0.9991" in told
+    told = words(html(start("evaluate", root=answered, models=",".join(PAIR), tab="classes")))
+    assert "basophil" in told and "Sensitivity" in told
+    app = start("evaluate", root=answered, models=",".join(PAIR), tab="papers")
+    told = words(html(app))
+    assert "98.79 %" in told and "0.9991" in told
     assert "No run has been entered yet" in alerts(app) or "done again" in told
 
 
 def test_choices_reach_the_address(start: Start, answered: Path) -> None:
-    app = start("evaluate", root=answered, models="islam_cnn", roc="corner")
+    app = start("evaluate", root=answered, models="islam_cnn", roc="whole", tab="mistakes")
     app.segmented_control(key="choice-matrix").set_value("counts").run()
-    app.segmented_control(key="choice-figure").set_value("auc").run()
     assert_sound(app)
-    assert query(app) == {"models": "islam_cnn", "roc": "corner", "matrix": "counts", "figure": "auc"}
+    assert query(app) == {"models": "islam_cnn", "tab": "mistakes", "roc": "whole", "matrix": "counts"}
+    app = start("evaluate", root=answered, models="islam_cnn", tab="classes")
+    app.segmented_control(key="choice-figure").set_value("auc").run()
+    assert query(app) == {"models": "islam_cnn", "tab": "classes", "figure": "auc"}
+
+
+def test_a_mistake_opens_on_compare_and_explain_by_one_click(start: Start, answered: Path, elsewhere: Path) -> None:
+    make_images(elsewhere / "data")
+    for page in ("compare", "explain"):
+        app = start("evaluate", root=answered, models="vgg19", tab="mistakes")
+        app.selectbox(key="matrix-true").set_value("monocyte").run()
+        app.selectbox(key="matrix-named").set_value("basophil").run()
+        app.text_input(key="evaluation-folder-matrix").set_value(str(elsewhere / "data")).run()
+        app.button(key=f"{page}-matrix-0").click().run()
+        assert_sound(app)
+        assert "Picture 1" in html(app) and query(app)["image"].startswith("upload-")
+        app.toggle(key="choice-truth").set_value(True).run()
+        assert "monocyte" in html(app) and "monocyte/" in html(app)
+
+
+def test_what_is_said_of_every_model_is_said_once(start: Start, tmp_path: Path) -> None:
+    for name in PAIR:
+        folder = make_answered(tmp_path, name)
+        table_of(made_up(30, seed=3)).to_parquet(folder / "predictions.parquet", index=False)
+    told = [caption.value for caption in start("evaluate", root=tmp_path, models=",".join(PAIR)).caption]
+    assert sum("Under 10 images" in text for text in told) == 1
+    assert not any("VGG-19: Under" in text for text in told)
 
 
 def test_a_cell_shows_its_images_by_the_lists(start: Start, answered: Path, elsewhere: Path) -> None:
     make_images(elsewhere / "data")
-    app = start("evaluate", root=answered, models="vgg19")
+    app = start("evaluate", root=answered, models="vgg19", tab="mistakes")
     assert "images are not at hand" in alerts(app)
     answers = made_up(300, skill=2.5, seed=0)
     app.selectbox(key="matrix-true").set_value("monocyte").run()
@@ -90,7 +119,7 @@ def test_a_cell_shows_its_images_by_the_lists(start: Start, answered: Path, else
 def test_a_folder_that_is_none_or_everything_gets_a_sentence(
     start: Start, answered: Path, folder: str, told: str
 ) -> None:
-    app = start("evaluate", root=answered, models="vgg19")
+    app = start("evaluate", root=answered, models="vgg19", tab="mistakes")
     app.selectbox(key="matrix-true").set_value("monocyte").run()
     app.selectbox(key="matrix-named").set_value("basophil").run()
     app.text_input(key="evaluation-folder-matrix").set_value(folder).run()
@@ -102,7 +131,7 @@ def test_strangers_name_no_folder_of_the_server(
     start: Start, answered: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LEUKOLENS_TRAINING")
-    app = start("evaluate", root=answered, models="vgg19")
+    app = start("evaluate", root=answered, models="vgg19", tab="mistakes")
     app.selectbox(key="matrix-true").set_value("monocyte").run()
     app.selectbox(key="matrix-named").set_value("basophil").run()
     assert not app.text_input and "whoever runs the server can name their folder" in alerts(app)
@@ -114,7 +143,7 @@ def test_strangers_name_no_folder_of_the_server(
 
 
 def test_cell_and_folder_stay_over_a_visit_to_another_page(start: Start, answered: Path, elsewhere: Path) -> None:
-    app = start("evaluate", root=answered, models="vgg19")
+    app = start("evaluate", root=answered, models="vgg19", tab="mistakes")
     app.selectbox(key="matrix-true").set_value("monocyte").run()
     app.selectbox(key="matrix-named").set_value("basophil").run()
     app.text_input(key="evaluation-folder-matrix").set_value(str(elsewhere)).run()
@@ -141,7 +170,7 @@ def test_a_card_whose_recall_is_no_share_spares_the_page(start: Start, tmp_path:
 
 
 def test_published_shares_stand_in_per_cent_as_ours_do(start: Start, answered: Path) -> None:
-    app = start("evaluate", root=answered, models="none")
+    app = start("evaluate", root=answered, models="none", tab="papers")
     inception = next(row for row in html(app).split("<tr") if "Inception V3" in row)
     assert words(inception).count("88 %") == 3
 
@@ -151,7 +180,7 @@ def test_no_model_and_no_folder_are_told(start: Start, answered: Path, tmp_path:
     app = start("evaluate", root=tmp_path / "empty")
     assert_sound(app)
     assert "no folder “resnet50” among the checkpoints" in alerts(app)
-    assert "Katar" in html(app)
+    assert "Katar" in html(start("evaluate", root=tmp_path / "empty", tab="papers"))
 
 
 @pytest.mark.parametrize(
@@ -185,9 +214,10 @@ def test_a_damaged_history_spares_the_figures(start: Start, answered: Path, tmp_
     root = tmp_path / "models"
     shutil.copytree(answered, root)
     (root / "vgg19" / "history.csv").write_text("epoch,val_loss\nmany,1\n")
-    app = start("evaluate", root=root, models="vgg19", curves="loss")
+    app = start("evaluate", root=root, models="vgg19", curves="loss", tab="training")
     assert_sound(app)
-    assert "its curves cannot be read" in html(app) and "VGG-19 names" in html(app)
+    assert "its curves cannot be read" in html(app)
+    assert "VGG-19 names" in html(start("evaluate", root=root, models="vgg19"))
 
 
 def test_finished_runs_stand_beside_the_checkpoints(start: Start, answered: Path, elsewhere: Path) -> None:
@@ -212,7 +242,7 @@ def test_another_class_set_and_few_images(start: Start, tmp_path: Path) -> None:
     table_of(made_up(30, classes=classes, seed=3)).to_parquet(folder / "predictions.parquet", index=False)
     app = start("evaluate", root=tmp_path, models="mine")
     assert_sound(app)
-    assert "blast" in html(app) and "few" in html(app)
+    assert "blast" in html(start("evaluate", root=tmp_path, models="mine", tab="classes"))
     assert "Under 10 images" in " ".join(caption.value for caption in app.caption)
 
 
@@ -227,7 +257,7 @@ def test_a_model_that_cannot_be_asked_spares_the_others(
         return true_load(folder, signature)
 
     monkeypatch.setattr(costs, "shared_classifier", load)
-    app = start("evaluate", root=answered, models=",".join(PAIR))
+    app = start("evaluate", root=answered, models=",".join(PAIR), tab="training")
     app.button(key="measure-latency").click().run()
     assert_sound(app)
     assert "VGG-19: it could not be asked" in alerts(app)
@@ -235,7 +265,7 @@ def test_a_model_that_cannot_be_asked_spares_the_others(
 
 
 def test_latency_is_measured_on_demand(start: Start, answered: Path) -> None:
-    app = start("evaluate", root=answered, models="vgg19")
+    app = start("evaluate", root=answered, models="vgg19", tab="training")
     assert "not measured" in html(app)
     app.button(key="measure-latency").click().run()
     assert_sound(app)

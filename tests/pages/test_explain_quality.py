@@ -22,7 +22,7 @@ from core.explanation.quality.scores import SCORES
 from core.explanation.quality.scoring import ScoringTask
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
-from dashboard import answers, images
+from dashboard import answers, uploads
 from dashboard.explain import jobs
 from dashboard.explain.scoring import HELD
 from dashboard.images import gallery_subjects
@@ -126,7 +126,7 @@ def test_an_unfamiliar_image_is_called_so(start: Start, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         answers, "prediction_of", lambda *given: dataclasses.replace(real(*given), novelty=9.0, unfamiliar=True)
     )
-    assert "This may not be a white blood cell" in alerts(start(page))
+    assert "Unfamiliar stain or cell" in alerts(start(page))
 
 
 def test_forgetting_an_upload_forgets_what_it_led_to(start: Start) -> None:
@@ -148,7 +148,7 @@ def test_a_picture_of_nothing_gives_no_stretched_noise(start: Start) -> None:
     app = go(app, "explain")
     assert_sound(app)
     assert "No cell was found in this picture" in html(app)
-    assert app.session_state[images.STORE].files
+    assert app.session_state[uploads.STORE].files
 
 
 def test_the_bundle_holds_what_was_scored(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

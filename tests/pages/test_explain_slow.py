@@ -142,19 +142,19 @@ def test_a_layer_that_a_model_lacks_is_told_in_its_row(start: Start) -> None:
 
 def test_links_of_before_still_work(start: Start) -> None:
     app = start("explain", models="vgg19", method="gradcam++")
-    assert app.pills(key="choice-methods").value == ["gradcam++"]
+    assert app.pills(key="choice-methods-gradient").value == ["gradcam++"]
     assert query(app) == {"models": "vgg19", "methods": "gradcam++"}
     assert "guess" in alerts(start("explain", models="vgg19", method="guess"))
 
 
 def test_methods_and_classes_are_chosen(start: Start) -> None:
     app = start("explain", models="vgg19")
-    app.pills(key="choice-methods").set_value(["eigencam", "gradcam"]).run()
+    app.pills(key="choice-methods-gradient").set_value(["eigencam", "gradcam"]).run()
     app.pills(key="choice-classes").set_value(["monocyte"]).run()
     assert_sound(app)
     assert titles(app).count("monocyte") == 2 and "neutrophil" not in titles(app)
     assert query(app) == {"models": "vgg19", "methods": "gradcam,eigencam", "classes": "monocyte"}
-    app.pills(key="choice-methods").set_value([]).run()
+    app.pills(key="choice-methods-gradient").set_value([]).run()
     assert "No method is switched on" in alerts(app)
     assert "No model here has the class “blast”" in alerts(start("explain", models="vgg19", classes="blast,monocyte"))
 
@@ -187,11 +187,11 @@ def test_a_method_that_fails_says_so_and_can_be_tried_again(start: Start, monkey
 
 def test_an_address_that_is_out_of_date_does_not_undo_a_choice(start: Start) -> None:
     app = start("explain", models="islam_cnn")
-    app.pills(key="choice-methods").set_value(["gradcam", "layercam"]).run()
+    app.pills(key="choice-methods-gradient").set_value(["gradcam", "layercam"]).run()
     app.query_params.clear()
     app.query_params["models"] = "islam_cnn"  # what a browser sends that has not heard of the new address yet
     app.run()
-    assert app.pills(key="choice-methods").value == ["gradcam", "layercam"]
+    assert app.pills(key="choice-methods-gradient").value == ["gradcam", "layercam"]
     assert query(app) == {"models": "islam_cnn", "methods": "gradcam,layercam"}
 
 

@@ -57,7 +57,7 @@ def test_half_of_the_models_that_can_tell_must_find_it_strange() -> None:
     )
     assert unfamiliar_sentence([calm, calm, strange, mute]) is None
     told = unfamiliar_sentence([calm, strange, mute])
-    assert told is not None and told.startswith("This may not be a white blood cell: 1 of 2")
+    assert told is not None and told.startswith("Unfamiliar stain or cell: 1 of 2")
     assert unfamiliar_sentence([mute]) is None
 
 

@@ -69,7 +69,7 @@ def test_dots_stand_where_the_bins_are_and_lead_to_their_answers() -> None:
 def test_a_matrix_shows_every_cell_and_hands_it_on(way: str) -> None:
     figure = matrix_figure(FIGURES, way, dark=False)
     heat, cells = figure.data
-    assert np.allclose(heat.z, FIGURES.confusion_rates)
+    assert np.allclose(np.square(heat.z), FIGURES.confusion_rates)
     texts = {(note.x, note.y): note.text for note in figure.layout.annotations}
     for x, y, behind, told in zip(cells.x, cells.y, cells.customdata, cells.hovertext, strict=True):
         true, named = behind

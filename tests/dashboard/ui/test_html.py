@@ -12,7 +12,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from core.classes import CLASSES
-from dashboard.ui.html import CLASS_COLOURS, class_colour, facts, verdict
+from dashboard.ui.html import CLASS_COLOURS, class_colour, facts, mark_of_truth, no_verdict, verdict
 
 
 def test_texts_from_cards_are_escaped() -> None:
@@ -22,9 +22,14 @@ def test_texts_from_cards_are_escaped() -> None:
 
 
 def test_a_verdict_tells_right_from_wrong_only_when_the_truth_is_told() -> None:
-    assert "right" in verdict("monocyte", 0.9, "monocyte")
-    assert "wrong" in verdict("monocyte", 0.9, "basophil")
-    assert not re.search("right|wrong", verdict("monocyte", 0.9))
+    assert "right" in mark_of_truth("monocyte", "monocyte")
+    assert "wrong" in mark_of_truth("monocyte", "basophil")
+    assert not re.search("right|wrong", mark_of_truth("monocyte", None))
+
+
+def test_where_no_cell_was_found_the_answer_is_no_verdict() -> None:
+    told = no_verdict("<b>", 0.9)
+    assert "No cell found" in told and "<b>" not in told and "<strong>" not in told
 
 
 ROOT = Path(__file__).parents[3]
