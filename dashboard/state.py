@@ -152,10 +152,13 @@ def forget(name: str) -> None:
 
 
 def kept(name: str, default: Any) -> dict[str, Any]:
-    """Arguments that make a widget begin with what was entered before, and remember what is entered."""
-    key = f"training-{name}"
-    if key not in st.session_state:
-        st.session_state[key] = recall(name, default)
+    """Arguments that make a widget show what was entered before, else `default`, and remember what is entered.
+
+    What nobody entered follows `default` when that changes.
+    """
+    key, value = f"training-{name}", recall(name, default)
+    if st.session_state.get(key, _NOTHING) != value:
+        st.session_state[key] = value
     return {"key": key, "on_change": _take_memory, "args": (name, key)}
 
 

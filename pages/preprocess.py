@@ -6,9 +6,10 @@ import streamlit as st
 
 from dashboard import answers, state
 from dashboard.images import chosen_image
-from dashboard.models import chosen_names
+from dashboard.models import chosen_names, entry, known_classes
 from dashboard.preprocess.controls import parameter_form, save_and_load
 from dashboard.preprocess.stages import show_before_and_after, show_stages
+from dashboard.truth import answers_hidden, ask_for_a_guess
 
 chosen = chosen_image()
 subject = chosen.subject
@@ -20,13 +21,16 @@ if chosen.message:
 def workbench() -> None:
     """Controls beside the stages; a moved slider redraws this part alone."""
     controls, pictures = st.columns([1, 2.3], gap="medium")
-    with controls:
+    with controls, st.container(key="panel", gap="small"):
         parameter_form(subject)
     parameters = answers.parameters_for(subject, state.get("cell"))
     with pictures:
         show_stages(answers.crop(subject, parameters), subject)
-    show_before_and_after(chosen_names(), subject, parameters)
-    save_and_load(parameters)
+        if answers_hidden(subject.key):
+            ask_for_a_guess(subject.key, known_classes([entry(name) for name in chosen_names()]))
+        else:
+            show_before_and_after(chosen_names(), subject, parameters)
+        save_and_load(parameters)
     state.write_address()
 
 

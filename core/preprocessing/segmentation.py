@@ -28,6 +28,7 @@ FAR = 1.4  # nuclear radii from the nucleus: from there on what is coloured is a
 EVIDENCE_LIMIT = 6.0  # of one pixel's log likelihood ratio
 OTHERS = 0.05  # share of the frame that other cells must cover before their colour counts
 NECK = 0.45  # radius in inscribed radii of the cell under which what hangs on is cut off
+CYTOPLASM = 1.2  # area of a cell in areas of its nucleus from which on there is cytoplasm to speak of
 PRIOR = 4.0  # log odds of cytoplasm right at the nucleus
 
 
@@ -172,6 +173,22 @@ def outline_cell(rgb: NDArray[np.uint8], nucleus: Nucleus) -> Mask:
     coloured = (_coloured(density, nucleus.mask, inside) | nucleus.mask) & inside
     cell = coloured & (_evidence(density, coloured, inside, distance, radius) > 0) | nucleus.mask
     return _in_one_piece(cell, nucleus.mask, radius)
+
+
+def is_nucleus_alone(mask: Mask, rgb: NDArray[np.uint8]) -> bool:
+    """Whether a mask `(H, W) bool` of the cell in `rgb` `(H, W, 3) uint8` holds the nucleus and next to no cytoplasm.
+
+    It does where it overlaps the nucleus more (IoU) than the whole cell, and the two differ by a fifth at least.
+    """
+    nucleus = find_nucleus(rgb)
+    if nucleus is None or not mask.any():
+        return False
+    cell = outline_cell(rgb, nucleus)
+    return bool(cell.sum() > CYTOPLASM * nucleus.area and _overlap(mask, nucleus.mask) > _overlap(mask, cell))
+
+
+def _overlap(one: Mask, other: Mask) -> float:
+    return float((one & other).sum() / max(1, (one | other).sum()))
 
 
 def _optical_density(rgb: NDArray[np.uint8], inside: Mask) -> Densities:

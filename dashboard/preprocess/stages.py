@@ -9,7 +9,8 @@ import streamlit as st
 from core.models.classifier import Prediction
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import CellCrop
-from dashboard.answers import Answer, ask
+from core.preprocessing.segmentation import is_nucleus_alone
+from dashboard.answers import Answer, ask, framed_view
 from dashboard.consensus import show_unfamiliar
 from dashboard.images import Subject
 from dashboard.models import entry, title
@@ -31,6 +32,12 @@ CAPTIONS = {
     "resized": "what a model is given",
 }
 
+CAPTIONS_OF_NUCLEUS = {
+    "contour": "the nucleus's outline",
+    "masked": "all but the nucleus black",
+    "cropped": "the nucleus's own box",
+}
+
 CAPTIONS_WITHOUT = {
     "contour": "no piece is like a cell",
     "masked": "nothing to mask",
@@ -40,16 +47,19 @@ CAPTIONS_WITHOUT = {
 
 def show_stages(crop: CellCrop, subject: Subject) -> None:
     """Show what was found, and every stage of the pipeline in one grid."""
+    alone = crop.found and is_nucleus_alone(crop.mask, subject.rgb)
     if crop.found and crop.box is not None:
         share = 100 * float(crop.mask.mean())
         width, height = crop.box[2:]
-        st.html(f'<p class="ll-sentence">Cell found: {width} × {height} px, {share:.1f} % of the frame.</p>')
+        what = "Nucleus found, without its cytoplasm" if alone else "Cell found"
+        st.html(f'<p class="ll-sentence">{what}: {width} × {height} px, {share:.1f} % of the frame.</p>')
     else:
         reason = crop.reason[:1].upper() + crop.reason[1:].rstrip(".")
         st.warning(f"No cell found: using the whole frame. {reason}.", icon=":material/search_off:")
     grid = st.grid(5, min_column_width=104, gap=12, key="stages")
     for number, (name, picture) in enumerate(crop.stages.items(), start=1):
-        about = CAPTIONS.get(name, "") if crop.found else CAPTIONS_WITHOUT.get(name, CAPTIONS.get(name, ""))
+        special = CAPTIONS_OF_NUCLEUS if alone else {} if crop.found else CAPTIONS_WITHOUT
+        about = special.get(name, CAPTIONS.get(name, ""))
         size = f"{picture.shape[1]} × {picture.shape[0]} px"
         with grid.cell():
             st.image(
@@ -60,11 +70,28 @@ def show_stages(crop: CellCrop, subject: Subject) -> None:
             st.html(f'<p class="ll-caption"><strong>{number} {name}</strong><br>{about}<br>{size}</p>')
 
 
+WHAT_MODELS_SEE = {
+    "cell": ("Cut-out cell", "A square around the nucleus, at one scale, with what lies about the cell."),
+    "masked": ("Masked cell", "The last stage above: the cell alone, everything else black."),
+}
+
+
+def show_framings(subject: Subject, parameters: CellParameters) -> None:
+    """Show what “cut-out” and “masked” mean, on the cell at hand."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="top", key="framings"):
+        for framing, (title, about) in WHAT_MODELS_SEE.items():
+            view = framed_view(subject, framing, parameters)
+            with st.container(width=210, gap="xxsmall"):
+                st.image(fitted(view.rgb, TILE), width=150, alt=f"{title}: {about}")
+                st.html(f'<p class="ll-caption"><strong>{title}</strong><br>{about}</p>')
+
+
 def show_before_and_after(names: tuple[str, ...], subject: Subject, parameters: CellParameters) -> None:
     """Show a row a model: its answer to the framing it was trained on, and to the masked cell."""
     st.subheader("What the models make of it")
+    show_framings(subject, parameters)
     if not names:
-        st.info("No model is switched on. Switch one on in the sidebar.", icon=":material/toggle_off:")
+        st.info("No model is switched on. Switch one on under “Models”.", icon=":material/toggle_off:")
         return
     rows, trained = [], []
     with st.spinner("Asking the models"):
@@ -76,8 +103,8 @@ def show_before_and_after(names: tuple[str, ...], subject: Subject, parameters: 
     show_unfamiliar(trained)
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt="Each model's answer before and after")
     st.caption(
-        "Before: framed as in the model's training. After: the last stage above, which no shipped model was trained "
-        "on; its answers take no part in any sentence on agreement."
+        "Before: framed as in the model's training, which for the shipped models is the cut-out cell. After: the "
+        "masked cell, which no shipped model was trained on; its answers take no part in any sentence on agreement."
     )
 
 

@@ -16,6 +16,7 @@ from core.settings import fields_of
 from core.training.recipe import RECIPES, Recipe, StageRecipe, read_recipe, recipe_architectures, shipped_recipes
 from dashboard.models import root
 from dashboard.state import kept, kept_option, recall, remember
+from dashboard.train.wording import stages_in_words
 from dashboard.ui.form import field_input, from_widget
 from dashboard.ui.format import quoted
 
@@ -43,11 +44,6 @@ class Source:
     @property
     def _told(self) -> str:
         return self.name if self.text is None else OWN_NAME
-
-    @property
-    def key(self) -> str:
-        """What tells the settings of this choice from those of another."""
-        return f"{self.recipe}-{self.architecture}"
 
     @property
     def recipe(self) -> str:
@@ -79,9 +75,10 @@ def choose_source() -> Source | None:
         return None
     with right:
         architecture = _choose_architecture(source.recipe, spoken_of)
+    chosen = Source(name, text, architecture)
     if text is None:
-        st.caption(_about(name))
-    return Source(name, text, architecture)
+        st.caption(f"{_about(name)} For {ARCHITECTURES[architecture].title}: {stages_in_words(chosen.read())}.")
+    return chosen
 
 
 def _choose_architecture(recipe: str, spoken_of: tuple[str, ...]) -> str:
@@ -136,8 +133,12 @@ STAGE_FIELDS = ("size", "epochs", "batch_size")
 STAGE, SPLIT, WHOLE = fields_of(StageRecipe), fields_of(SplitRecipe), fields_of(Recipe)
 
 
-def choose_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
-    """Show the settings that matter, each beginning with the recipe's; return those that differ, by dotted key."""
+def choose_settings(source: Source, recipe: Recipe, plain: bool) -> dict[str, Any]:
+    """Show the settings that matter, each beginning with the recipe's; return those that differ, by dotted key.
+
+    Where the images come as a `plain` folder of classes, without a training side of their own, the split is drawn at
+    random unless another is chosen.
+    """
     changes: dict[str, Any] = {}
     for number, stage in enumerate(recipe.stages):
         heading = f"Stage {number + 1}: " if len(recipe.stages) > 1 else ""
@@ -146,26 +147,28 @@ def choose_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
             field, own = STAGE[name], getattr(stage, name)
             label = f"{heading}{field.title}" if name == "size" else ""
             with column:
-                value = field_input(field, kept(f"{source.key}-{number}-{name}", own), label=label)
+                value = field_input(field, kept(f"{source.recipe}-{number}-{name}", own), label=label)
             if value != own:
                 changes[f"stages.{number}.{name}"] = from_widget(field, value)
-    return {**changes, **_split_settings(source, recipe), **_other_settings(source, recipe)}
+    return {**changes, **_split_settings(source, recipe, plain), **_other_settings(source, recipe)}
 
 
-def _split_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
+def _split_settings(source: Source, recipe: Recipe, plain: bool) -> dict[str, Any]:
     changes: dict[str, Any] = {}
+    first = "random" if plain and recipe.split.kind == "given" and not recipe.split.folds else recipe.split.kind
+    place = f"{source.recipe}-split{'-plain' if plain else ''}"
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
-        kind = field_input(
-            SPLIT["kind"], kept(f"{source.key}-split", recipe.split.kind), format_choice=SPLITS.__getitem__
-        )
+        kind = field_input(SPLIT["kind"], kept(place, first), format_choice=SPLITS.__getitem__)
     with right:
         grouped = st.toggle(
             "Keep photographs together",
             help="Images that come from the same photograph (copied, flipped, cropped, recoloured) never stand on two "
             "sides of the split. Finding them takes some minutes for ten thousand images, once.",
-            **kept(f"{source.key}-grouped", recipe.split.group_by == "photograph"),
+            **kept(f"{source.recipe}-grouped", recipe.split.group_by == "photograph"),
         )
+    if first != recipe.split.kind and kind == first:
+        st.caption("These images come without sides of their own, so that the split is drawn at random.")
     if kind != recipe.split.kind:
         changes["split.kind"] = kind
     if grouped != (recipe.split.group_by == "photograph"):
@@ -179,7 +182,7 @@ def _shares(source: Source, recipe: Recipe) -> dict[str, Any]:
         field, shown = SPLIT[name], round(100 * getattr(recipe.split, name), 4)
         percent = replace(field, title=f"{field.title}, %", high=100 * (field.high or 1))
         with column:
-            value = field_input(percent, kept(f"{source.key}-{name}", shown))
+            value = field_input(percent, kept(f"{source.recipe}-{name}", shown))
         if value != shown:
             changes[f"split.{name}"] = round(value / 100, 6)
     return changes
@@ -191,7 +194,7 @@ def _other_settings(source: Source, recipe: Recipe) -> dict[str, Any]:
     with left:
         weights = _choose_weights(source, recipe)
     with right:
-        seed = field_input(WHOLE["seed"], kept(f"{source.key}-seed", recipe.seed))
+        seed = field_input(WHOLE["seed"], kept(f"{source.recipe}-seed", recipe.seed))
     if not weights:
         raise InputError("Name the file or folder of the first weights, or choose others.")
     if weights != recipe.weights:
@@ -211,10 +214,10 @@ def _choose_weights(source: Source, recipe: Recipe) -> str:
         format_func=lambda name: titles.get(name, f"Our model {name.removeprefix('model:')}"),
         help="What the network begins with. ImageNet weights are downloaded where that is possible; without them the "
         "training says so and stops, for from scratch is another experiment.",
-        **kept_option(f"{source.key}-weights", options, "recipe"),
+        **kept_option(f"{source.recipe}-weights", options, "recipe"),
     )
     if picked == "recipe":
         return recipe.weights
     if picked == PLACE:
-        return str(st.text_input("Path of the weights", **kept(f"{source.key}-weights-place", ""))).strip()
+        return str(st.text_input("Path of the weights", **kept(f"{source.recipe}-weights-place", ""))).strip()
     return str(root() / picked.removeprefix("model:")) if picked.startswith("model:") else picked

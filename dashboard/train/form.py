@@ -58,7 +58,8 @@ def show_form() -> None:
 
 def _plan(source: Source, images: Images | None) -> tuple[TrainingPlan | None, str]:
     try:
-        changes = choose_settings(source, source.read())
+        plain = images is not None and images.data is not None and not (images.data.table["split"] == "train").any()
+        changes = choose_settings(source, source.read(), plain)
         recipe = source.read(changes)
         check_sizes(recipe)
         if images is None or images.data is None:

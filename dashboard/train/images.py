@@ -9,12 +9,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.data.archives import unpack
 from core.data.datasets import KINDS, Dataset, found_sets, read_data
 from core.data.known_sets import KNOWN, recognised
 from core.data.split import SIDES, split_dataset
 from core.errors import InputError
+from core.runs.directory import default_runs
 from core.training.recipe import Recipe
-from dashboard.state import kept, kept_option
+from dashboard.state import kept, kept_option, recall, remember
 from dashboard.ui.format import quoted
 
 OTHER_KINDS = {"auto": "Found out by itself", "folder": "A folder of class folders", "csv": "A CSV of path and label"}
@@ -22,6 +24,12 @@ OTHER_KINDS = {"auto": "Found out by itself", "folder": "A folder of class folde
 SIDE_TITLES = {"train": "Train", "val": "Validate", "test": "Test"}
 
 MOST_CLASSES = 30
+
+ZIP, ZIP_UPLOADER = "zip", "training-zip-file"
+
+UNPACKED = ".zips"  # beside the runs, and no run itself
+
+LARGEST_ZIP_MB = 300
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ def choose_images() -> Images | None:
         ).strip()
     with right:
         kind = st.selectbox("Read as", list(KINDS), format_func=_kind_title, **kept_option("kind", list(KINDS), "auto"))
+    unpacked = _unpacked_zip()
+    place = place if unpacked is None else unpacked
     if not place:
         st.info(
             "Name the folder of your images. To try it out, `python -m core samples --out cells` draws simulated ones.",
@@ -58,6 +68,38 @@ def choose_images() -> Images | None:
         )
         return None
     return _found(place, kind)
+
+
+def _unpacked_zip() -> str | None:
+    """Take a zip file of images; returns the folder that it was unpacked into, None without one."""
+    file = st.file_uploader(
+        "Or a zip file of class folders",
+        type=["zip"],
+        max_upload_size=LARGEST_ZIP_MB,
+        key=ZIP_UPLOADER,
+        on_change=_take_zip,
+        help="Images and CSV files in it are unpacked beside the runs, in a folder that is named after its hash, and "
+        "stay there until somebody deletes it.",
+    )
+    folder, fault = recall(ZIP, ("", ""))
+    if fault:
+        st.error(quoted(fault), icon=":material/folder_zip:")
+    if folder and file is None:
+        st.caption("The images are those of the zip file that was uploaded before.")
+        st.button("Use the path instead", key="zip-off", type="tertiary", on_click=remember, args=(ZIP, ("", "")))
+    return folder or None
+
+
+def _take_zip() -> None:
+    """Unpack the file that was uploaded; forget the one that was taken away."""
+    file = st.session_state[ZIP_UPLOADER]
+    if file is None:
+        remember(ZIP, ("", ""))
+        return
+    try:
+        remember(ZIP, (str(unpack(file.getvalue(), default_runs() / UNPACKED)), ""))
+    except InputError as error:
+        remember(ZIP, ("", str(error)))
 
 
 def _kind_title(name: str) -> str:

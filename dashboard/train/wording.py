@@ -40,7 +40,7 @@ def plan_in_words(recipe: Recipe, sides: Sides) -> list[str]:
         f"{len(sides.data.classes)} classes apart, on {_images(sides.count('train'))} of {sides.data.title}"
         + (f" and {recipe.data.simulated:,} simulated cells." if recipe.data.simulated else "."),
         f"{_split(recipe)} {_images(sides.count('val'))} validate.",
-        f"{_stages(recipe)}.",
+        f"{stages_in_words(recipe)}.",
         f"Shows the network {_article(FRAMINGS.get(recipe.data.framing, 'cell masked as in the paper'))}"
         + (", randomly changed in colour, place and sharpness." if recipe.augment.on else ", as it is."),
     ]
@@ -84,7 +84,8 @@ def _split(recipe: Recipe) -> str:
     return f"Split drawn at random{', by class' if recipe.split.stratify else ''}{together}."
 
 
-def _stages(recipe: Recipe) -> str:
+def stages_in_words(recipe: Recipe) -> str:
+    """Say what sizes a training goes through, for how many epochs each."""
     parts = [
         f"{_counted(stage.epochs, 'epoch')} at {stage.size} px in batches of {stage.batch_size}"
         + (f", {stage.samples:,} images an epoch" if stage.samples else "")

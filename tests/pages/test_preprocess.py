@@ -36,7 +36,7 @@ def test_controls_follow_the_link_and_the_pictures_follow_the_controls(start: St
     wanted = parameters_from_text(query(app)["cell"])
     assert (wanted.lower, wanted.upper, wanted.mode) == ((10, 25, 30), (180, 160, 245), "manual")
     found = crop_cell(gallery_subjects()["cell-2"].rgb, wanted).found
-    assert (sentence(app).startswith("Cell found")) == found
+    assert sentence(app).startswith(("Cell found", "Nucleus found")) == found
 
 
 def test_every_parameter_has_a_control(start: Start) -> None:
@@ -129,3 +129,15 @@ def test_a_picture_without_a_cell_is_handled(start: Start) -> None:
     app = go(app, "preprocess")
     assert_sound(app)
     assert "No cell found" in alerts(app)
+
+
+def test_bounds_that_hold_the_nucleus_alone_are_called_so(start: Start) -> None:
+    app = start("preprocess", image="cell-1", cell="lower~0-0-60*upper~150-110-220")
+    assert sentence(app).startswith("Nucleus found, without its cytoplasm")
+    assert "the nucleus's outline" in html(app).replace("&#x27;", "'")
+    assert sentence(start("preprocess", image="cell-1")).startswith("Cell found")
+
+
+def test_cut_out_and_masked_are_explained_with_a_picture_of_each(start: Start) -> None:
+    told = html(start("preprocess"))
+    assert "Cut-out cell</strong>" in told and "Masked cell</strong>" in told

@@ -47,7 +47,7 @@ def test_a_training_is_started_cancelled_and_resumed(
 ) -> None:
     use_toys(monkeypatch, "wait")
     app = entered(start, cells)
-    app.number_input(key="training-leukolens-mobilenet_v3_small-0-epochs").set_value(1).run()
+    app.number_input(key="training-leukolens-0-epochs").set_value(1).run()
     app.text_input(key="training-name-leukolens-mobilenet_v3_small").set_value("first").run()
     app = press(app, "Start training")
     assert_sound(app)

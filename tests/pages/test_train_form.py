@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from core.training.recipe import StageRecipe, read_recipe
 from tests.support.reading import Start, alerts, assert_sound, entered, go, press, shown
 
 
@@ -27,8 +30,8 @@ def test_the_plan_is_told_before_anything_starts(start: Start, runs: Path, cells
 def test_settings_change_the_plan_and_survive_a_switch_of_pages(start: Start, runs: Path, cells: Path) -> None:
     app = entered(start, cells)
     app.selectbox(key="training-recipe").set_value("islam-2024").run()
-    app.number_input(key="training-islam-2024-islam_cnn-0-epochs").set_value(3).run()
-    app.toggle(key="training-islam-2024-islam_cnn-grouped").set_value(True).run()
+    app.number_input(key="training-islam-2024-0-epochs").set_value(3).run()
+    app.toggle(key="training-islam-2024-grouped").set_value(True).run()
     assert_sound(app)
     assert "3 epochs at 120 px" in shown(app)
     assert "photograph together" in shown(app)
@@ -41,7 +44,7 @@ def test_settings_change_the_plan_and_survive_a_switch_of_pages(start: Start, ru
 def test_a_size_that_the_network_does_not_take_is_refused(start: Start, runs: Path, cells: Path) -> None:
     app = entered(start, cells)
     app.selectbox(key="training-recipe").set_value("islam-2024").run()
-    app.number_input(key="training-islam-2024-islam_cnn-0-size").set_value(64).run()
+    app.number_input(key="training-islam-2024-0-size").set_value(64).run()
     assert_sound(app)
     assert "Custom CNN does not take images of 64 px" in alerts(app)
     assert "Start training" not in [button.label for button in app.button]
@@ -116,23 +119,77 @@ def test_several_known_sets_in_one_folder_are_a_choice(start: Start, runs: Path,
     assert "--" not in alerts(app)
 
 
-def test_what_is_wrong_with_the_settings_stands_where_the_plan_would(start: Start, runs: Path, tmp_path: Path) -> None:
+def plain_folder(root: Path, count: int = 10) -> Path:
     for name in ("neutrophil", "monocyte"):
-        (tmp_path / "plain" / name).mkdir(parents=True)
-        Image.new("RGB", (8, 8)).save(tmp_path / "plain" / name / "1.png")
-    app = entered(start, tmp_path / "plain")
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(root / name / f"{number}.png")
+    return root
+
+
+def test_a_plain_folder_of_classes_is_split_at_random_with_a_note(start: Start, runs: Path, tmp_path: Path) -> None:
+    app = entered(start, plain_folder(tmp_path / "plain"))
+    assert_sound(app)
+    assert "the split is drawn at random" in shown(app)
+    assert "Split drawn at random, by class" in shown(app)
+    assert "Start training" in [button.label for button in app.button]
+
+
+def test_what_is_wrong_with_the_settings_stands_where_the_plan_would(start: Start, runs: Path, tmp_path: Path) -> None:
+    app = entered(start, plain_folder(tmp_path / "plain"))
+    app.selectbox(key="training-leukolens-split-plain").set_value("given").run()
     assert_sound(app)
     assert "without a training side" in " ".join(item.value for item in app.columns[-1].error)
     assert alerts(app).count("without a training side") == 1
 
 
+def test_another_architecture_keeps_the_other_choices_and_the_text_tells_its_stages(
+    start: Start, runs: Path, cells: Path
+) -> None:
+    app = entered(start, cells)
+    app.number_input(key="training-leukolens-seed").set_value(77).run()
+    app.number_input(key="training-leukolens-0-epochs").set_value(3).run()
+    size = app.number_input(key="training-leukolens-0-size").value
+    app.selectbox(key="training-architecture-leukolens").set_value("vgg19").run()
+    assert_sound(app)
+    assert app.number_input(key="training-leukolens-seed").value == 77
+    assert app.number_input(key="training-leukolens-0-epochs").value == 3
+    own = source_stages("vgg19")
+    assert app.number_input(key="training-leukolens-0-size").value == own[0].size
+    assert size == source_stages("mobilenet_v3_small")[0].size
+    assert f"For VGG-19: {own[0].epochs} epochs at {own[0].size} px" in shown(app)
+
+
+def source_stages(architecture: str) -> tuple[StageRecipe, ...]:
+    return read_recipe("leukolens", architecture).stages
+
+
+def test_a_zip_of_class_folders_is_trained_on_as_a_folder_is(start: Start, runs: Path, tmp_path: Path) -> None:
+    plain = plain_folder(tmp_path / "plain")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(plain.rglob("*.png")):
+            archive.write(path, path.relative_to(plain))
+    app = start("train")
+    app.file_uploader(key="training-zip-file").set_value(("cells.zip", buffer.getvalue(), "application/zip")).run()
+    assert_sound(app)
+    assert "Split drawn at random, by class" in shown(app)
+    app = go(go(app, "compare"), "train")
+    assert "those of the zip file" in shown(app) and "Split drawn at random" in shown(app)
+    press(app, "Use the path instead")
+    assert "Name the folder of your images" in alerts(app)
+    app.file_uploader(key="training-zip-file").set_value(("cells.zip", b"no zip", "application/zip")).run()
+    assert_sound(app)
+    assert "The zip file cannot be read" in alerts(app)
+
+
 def test_weights_from_a_place_need_its_name(start: Start, runs: Path, cells: Path) -> None:
     app = entered(start, cells)
-    app.selectbox(key="training-leukolens-mobilenet_v3_small-weights").set_value("place").run()
+    app.selectbox(key="training-leukolens-weights").set_value("place").run()
     assert_sound(app)
     assert "Name the file or folder of the first weights" in alerts(app)
     assert "Start training" not in [button.label for button in app.button]
-    assert app.number_input(key="training-leukolens-mobilenet_v3_small-seed")
+    assert app.number_input(key="training-leukolens-seed")
 
 
 def test_names_that_are_taken_or_none_are_refused(
