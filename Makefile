@@ -5,10 +5,14 @@ PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),$(shell command -v pyt
 ADDRESS ?= localhost
 PORT ?= 8501
 WORKERS ?= 2
+CPU ?=
 
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
+WITHOUT_GPU := $(VENV)/without-gpu.txt
+PIP = $(IN_VENV) -m pip install --disable-pip-version-check --no-input
+CPU_WHEELS = $(shell sed -nE 's/^(torch|torchvision)==([0-9.]+)$$/\1==\2+cpu/p' requirements.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint format clean
@@ -17,6 +21,7 @@ help:  ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 10
 	@echo "Settings: PYTHON=$(PYTHON) ADDRESS=$(ADDRESS) PORT=$(PORT) WORKERS=$(WORKERS), as in: make run PORT=8600"
 	@echo "ADDRESS=0.0.0.0 lets other machines of your network in."
+	@echo "CPU=1 installs PyTorch without what GPUs need (4 GB less), where the package index has such a build."
 
 run: $(INSTALLED)  ## Set up what is missing, start the dashboard, print its address
 	@$(IN_VENV) -m streamlit run dashboard/app.py --server.address $(ADDRESS) --server.port $(PORT) \
@@ -42,7 +47,14 @@ clean:  ## Remove the virtual environment and every cache
 
 $(INSTALLED): requirements.txt | $(IN_VENV)
 	@echo "Installing what LeukoLens needs into $(VENV) (some minutes the first time)"
-	@$(IN_VENV) -m pip install --disable-pip-version-check --no-input -r requirements.txt
+	@test -n "$(CPU)" || command -v nvidia-smi >/dev/null || \
+		echo "No GPU was found: 4 of the 7 GB are for one. 'make clean' and 'make $(or $(MAKECMDGOALS),setup) CPU=1' save them."
+	@rm -f $(WITHOUT_GPU)
+	@test -z "$(CPU)" || { \
+		$(PIP) --no-deps $(CPU_WHEELS) \
+			&& sed -E '/^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==/d' requirements.txt >$(WITHOUT_GPU); } || \
+		echo "The package index has no build of these versions for the processor alone: the whole one is installed."
+	@$(PIP) -r $$(test -e $(WITHOUT_GPU) && echo $(WITHOUT_GPU) || echo requirements.txt)
 	@touch $@
 
 $(IN_VENV):

@@ -56,6 +56,7 @@ def bring(page: sync_api.Page, *names: str) -> None:
 def test_uploads_outlive_a_reload_until_they_are_forgotten(page: sync_api.Page) -> None:
     bring(page, "mine.png")
     page.locator(".ll-title", has_text="Picture 1").wait_for()
+    page.wait_for_url("**/?image=upload-*")
     page.reload()
     page.locator(".ll-title", has_text="Picture 1").wait_for()
     page.get_by_role("button", name="Forget all uploads").click()

@@ -16,7 +16,7 @@ SHOWN = {
     "": ("Compare", ".ll-verdict"),
     "preprocess": ("Preprocess", "text=resized"),
     "explain": ("Explain", "text=Seen by the model"),
-    "evaluate": ("Evaluate", "text=What they cost"),
+    "evaluate?tab=training": ("Evaluate", "text=What they cost"),
     "train": ("Train", ".st-key-training"),
 }
 
@@ -29,7 +29,7 @@ def test_no_page_asks_another_host(page: sync_api.Page, address: str) -> None:
         page.locator(sign).first.wait_for(timeout=PATIENCE)
         sync_api.expect(page).to_have_title(f"{title} – LeukoLens")
     page.goto(address)
-    sync_api.expect(page.locator(".ll-verdict")).to_have_count(len(SHIPPED), timeout=PATIENCE)
+    sync_api.expect(page.locator(".ll-verdict strong")).to_have_count(len(SHIPPED), timeout=PATIENCE)
     places = [urlsplit(url) for url in asked]
     own, web = urlsplit(address).netloc, ("http", "https", "ws", "wss")
     strangers = {place.netloc for place in places if place.scheme in web and place.netloc != own}

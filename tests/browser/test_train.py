@@ -70,7 +70,9 @@ def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, r
     page.get_by_text("Trains MobileNet-V3-Small").wait_for()
     page.get_by_role("combobox", name="Recipe").click()
     page.get_by_role("option", name="One of your own").click()
-    page.locator("input[type=file]").set_input_files({"name": "tiny.toml", "mimeType": "text/plain", "buffer": RECIPE})
+    uploader = page.get_by_test_id("stFileUploader").filter(has_text="A recipe file")
+    recipe = {"name": "tiny.toml", "mimeType": "text/plain", "buffer": RECIPE}
+    uploader.locator("input[type=file]").set_input_files(recipe)
     page.get_by_text("60 epochs at 120 px").wait_for()
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**run=tiny-islam_cnn")
