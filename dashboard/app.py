@@ -38,6 +38,8 @@ def main() -> None:
     page = st.navigation(sections, position="hidden")
     st.set_page_config(page_title=f"{page.title} – LeukoLens")
     st.html(STYLE)
+    if getattr(st.context.theme, "type", None) == "dark":
+        st.html('<span class="ll-dark"></span>')
     _show_navigation(sections)
     st.html(LEAD)
     try:

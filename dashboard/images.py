@@ -150,9 +150,9 @@ def pick_from_gallery() -> None:
             **state.bound("image", to_widget=lambda key: key if key in subjects else None),
         )
         st.html(
-            '<p class="ll-caption">Simulated cells: drawn by this software from the textbook description of their '
-            "class, not photographs. Bring real cells with “Upload”.</p>",
-            width=280,
+            '<p class="ll-caption">Simulated cells, drawn by this software; not photographs. Bring real ones with '
+            "“Upload”.</p>",
+            width=300,
         )
 
 

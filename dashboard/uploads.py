@@ -15,7 +15,7 @@ from typing import Protocol
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.classes import CLASSES
+from core.classes import common_name
 from core.decoding import DecodedImage, decode
 from core.errors import InputError
 
@@ -209,6 +209,5 @@ def decoded(key: str, name: str, _data: bytes) -> DecodedImage:
 
 
 def label_of(name: str) -> str | None:
-    """Return the true class where the file lies in a folder named after one: `neutrophil/1.png`."""
-    folder = PurePosixPath(name).parent.name.lower()
-    return folder if folder in CLASSES else None
+    """Return the true class where the file lies in a folder named after one: `neutrophil/1.png`, `NEU/1.png`."""
+    return common_name(PurePosixPath(name).parent.name)

@@ -53,6 +53,7 @@ SHORT = {
     "core/explanation/reference/__main__.py": "starts the reference's process before anything slow is imported",
     "dashboard/consensus.py": "shown by three pages",
     "dashboard/share.py": "the link and its code",
+    "dashboard/ui/glossary.py": "the words that pages explain",
 }
 SAME_NAME = {
     "explain": "the engine's function, and the command called `explain`",

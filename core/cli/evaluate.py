@@ -13,6 +13,7 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
+from core.classes import known_as
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say, writable, write_files
 from core.cli.data import Data
 from core.cli.predict import Framing, Models, load_all
@@ -178,6 +179,7 @@ def _measured(
 ) -> dict[str, Any]:
     """One model's entry: the card's figures at the top, all others under `figures`."""
     classes, table = classifier.card.classes, part.table.assign(row=range(len(part.table)))
+    table["label"] = [known_as(label, classes) or label for label in table["label"]]
     known = table["label"].isin(classes)
     notes = [*part.notes] if known.all() else [*part.notes, foreign_note(table["label"][~known])]
     if not known.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from core.classes import CLASSES, is_class_name, one_spelling
+from core.classes import CLASSES, common_name, is_class_name, one_spelling
 from core.errors import InputError
 
 SPLITS = ("train", "val", "test", "development", "report", "all")
@@ -27,9 +27,10 @@ def split_name(text: str) -> str | None:
 
 
 def fold_labels(labels: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Labels with one spelling a class, and a sentence for every class that had several.
+    """Labels with one spelling a class, and a sentence for every class that had several, or another name.
 
-    A class of ours is spelt as in CLASSES, another as it is found; where its spellings differ in case, in lower case.
+    A class of ours is spelt as in CLASSES, also where it goes by another common name; any other as it is found, where
+    its spellings differ in case in lower case.
     InputError for a name that a model card cannot hold.
     """
     spellings: dict[str, set[str]] = {}
@@ -45,8 +46,13 @@ def fold_labels(labels: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     notes = tuple(
         f"{_listed(sorted(found))} differ in case alone: taken as one class, {chosen[key]}."
         for key, found in sorted(spellings.items())
-        if len(found) > 1
+        if len(found) > 1 and common_name(key) in (None, key)
     )
+    renamed: dict[str, set[str]] = {}
+    for key, found in spellings.items():
+        if chosen[key] in CLASSES and key != chosen[key]:
+            renamed.setdefault(chosen[key], set()).update(found)
+    notes += tuple(f"{_quoted(names)} {_is(names)} taken for {ours}." for ours, names in sorted(renamed.items()))
     return [chosen[one_spelling(label)] for label in labels], notes
 
 
@@ -65,9 +71,16 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
 
 
 def _spelling(key: str, found: set[str]) -> str:
-    ours = next((name for name in CLASSES if name.casefold() == key), None)
-    return ours or (min(found) if len(found) == 1 else min(name.lower() for name in found))
+    return common_name(key) or (min(found) if len(found) == 1 else min(name.lower() for name in found))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return _listed([f"“{name}”" for name in sorted(names)])
+
+
+def _is(names: Sequence[str] | set[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}"
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"

@@ -19,6 +19,7 @@ from dashboard.models import warm_seconds
 from dashboard.truth import reveal
 from dashboard.ui.charts import bar_figure, plain_text, show
 from dashboard.ui.format import duration, measured, millions, percent, quoted, size
+from dashboard.ui.glossary import with_terms
 from dashboard.ui.html import class_colour, facts, fitted, mark_of_truth, no_verdict, squared, verdict
 
 MEANINGS = {
@@ -111,7 +112,7 @@ def show_answer(answer: Answer, truth: str | None) -> None:
         output_format="PNG",
     )
     show(probability_figure(prediction), f"probabilities-{answer.entry.name}", _told(prediction, answer.entry.title))
-    st.html(f'<p class="ll-caption">{seen(answer.entry.classifier.card.framing, view)}</p>')
+    st.html(f'<p class="ll-caption">{with_terms(seen(answer.entry.classifier.card.framing, view))}</p>')
     with st.popover("About this model", type="tertiary", key=f"about-{answer.entry.name}"):
         _show_about(answer.entry.classifier, prediction)
     for message in (*view.warnings, caution(answer)):
@@ -213,7 +214,11 @@ def training_text(facts: TrainingFacts) -> str:
     """Say what a model learnt from; `facts.images` counts photographs alone."""
     source, _, split = facts.data.partition(": ")
     simulated = f" and {facts.simulated_images:,} simulated cells" if facts.simulated_images else ""
-    start = STARTS.get(facts.initial_weights, f"from {facts.initial_weights} weights")
+    start = STARTS.get(facts.initial_weights) or (
+        facts.initial_weights.removeprefix("none: ")
+        if facts.initial_weights.startswith("none: ")
+        else f"from {facts.initial_weights} weights"
+    )
     details = [split, f"{facts.epochs} epochs", f"seed {facts.seed}", f"recipe “{facts.recipe}”"]
     told = "; ".join(detail for detail in details if detail)
     return f"Trained on {facts.images:,} images of {source}{simulated}, {start} ({told})."

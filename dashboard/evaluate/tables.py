@@ -11,6 +11,7 @@ from core.evaluation.metrics import FEWEST, Figures
 from core.models.card import CardScore
 from dashboard.evaluate.models import Evaluated
 from dashboard.ui.format import NONE, decimal, interval, share
+from dashboard.ui.glossary import term
 from dashboard.ui.html import class_colour, table
 
 TERMS = {
@@ -52,7 +53,7 @@ def head(kind: str, mean: bool = False) -> str:
     """A column's head with its meaning to hover."""
     title, meaning = TERMS[kind]
     text = f"Mean {title if title.isupper() or kind == 'f1' else title.lower()}" if mean else title
-    return f'<th scope="col" title="{escape(meaning)}">{escape(text)}</th>'
+    return f'<th scope="col">{term(text, meaning)}</th>'
 
 
 def glossary() -> str:
@@ -184,7 +185,7 @@ def overview_table(models: Sequence[Evaluated]) -> str:
     unseen = list(dict.fromkeys(score.data for model in models if model.card for score in model.card.unseen))
     heads = [
         '<th scope="col" class="ll-left">Model</th>',
-        f'<th scope="col" title="{escape(OTHERS["left_out"][1])}">Left out: mean recall</th>',
+        f'<th scope="col">{term("Left out: mean recall", OTHERS["left_out"][1])}</th>',
         '<th scope="col">Own laboratory: accuracy</th>',
         '<th scope="col">Own laboratory: mean recall</th>',
         *(f'<th scope="col">{escape(name)}: mean recall</th>' for name in (*unseen, *known)),

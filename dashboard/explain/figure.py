@@ -30,6 +30,7 @@ ALL_MODELS, ROWS = "All models", "figure-model"
 HEAD, FOOT = 26, 40  # px above a picture for its column's title, below it for what it says
 LARGEST, SMALLEST = 330, 110  # px of a picture's side
 ACROSS, ACROSS_PHONE = 980, 350  # px that a row has on a wide screen, and on a phone
+GAP = 10  # px between pictures
 TOOLS = 30  # px above the first row for the chart's buttons, which a phone shows all the time
 DPI = 200
 
@@ -131,6 +132,7 @@ def map_figure(panels: Sequence[Sequence[Panel]], share: float, across: int, zoo
     """All panels, a row `across` px, on axes that zoom together; of a map the left `share` (0 to 1) is shown."""
     columns = max(map(len, panels))
     side = min(LARGEST, max(SMALLEST, across // columns))
+    used = min(1.0, columns * (side + GAP) / across)
     step, tools = side + HEAD + FOOT, 0 if zooms else TOOLS
     height = step * len(panels) + tools
     figure = empty_figure(height)
@@ -143,7 +145,15 @@ def map_figure(panels: Sequence[Sequence[Panel]], share: float, across: int, zoo
             number += 1
             place = "" if number == 1 else str(number)
             top = 1 - (tools + line * step + HEAD) / height
-            _place(figure, place, column / columns, (column + 0.97) / columns, top - side / height, top, panel)
+            _place(
+                figure,
+                place,
+                used * column / columns,
+                used * (column + 0.97) / columns,
+                top - side / height,
+                top,
+                panel,
+            )
             rgb = panel.rgb if column == 0 else wiped(row[0].rgb, panel.rgb, share)
             figure.add_layout_image(
                 source=picture_address(rgb), x=0, y=0, sizex=1, sizey=1, xref=f"x{place}", yref=f"y{place}"

@@ -21,6 +21,7 @@ from dashboard.explain.progress import offer_more, show_buttons, show_progress
 from dashboard.explain.rendering import Look, picture_of, shown_picture
 from dashboard.explain.wording import largest_values, legend_ends, legend_text
 from dashboard.ui.format import percent, quoted
+from dashboard.ui.glossary import with_terms
 from dashboard.ui.html import class_colour, strip_address
 
 STYLES = {"borders": "Borders, as in the papers", "map": "Signed weights"}
@@ -92,7 +93,7 @@ def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[ModelR
         )
     notes = {row.explanations[kind.name].note for row in rows if kind.name in row.explanations}
     told = f"{about} {notes.pop()}" if len(notes) == 1 else about
-    st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{escape(told)}</span></p>', width="content")
+    st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{with_terms(told)}</span></p>', width="content")
 
 
 def _show_row(

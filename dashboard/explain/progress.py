@@ -13,6 +13,7 @@ from dashboard import state
 from dashboard.explain.jobs import MapJob, ModelRow, going_on
 from dashboard.explain.wording import uncertainty_text
 from dashboard.ui.format import quoted, took, unbroken
+from dashboard.ui.glossary import with_terms
 from dashboard.ui.html import progress_bar
 from dashboard.url import setting, with_setting
 
@@ -32,7 +33,7 @@ def show_progress(map_job: MapJob, explanation: Explanation | None, title: str) 
     st.html(progress_bar(progress_words(map_job), map_job.job.evaluations, map_job.job.budget, title))
     told = uncertainty_text(explanation) if explanation is not None else ""
     if told:
-        st.html(f'<p class="ll-caption">{escape(unbroken(told))}</p>')
+        st.html(f'<p class="ll-caption">{with_terms(unbroken(told))}</p>')
     show_buttons(map_job, title)
 
 

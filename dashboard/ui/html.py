@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.classes import CLASSES
 from dashboard.ui.format import percent
+from dashboard.ui.glossary import term
 
 # Of distinct hue and lightness: at least 3:1 against the light and the dark ground, and any two at least 10 apart
 # (CIEDE2000) for normal sight and for protan-, deuter- and tritanopia (tests/dashboard/test_palette.py).
@@ -55,8 +56,7 @@ _WRONG = '<span class="ll-wrong">✗ wrong</span>'
 def facts(entries: Sequence[tuple[str, str, str]]) -> str:
     """Return HTML: a list of (term, what it means, value)."""
     rows = "".join(
-        f'<div><dt title="{escape(meaning)}">{escape(term)}</dt><dd>{escape(value)}</dd></div>'
-        for term, meaning, value in entries
+        f"<div><dt>{term(word, meaning)}</dt><dd>{escape(value)}</dd></div>" for word, meaning, value in entries
     )
     return f'<dl class="ll-facts">{rows}</dl>'
 

@@ -147,7 +147,13 @@ def test_exported_pictures_carry_no_metadata(held: uploads.UploadStore) -> None:
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("set/neutrophil/1.png", "neutrophil"), ("Monocyte/2.png", "monocyte"), ("3.png", None), ("other/4.png", None)],
+    [
+        ("set/neutrophil/1.png", "neutrophil"),
+        ("Monocyte/2.png", "monocyte"),
+        ("NEU/5.png", "neutrophil"),
+        ("3.png", None),
+        ("other/4.png", None),
+    ],
 )
 def test_folders_tell_the_class(name: str, label: str | None) -> None:
     assert uploads.label_of(name) == label
