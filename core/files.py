@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -65,3 +67,33 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed processes left half written in `folder`: files and folders that end in `.partial`.
+
+    One whose name tells a process that still runs is left to it. Raises nothing.
+    """
+    try:
+        left = [path for path in folder.iterdir() if path.name.endswith(".partial")]
+    except OSError:
+        return
+    for path in left:
+        number = path.name.removesuffix(".partial").rpartition(".")[2]
+        if number.isdigit() and int(number) != os.getpid() and _runs(int(number)):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's process; no process has such a number
+        return process < 2**22
+    return True

@@ -44,7 +44,6 @@ SHORT = {
     "benchmarks/generated.py": "writes between marks in a page, for two benchmarks",
     "benchmarks/reproduction.py": "one file a benchmark",
     "core/__main__.py": "starts the command line",
-    "core/classes.py": "the five classes, at the bottom",
     "core/cli/app.py": "registers the commands",
     "core/decoding/colours.py": "the one place of colour profiles",
     "core/errors.py": "the one error, at the bottom",

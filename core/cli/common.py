@@ -3,8 +3,10 @@ to a folder or a zip; long work that can be stopped. The command `models` comes 
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -75,12 +77,25 @@ def reports_bad_input(command: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return command(*args, **kwargs)
+            result = command(*args, **kwargs)
+            sys.stdout.flush()  # here, where a full disk can still be told
+            return result
         except InputError as error:
             say(f"error: {error}")
-            raise typer.Exit(2) from None
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            say("error: The disk is full. Make room, and give the command again.")
+            _drop_output()
+        raise typer.Exit(2) from None
 
     return wrapped
+
+
+def _drop_output() -> None:
+    """Let go of output that cannot be written: at the exit it would be tried, and complained about, once more."""
+    with suppress(OSError, ValueError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -110,6 +125,8 @@ def write_bundle(out: Path, files: Mapping[str, bytes]) -> None:
         partial.write_bytes(zipped(files))
         partial.replace(out)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise _refused(out, error) from error
 
 

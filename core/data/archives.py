@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from core.decoding import SUFFIXES
 from core.errors import InputError
+from core.files import remove_partials
 
 MOST_FILES = 20_000
 MOST_BYTES = 2 * 2**30  # of all that is unpacked
@@ -75,7 +76,7 @@ def _is_wanted(info: zipfile.ZipInfo, place: PurePosixPath) -> bool:
 def _written(archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, PurePosixPath]], target: Path) -> Path:
     """Write the members beside the target and move the whole into place; a failure leaves nothing behind."""
     beside = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
+    remove_partials(target.parent)
     try:
         for info, place in members:
             path = beside.joinpath(*place.parts)

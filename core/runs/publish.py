@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import remove_partials
 from core.models.card import read_card
 from core.models.checkpoints import available, load_classifier
 from core.runs.directory import RunDirectory
@@ -29,6 +30,7 @@ def publish(run: RunDirectory, checkpoints: Path) -> str:
     folder = run.path / MODEL
     load_classifier(folder)
     name = _free(run.name, checkpoints)
+    remove_partials(checkpoints)
     partial = checkpoints / f".{name}.{os.getpid()}.partial"
     try:
         partial.mkdir(parents=True)

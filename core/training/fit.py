@@ -158,6 +158,8 @@ def run_training(job: TrainingJob) -> TrainedRun:
     weights = class_weights(train.labels, len(data.classes)) if recipe.class_weights else None
     teacher = teacher_of(recipe, data.classes)
     module = CellModule(network.to(memory_format=torch.channels_last), recipe, data.classes, weights, teacher)
+    if state is not None:
+        run_state.check_whole(state, module.state_dict(), run / LAST)
     _fit(job, module, train, validation, resumed=state is not None)
     network = towards_first(best_network(recipe, run, len(data.classes)), recipe, data.classes, origin)
     return TrainedRun(network, train, validation, trainer_precision(recipe), origin)

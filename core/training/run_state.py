@@ -146,6 +146,22 @@ def write_state(state: dict[str, Any], path: Path) -> None:
         ) from error
 
 
+WHOLE = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks")
+"""What a state to go on from holds beside its weights, as Lightning writes it."""
+
+
+def check_whole(state: dict[str, Any], weights: dict[str, Any], path: Path) -> None:
+    """Make sure that `state`, read from `path`, holds all to go on with a network of `weights`; InputError else."""
+    stored = state.get("state_dict")
+    shapes = {name: getattr(value, "shape", None) for name, value in weights.items()}
+    whole = isinstance(stored, dict) and {n: getattr(v, "shape", None) for n, v in stored.items()} == shapes
+    if not whole or any(name not in state for name in WHOLE) or not state["optimizer_states"]:
+        raise InputError(
+            f"{path.name} in {path.parent} was emptied or changed: it holds no whole state of this training. Nothing "
+            "can be resumed from it: start anew in another folder with --run, or put a copy of the file back."
+        )
+
+
 def read_state(path: Path) -> dict[str, Any]:
     """Read a file of `write_state`; InputError where it is damaged or holds anything but tensors and plain values."""
     try:

@@ -21,7 +21,7 @@ from typing import Any
 
 from core.data.datasets import read_data
 from core.errors import InputError
-from core.files import write_whole
+from core.files import remove_partials, write_whole
 from core.models.card import ModelCard, read_card
 from core.runs.directory import RunDirectory
 from core.training.distributed import rank
@@ -85,6 +85,8 @@ def supervised(directory: RunDirectory) -> Iterator[None]:
     A process that is not the first reports nothing.
     """
     before = {number: _handle(number, _cancel) for number in SIGNALS}
+    if rank() == 0:
+        remove_partials(directory.path)
     try:
         yield
         _report(directory, state="done", message="Done.", seconds_left=0.0, error=None, next_step=None)

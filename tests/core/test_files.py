@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from core.files import read_bounded, read_end, read_plain
+from core.files import read_bounded, read_end, read_plain, remove_partials
 
 
 def test_a_plain_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
@@ -38,3 +40,20 @@ def test_a_log_that_is_a_link_shows_nothing(tmp_path: Path) -> None:
     (tmp_path / "log.txt").symlink_to(tmp_path / "secret")
     assert read_end(tmp_path / "log.txt", 100) == (b"", False)
     assert read_end(tmp_path / "secret", 3) == (b"ret", False)
+
+
+def test_what_killed_processes_left_half_written_goes_and_the_living_are_left_alone(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (
+        f".card.json.{gone.pid}.partial",
+        "last.ckpt.partial",
+        f".card.json.{os.getppid()}.partial",
+        "card.json",
+    ):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / f".model.{gone.pid}.partial").mkdir()
+    (tmp_path / f".model.{gone.pid}.partial" / "weights").write_bytes(b"x")
+    remove_partials(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f".card.json.{os.getppid()}.partial", "card.json"}
+    remove_partials(tmp_path / "nowhere")

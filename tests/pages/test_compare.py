@@ -192,6 +192,9 @@ def test_the_sheet_is_filtered_and_opens_a_picture_here_or_on_explain(start: Sta
     app.button(key=f"open-{wanted}").click().run()
     assert titles(app)[0] == "b.png"
     assert query(app)["image"] == wanted
+    app.button(key=f"explain-{uploads.key_of(png((110, 80, 160)))}").click().run()
+    assert_sound(app)
+    assert "Seen by the model" in html(app) and "c.png" in html(app)
 
 
 def test_the_next_and_the_previous_upload_are_a_step_away(start: Start) -> None:

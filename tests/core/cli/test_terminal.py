@@ -90,3 +90,15 @@ def test_a_name_that_the_terminal_lacks_ends_no_command(tmp_path: Path) -> None:
     )
     assert asked.returncode == 0, asked.stderr
     assert b"??? 1.png: plain: " in asked.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("options", [["models"], ["models", "--json"]])
+def test_a_full_disk_under_the_output_is_said_without_a_traceback(options: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *options], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("error: The disk is full")
+    assert "Traceback" not in done.stderr

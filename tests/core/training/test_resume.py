@@ -44,6 +44,32 @@ def test_resuming_nothing_is_refused(cells: Path, tmp_path: Path) -> None:
         run_training(job_of(cells, tmp_path, recipe_of(), resume=True))
 
 
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        lambda state: state | {"state_dict": {}},
+        lambda state: state | {"optimizer_states": []},
+        lambda state: {key: value for key, value in state.items() if key != "loops"},
+        lambda state: state | {"state_dict": {key: value.new_zeros(0) for key, value in state["state_dict"].items()}},
+    ],
+)
+def test_an_emptied_state_is_refused_in_words(cells: Path, begun: Path, emptied: Any) -> None:
+    (last,) = begun.rglob(LAST)
+    write_state(emptied(read_state(last)), last)
+    longer = recipe_of(stages=[STAGE | {"epochs": 3}])
+    with pytest.raises(InputError, match="emptied or changed"):
+        run_training(job_of(cells, begun, longer, resume=True))
+
+
+def test_what_a_killed_training_left_half_written_is_removed_at_the_next_start(cells: Path, begun: Path) -> None:
+    (last,) = begun.rglob(LAST)
+    left = last.with_name(f"{LAST}.partial")
+    left.write_bytes(b"half")
+    directory = RunDirectory(last.parent)
+    with supervised(directory):
+        assert not left.exists()
+
+
 def test_a_begun_run_is_not_begun_again(cells: Path, begun: Path) -> None:
     with pytest.raises(InputError, match="holds a run already"):
         run_training(job_of(cells, begun, recipe_of()))
