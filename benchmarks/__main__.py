@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
 from benchmarks.latency import latency
 from benchmarks.leaks import leaks
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("explain")(explain)
+app.command("decoding")(decoding)
 app.command("leaks")(leaks)
 app.command("load")(load)
 app.command("models")(models)

@@ -41,7 +41,7 @@ def main() -> None:
     if getattr(st.context.theme, "type", None) == "dark":
         st.html('<span class="ll-dark"></span>')
     _show_navigation(sections)
-    st.html(LEAD)
+    st.html(f'<h1 class="ll-page">{page.title}</h1>{LEAD}')
     try:
         with st.spinner("Starting the engine; this takes a few seconds, once"):
             from dashboard import state

@@ -25,6 +25,7 @@ MOST_OF_ALL = 1024 * 2**20  # of all browsers together: beyond it, those that we
 IDLE = 2 * 3600.0  # s after the last look until a browser's images go
 PREFIX = "upload-"
 HASH_DIGITS = 16
+AT_ONCE = 3  # images that are decoded at the same time, for all visitors together
 COOKIE = "_streamlit_xsrf"  # that which Streamlit gives each browser against forged requests: random, and its own
 
 
@@ -152,13 +153,17 @@ def take(listed: Sequence[Incoming]) -> list[str]:
     held.refused, held.repeated = [], []
     held.round += 1
     kept: dict[str, str] = {}
-    for file in listed:
+    progress = st.empty()
+    for number, file in enumerate(listed, start=1):
+        if len(listed) > 1:  # whoever has gone is noticed here, and the rest is left undone
+            progress.progress(number / len(listed), text=f"Image {number} of {len(listed)}")
         key = _keep(held, file)
         if key in kept:
             held.repeated.append(f"“{file.name}” holds the same bytes as “{kept[key]}”: it is shown once.")
         elif key is not None:
             kept[key] = file.name
         _let_go(file)
+    progress.empty()
     return list(kept)
 
 
@@ -204,8 +209,17 @@ def _check_room(held: UploadStore, name: str, size: int) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
 def decoded(key: str, name: str, _data: bytes) -> DecodedImage:
-    """Decode an upload, the last eight kept; InputError if it is no usable image."""
-    return decode(_data, PurePosixPath(name).name)
+    """Decode an upload, the last eight kept; InputError if it is no usable image.
+
+    A few at a time in the whole server: the limits on files bound what each costs, this what all of them do.
+    """
+    with _turns():
+        return decode(_data, PurePosixPath(name).name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _turns() -> threading.Semaphore:
+    return threading.Semaphore(AT_ONCE)
 
 
 def label_of(name: str) -> str | None:

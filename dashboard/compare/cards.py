@@ -112,7 +112,7 @@ def show_answer(answer: Answer, truth: str | None) -> None:
         output_format="PNG",
     )
     show(probability_figure(prediction), f"probabilities-{answer.entry.name}", _told(prediction, answer.entry.title))
-    st.html(f'<p class="ll-caption">{with_terms(seen(answer.entry.classifier.card.framing, view))}</p>')
+    st.html(f'<div class="ll-caption">{with_terms(seen(answer.entry.classifier.card.framing, view))}</div>')
     with st.popover("About this model", type="tertiary", key=f"about-{answer.entry.name}"):
         _show_about(answer.entry.classifier, prediction)
     for message in (*view.warnings, caution(answer)):

@@ -93,7 +93,7 @@ def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[ModelR
         )
     notes = {row.explanations[kind.name].note for row in rows if kind.name in row.explanations}
     told = f"{about} {notes.pop()}" if len(notes) == 1 else about
-    st.html(f'<p class="ll-legend">{strip}<span class="ll-quiet">{with_terms(told)}</span></p>', width="content")
+    st.html(f'<div class="ll-legend">{strip}<span class="ll-quiet">{with_terms(told)}</span></div>', width="content")
 
 
 def _show_row(

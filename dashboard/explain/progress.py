@@ -33,7 +33,7 @@ def show_progress(map_job: MapJob, explanation: Explanation | None, title: str) 
     st.html(progress_bar(progress_words(map_job), map_job.job.evaluations, map_job.job.budget, title))
     told = uncertainty_text(explanation) if explanation is not None else ""
     if told:
-        st.html(f'<p class="ll-caption">{with_terms(unbroken(told))}</p>')
+        st.html(f'<div class="ll-caption">{with_terms(unbroken(told))}</div>')
     show_buttons(map_job, title)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -88,6 +90,28 @@ def test_the_server_lets_go_of_its_own_copies(held: uploads.UploadStore, monkeyp
     monkeypatch.setattr(uploads, "get_script_run_ctx", lambda: context)
     uploads.take([File("a.jpg", picture(1), "1"), File("bad.png", b"text", "2")])
     assert gone == [("s", "1"), ("s", "2")]
+
+
+def test_few_images_are_decoded_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, most, lock = 0, 0, threading.Lock()
+
+    def slow(data: bytes, name: str) -> str:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return name
+
+    monkeypatch.setattr(uploads, "decode", slow)
+    threads = [threading.Thread(target=uploads.decoded.__wrapped__, args=(str(n), "a.png", b"")) for n in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 < most <= uploads.AT_ONCE
 
 
 def masked_cookie(token: bytes, mask: bytes) -> str:
