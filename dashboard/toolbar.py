@@ -214,6 +214,7 @@ def _forget() -> None:
     uploads.decoded.clear()
     answers.forget_pictures()
     forget_explanations()
+    uploads.give_memory_back()
     if state.get("image").startswith(uploads.PREFIX):
         state.reset("image")
         state.reset("pick")
