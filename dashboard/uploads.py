@@ -25,6 +25,7 @@ from core.errors import InputError
 STORE = "uploads"
 MOST_FILES, MOST_BYTES = 100, 200 * 2**20  # of one browser
 MOST_OF_ALL = 1024 * 2**20  # of all browsers together: beyond it, those that were not seen for longest go
+MOST_BROWSERS = 10_000  # that are known at the same time, most of them without images
 IDLE = 2 * 3600.0  # s after the last look until a browser's images go
 PREFIX = "upload-"
 HASH_DIGITS = 16
@@ -100,10 +101,14 @@ class Shelf:
             self._drop_old(now)
         return store
 
+    def __len__(self) -> int:
+        """How many browsers are known."""
+        return len(self._stores)
+
     def _drop_old(self, now: float) -> None:
         held = sum(store.size for store, _ in self._stores.values())
         for token, (store, seen) in list(self._stores.items())[:-1]:
-            if now - seen <= IDLE and held <= MOST_OF_ALL:
+            if now - seen <= IDLE and held <= MOST_OF_ALL and len(self._stores) <= MOST_BROWSERS:
                 break
             held -= store.size
             del self._stores[token]
@@ -155,24 +160,20 @@ def take(listed: Sequence[Incoming]) -> list[str]:
     held = store()
     held.refused, held.repeated = [], []
     held.round += 1
-    kept: dict[str, str] = {}
+    kept: list[str] = []
     progress = st.empty()
     for number, file in enumerate(listed, start=1):
         if len(listed) > 1:  # whoever has gone is noticed here, and the rest is left undone
             progress.progress(number / len(listed), text=f"Image {number} of {len(listed)}")
         key = _keep(held, file)
         if key in kept:
-            held.repeated.append(f"“{file.name}” holds the same bytes as “{kept[key]}”: it is shown once.")
+            told = f"One file holds the same bytes as Picture {held.files[key].number}: it is shown once."
+            held.repeated.append(told)  # without its name, which may tell the class
         elif key is not None:
-            kept[key] = file.name
+            kept.append(key)
         _let_go(file)
     progress.empty()
-    return list(kept)
-
-
-def forget_one(key: str) -> None:
-    """Drop one upload."""
-    store().files.pop(key, None)
+    return kept
 
 
 def add(name: str, data: bytes) -> str:

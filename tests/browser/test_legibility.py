@@ -11,7 +11,19 @@ from tests.support.browser import PATIENCE
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "preprocess", "explain", "evaluate", "train")
+PAGES = (
+    "",
+    "preprocess",
+    "explain",
+    "explain?layout=figure",
+    "evaluate",
+    "evaluate?tab=classes",
+    "evaluate?tab=mistakes",
+    "evaluate?tab=calibration",
+    "evaluate?tab=training",
+    "evaluate?tab=papers",
+    "train",
+)
 SMALLEST, BODY, CONTRAST = 13.0, 15.0, 4.5
 # A slider's value hangs outside of the thumb that it belongs to: its ground cannot be read off its ancestors.
 # Each visible text with its size, its colour over what lies behind it, and how much of it shows (WCAG 2.2, 1.4.3).
