@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import state, url
 from dashboard.access import LOCAL
+from dashboard.uploads import PREFIX
 
 
 def show_link() -> None:
@@ -24,7 +25,7 @@ def show_link() -> None:
         st.caption("This address works on this machine alone. `make run ADDRESS=0.0.0.0` lets other machines in.")
     else:
         st.image(qr_code(address), width=180, alt="QR code of the link")
-    if state.get("image").startswith("upload-"):
+    if state.get("image").startswith(PREFIX):
         st.caption("An uploaded picture does not travel with the link: who opens it is asked for the file.")
 
 

@@ -10,7 +10,7 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from core.decoding import SUFFIXES
+from core.decoding.formats import expected_format
 from core.errors import InputError
 from core.files import remove_partials
 
@@ -69,8 +69,8 @@ def _checked(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixP
 def _is_wanted(info: zipfile.ZipInfo, place: PurePosixPath) -> bool:
     """Whether a member is an image or a table, and a plain file (links and devices have other modes)."""
     kind = (info.external_attr >> 16) & 0o170000
-    suffixes = {suffix for group in SUFFIXES.values() for suffix in group}
-    return kind in (0, 0o100000) and bool(place.name) and place.suffix.lower() in {*suffixes, *TABLES}
+    wanted = expected_format(place.suffix) is not None or place.suffix.lower() in TABLES
+    return kind in (0, 0o100000) and bool(place.name) and wanted
 
 
 def _written(archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, PurePosixPath]], target: Path) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import WORKING_SIDE, crop_cell, reduced
-from core.preprocessing.segmentation import find_nucleus, outline_cell
+from core.preprocessing.segmentation import find_nucleus, outline_cell, overlap
 
 SEARCH_SIDE = 240  # px of the longer side at which bounds are sought
 SAMPLE = 6_000  # pixels that the bounds are fitted to, up to twice as many
@@ -131,12 +131,11 @@ def _with_kernels(base: CellParameters, small: NDArray[np.uint8], cell: Mask, sc
     """Choose erosion, dilation and joining distance, one after the other, by the mask's overlap with `cell`."""
     radius = float(np.sqrt(cell.sum() / np.pi))
 
-    def overlap(shares: tuple[float, float, float]) -> float:
-        mask = crop_cell(small, base.revised(mode="automatic", **_kernels(shares, radius))).mask
-        return float((mask & cell).sum() / max(1, (mask | cell).sum()))
+    def likeness(shares: tuple[float, float, float]) -> float:
+        return overlap(crop_cell(small, base.revised(mode="automatic", **_kernels(shares, radius))).mask, cell)
 
-    erode, dilate, _ = max(((*shares, JOINS[0]) for shares in MORPHOLOGIES), key=overlap)
-    best = max(((erode, dilate, join) for join in JOINS), key=overlap)
+    erode, dilate, _ = max(((*shares, JOINS[0]) for shares in MORPHOLOGIES), key=likeness)
+    best = max(((erode, dilate, join) for join in JOINS), key=likeness)
     smoothing = round(SMOOTHING * scale, 2) if scale > 1 else 0.0
     return base.revised(mode="automatic", smoothing=smoothing, **_kernels(best, scale * radius))
 

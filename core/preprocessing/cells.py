@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from core.preprocessing.segmentation import (
     AREA_LIMITS,
-    HALF_SIDE,
     WORKING_SIDE,
     Mask,
     frame_extent,
     nuclear_groups,
+    square_around,
     stained_pixels,
 )
 from core.preprocessing.surround import field_of
@@ -89,8 +89,7 @@ def _place(group: Mask, scale: float, corner: tuple[int, int]) -> CellPlace:
     rows, columns = np.nonzero(group)
     centre = (float(columns.mean() + 0.5) / scale + corner[0], float(rows.mean() + 0.5) / scale + corner[1])
     area = float(len(rows)) / scale**2
-    side = max(16, round(2 * HALF_SIDE * float(np.sqrt(area))))
-    return CellPlace((round(centre[0] - side / 2), round(centre[1] - side / 2), side, side), centre, area)
+    return CellPlace(square_around(centre, area), centre, area)
 
 
 def _share_inside(box: Box, extent: Box) -> float:

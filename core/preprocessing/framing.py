@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.preprocessing.automatic import suggest_parameters
 from core.preprocessing.parameters import CellParameters
 from core.preprocessing.pipeline import crop_cell
-from core.preprocessing.segmentation import HALF_SIDE, Nucleus, find_nucleus, frame_extent
+from core.preprocessing.segmentation import find_nucleus, frame_extent, square_around
 
 Mask = NDArray[np.bool_]
 
@@ -61,7 +61,7 @@ def cut_out(rgb: NDArray[np.uint8]) -> Cutout:
         side = max(width, height)
         box = (x - (side - width) // 2, y - (side - height) // 2, side, side)
     else:
-        box = _square_around(nucleus)
+        box = square_around(nucleus.centre, nucleus.area)
     mask = nucleus.mask if nucleus is not None else np.zeros(rgb.shape[:2], dtype=bool)
     scale = min(1.0, LARGEST / box[2])
     cut, inside = _scaled(box, scale), _scaled((x, y, width, height), scale)
@@ -93,12 +93,6 @@ def _reduced(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 def _scaled(box: tuple[int, int, int, int], scale: float) -> tuple[int, int, int, int]:
     x, y, width, height = (round(value * scale) for value in box)
     return x, y, max(1, width), max(1, height)
-
-
-def _square_around(nucleus: Nucleus) -> tuple[int, int, int, int]:
-    half = HALF_SIDE * float(np.sqrt(nucleus.area))
-    side = max(16, round(2 * half))
-    return round(nucleus.centre[0] - side / 2), round(nucleus.centre[1] - side / 2), side, side
 
 
 def _reflected(

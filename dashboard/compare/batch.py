@@ -44,12 +44,6 @@ class Asked:
         return Counter(answer[0] for answer in self.answers.values() if answer is not None)
 
     @property
-    def majority(self) -> str | None:
-        """The class that more models name than any other; None at a tie, or without a cell."""
-        first, *rest = [*self.votes.most_common(2), (None, 0)]
-        return first[0] if self.found and first[0] is not None and (not rest or rest[0][1] < first[1]) else None
-
-    @property
     def disagree(self) -> bool:
         """Whether the models name more than one class."""
         return self.found and len(self.votes) > 1

@@ -55,12 +55,12 @@ def _draw(names: tuple[str, ...], framing: str, parameters: CellParameters) -> i
     if waiting:
         _show_progress(len(rows), all_of_it)
     elif state.get("truth"):
-        _say_accuracy(rows)
+        _say_accuracy(shown)
     _show_tiles(_filtered(shown))
     truth = state.get("truth")
     st.download_button(
         "Download as CSV",
-        csv_text(table_of(rows, truth)),
+        csv_text(table_of(shown, truth)),
         "leukolens-results.csv",
         "text/csv",
         icon=":material/download:",
