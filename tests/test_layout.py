@@ -21,6 +21,7 @@ CORE = (
     "cli",
     "reproduction",
     "training",
+    "adaptation",
     "evaluation",
     "runs",
     "explanation",
@@ -36,7 +37,7 @@ CORE = (
     "errors",
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
-PAGES = ("compare", "preprocess", "explain", "evaluate", "train")
+PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit")
 ACROSS_PAGES = {"dashboard/toolbar.py": {"explain", "compare"}}  # "Forget" drops an upload's maps, masks and scores too
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {

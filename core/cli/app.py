@@ -9,6 +9,7 @@ from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
 from core.cli.explain_settings import settings_help
+from core.cli.fit import fit
 from core.cli.predict import predict
 from core.cli.preprocess import preprocess
 from core.cli.runs import runs
@@ -21,5 +22,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, predict, preprocess, explain, train, evaluate, leaks, datasets, samples, runs):
+for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)

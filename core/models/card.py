@@ -78,12 +78,36 @@ class Novelty(_Strict):
     rates: dict[str, float] = {}
 
 
+class FitFacts(_Strict):
+    """How a model was fitted to one laboratory's cells.
+
+    `base` and `base_sha256` are the model that it was; `labelled` counts the labels of each class, `unlabelled` the
+    further pictures; `penalty` is None where the last layer stayed. The mean recalls, before and after, and the `gain`
+    with its 95 % interval are of a cross-validation with `folds` folds.
+    """
+
+    base: str
+    base_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    laboratory: str = Field(max_length=80)
+    labelled: dict[ClassName, int]
+    unlabelled: int = Field(ge=0)
+    batch_statistics: bool
+    penalty: float | None
+    folds: int = Field(ge=2)
+    seed: int
+    recall_before: float = Field(ge=0, le=1)
+    recall_after: float = Field(ge=0, le=1)
+    gain: tuple[float, float, float]
+
+
 class ModelCard(_Strict):
     """Everything the dashboard says about a model comes from here.
 
     `bfloat16` tells, by family of methods, the rank correlation of its maps in bfloat16 with those in float32. `unseen`
-    are figures on laboratories that stood in no training, `held_back` on cells kept back of laboratories that others
-    of were trained on, `left_out` those of a model trained by the same recipe without the laboratory it is tested on.
+    are figures on laboratories that stood in no training, `held_back` on cells kept back of laboratories whose other
+    cells were trained on, `left_out` those of a model trained by the same recipe without the laboratory that it is
+    tested on. `fitted` says how a model was fitted to one laboratory, and what that brought; `training` is then its
+    base's.
     """
 
     format: Literal[1] = 1
@@ -101,6 +125,7 @@ class ModelCard(_Strict):
     novelty: Novelty | None = None
     bfloat16: dict[Literal["masks", "gradients"], float] = {}
     training: TrainingFacts | None = None
+    fitted: FitFacts | None = None
     test: CardScore | None = None
     unseen: tuple[CardScore, ...] = ()
     held_back: tuple[CardScore, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import torch
@@ -53,6 +54,16 @@ def find(name_or_path: str, root: Path | None = None) -> Path:
     raise InputError(f"No model {name_or_path!r}. Available: {known}; or give the path of a model folder.")
 
 
+def free_folder(root: Path, wanted: str) -> Path:
+    """A folder of `root` that is not there yet: called `wanted`, or that with the first number from 2 that is free."""
+    stem = re.sub(r"[^a-z0-9_.-]+", "-", wanted.lower()).strip("-._")[:56] or "model"
+    number, name = 1, stem
+    while os.path.lexists(root / name):
+        number += 1
+        name = f"{stem}-{number}"
+    return root / name
+
+
 def load_classifier(folder: Path) -> Classifier:
     """Load and check a model folder: card, weights' hash, architecture, shapes, finite numbers."""
     card = read_card(folder / "card.json")
@@ -90,8 +101,12 @@ def save_classifier(
 
 
 def _compact(key: str, value: Tensor) -> Tensor:
-    small = value.is_floating_point() and not key.endswith(("running_mean", "running_var"))
-    return (value.detach().half() if small else value.detach()).contiguous().cpu()
+    """In fp16, but for statistics and for weights that are too large for it."""
+    whole = value.detach().contiguous().cpu()
+    if not value.is_floating_point() or key.endswith(("running_mean", "running_var")):
+        return whole
+    half = whole.half()
+    return half if torch.isfinite(half).all() or not torch.isfinite(whole).all() else whole
 
 
 def _read_weights(folder: Path) -> bytes:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import copy
 import platform
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.densenet import _DenseLayer
 from torchvision.models.inception import BasicConv2d
 from torchvision.models.resnet import Bottleneck
@@ -104,6 +106,29 @@ def _folded(first: nn.Module, second: nn.Module) -> nn.Conv2d | None:
     if type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d and second.running_mean is not None:
         return nn.utils.fuse_conv_bn_eval(first, second)
     return None
+
+
+def recalibrate_batchnorm(network: StagedNetwork, stages: Sequence[str], batches: Iterable[Tensor]) -> None:
+    """Estimate the running statistics of the batch normalisations in `stages` anew, in place; only for a network of
+    one's own.
+
+    They become the mean over `batches` `(N, 3, S, S)`, each counted alike.
+    """
+    norms = [layer for name in stages for layer in network.stages[name].modules() if isinstance(layer, _BatchNorm)]
+    norms = [layer for layer in norms if layer.track_running_stats]
+    if not norms:
+        return
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None
+        layer.train()
+    with torch.no_grad():
+        for inputs in batches:
+            network(inputs)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
+        layer.eval()
 
 
 def processor_has(precision: str, device: torch.device) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 
 from core.errors import InputError
 from core.files import remove_partials
 from core.models.card import read_card
-from core.models.checkpoints import available, load_classifier
+from core.models.checkpoints import available, free_folder, load_classifier
 from core.runs.directory import RunDirectory
 
 MODEL = "model"
@@ -29,7 +28,7 @@ def publish(run: RunDirectory, checkpoints: Path) -> str:
         raise InputError(f"{run.name} is not done yet: its model is written at the end.")
     folder = run.path / MODEL
     load_classifier(folder)
-    name = _free(run.name, checkpoints)
+    name = free_folder(checkpoints, run.name).name
     remove_partials(checkpoints)
     partial = checkpoints / f".{name}.{os.getpid()}.partial"
     try:
@@ -57,15 +56,6 @@ def published_name(run: RunDirectory, checkpoints: Path) -> str | None:
         except InputError:
             continue
     return None
-
-
-def _free(wanted: str, checkpoints: Path) -> str:
-    stem = re.sub(r"[^a-z0-9_.-]+", "-", wanted.lower()).strip("-._")[:56] or "model"
-    number, name = 1, stem
-    while os.path.lexists(checkpoints / name):
-        number += 1
-        name = f"{stem}-{number}"
-    return name
 
 
 def _plain(path: Path) -> bool:

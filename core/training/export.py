@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from core.classes import CLASSES
 from core.data.datasets import read_data
 from core.data.framed_images import FramedImages
 from core.data.split import SplitRecipe
 from core.errors import InputError
+from core.evaluation.metrics import fit_temperature
 from core.evaluation.predict_set import answer_table, score_of
 from core.models.card import CardScore, ModelCard, Novelty, TrainingFacts, read_card
 from core.models.checkpoints import find, load_classifier, save_classifier
@@ -254,24 +256,11 @@ def _tested(job: TrainingJob) -> tuple[pd.DataFrame, str]:
     return data.table[data.table["label"].isin(job.data.classes)], f"{data.title}: left out of training"
 
 
-def _logits_and_labels(answers: pd.DataFrame, classes: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    logits = answers[[f"logit_{name}" for name in classes]].to_numpy()
-    return torch.tensor(logits).float(), torch.tensor([classes.index(label) for label in answers["label"]])
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature that minimises the negative log-likelihood (Guo et al. 2017), between 0.2 and 10."""
-    log_temperature = torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.LBFGS([log_temperature], lr=0.5, max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(logits / log_temperature.exp(), labels)
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    return float(log_temperature.detach().exp().clamp(0.2, 10))
+def _logits_and_labels(
+    answers: pd.DataFrame, classes: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    logits = answers[[f"logit_{name}" for name in classes]].to_numpy(dtype=np.float64)
+    return logits, np.array([classes.index(label) for label in answers["label"]], dtype=np.int64)
 
 
 def _kept_back(classifier: Classifier, part: tuple[str, str, str], root: Path | None) -> CardScore | None:

@@ -23,7 +23,7 @@ from core.explanation.quality.similarity import Map, map_ssim, spearman
 from core.explanation.quality.stability import capped, map_of
 from core.explanation.task import StepwiseTask
 from core.models.classifier import Classifier
-from core.models.staged import StagedNetwork
+from core.models.staged import StagedNetwork, recalibrate_batchnorm
 
 NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 STAYS_SIMILAR = 0.7  # share of the similarity between two maps of the trained model: above it, the map did not change
@@ -55,24 +55,6 @@ def reinitialise(network: StagedNetwork, stages: Sequence[str], seed: Sequence[i
             for layer in network.stages[name].modules():
                 for kind, weights in layer.named_parameters(recurse=False):
                     _draw(layer, kind, weights, generator)
-
-
-def recalibrate_batchnorm(network: StagedNetwork, stages: Sequence[str], inputs: Tensor) -> None:
-    """Estimate the running statistics of the batch normalisations in `stages` anew, from the batch `(N, 3, S, S)`."""
-    norms = [layer for name in stages for layer in network.stages[name].modules() if isinstance(layer, _BatchNorm)]
-    norms = [layer for layer in norms if layer.track_running_stats]
-    if not norms:
-        return
-    momenta = [layer.momentum for layer in norms]
-    for layer in norms:
-        layer.reset_running_stats()
-        layer.momentum = None
-        layer.train()
-    with torch.no_grad():
-        network(inputs)
-    for layer, momentum in zip(norms, momenta, strict=True):
-        layer.momentum = momentum
-        layer.eval()
 
 
 def symmetries(inputs: Tensor) -> Tensor:
@@ -285,7 +267,7 @@ class RandomisationTask(StepwiseTask):
             network = altered.network
             reinitialise(network, stages, (self._seed, draw, number))
             yield 0
-            recalibrate_batchnorm(network, stages, inputs)
+            recalibrate_batchnorm(network, stages, [inputs])
             yield 0
             estimator = self._estimator(altered, IsolatedContext(self._context, mark), self._seed + self._seeded)
             values = yield from self._run(estimator)

@@ -16,7 +16,15 @@ from sklearn.metrics import (
 )
 
 from core.classes import CLASSES
-from core.evaluation.metrics import calibration, card_score, class_means, class_rates, confusion_matrix, figures_of
+from core.evaluation.metrics import (
+    calibration,
+    card_score,
+    class_means,
+    class_rates,
+    confusion_matrix,
+    figures_of,
+    fit_temperature,
+)
 from tests.support.answers import from_logits, made_up
 
 
@@ -171,3 +179,16 @@ def test_classes_under_ten_images_do_not_count_in_the_mean() -> None:
     figures = card_score("made up", labels, answers, "abc")
     assert figures.mean_recall == pytest.approx(0.75)
     assert figures.recall["c"] == 0 and figures.counts == {"a": 20, "b": 10, "c": 9}
+
+
+def test_temperature_finds_the_scale_of_overconfident_logits() -> None:
+    random = np.random.default_rng(0)
+    honest = random.normal(size=(20000, 5)) * 1.5
+    labels = np.array([random.choice(5, p=row) for row in softmax(honest, axis=1)])
+    assert fit_temperature(honest * 3, labels) == pytest.approx(3, rel=0.05)
+
+
+def test_temperature_stays_between_its_bounds_whatever_the_answers() -> None:
+    logits = np.eye(5)[[0, 1, 2]] * 5.0
+    assert fit_temperature(logits, np.array([0, 1, 2])) == pytest.approx(0.2, rel=1e-3)  # all right
+    assert fit_temperature(logits, np.array([1, 2, 0])) == pytest.approx(10, rel=1e-3)  # all wrong

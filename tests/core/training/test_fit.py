@@ -15,7 +15,6 @@ from core.cli.app import app
 from core.models.checkpoints import load_classifier
 from core.runs.directory import COLUMNS, RunDirectory
 from core.simulation import draw_cell
-from core.training.export import fit_temperature
 from core.training.fit import run_training
 from core.training.module import class_weights, learning_rate
 from core.training.run_state import BEST, LAST, read_state
@@ -125,10 +124,3 @@ def test_the_learning_rate_rises_and_falls_in_each_stage_or_stays() -> None:
     assert rates[99] == pytest.approx(0.1 * 0.1, rel=0.02)
     constant = recipe_of(stages=stages, schedule="constant")
     assert {learning_rate(constant, epoch, step, 50) for epoch in range(4) for step in range(50)} == {0.1}
-
-
-def test_temperature_finds_the_scale_of_overconfident_logits() -> None:
-    random = torch.Generator().manual_seed(0)
-    honest = torch.randn(20000, 5, generator=random) * 1.5
-    labels = torch.multinomial(torch.softmax(honest, 1), 1, generator=random)[:, 0]
-    assert fit_temperature(honest * 3, labels) == pytest.approx(3, rel=0.05)

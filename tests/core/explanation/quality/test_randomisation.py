@@ -21,12 +21,12 @@ from core.explanation.quality.randomisation import (
     apart,
     judge,
     mean_level,
-    recalibrate_batchnorm,
     reinitialise,
     similarity_level,
     stage_groups,
 )
 from core.models.classifier import Classifier
+from core.models.staged import recalibrate_batchnorm
 from tests.support.made_up_methods import dice, edges, loud, made_up, nothing
 from tests.support.quadrants import LABEL, conv_classifier, quadrant_scene
 
@@ -93,7 +93,7 @@ def test_each_level_is_what_a_run_on_forgotten_weights_gives() -> None:
         copy = apart(classifier, f"by hand {draw}")
         for number, stage in enumerate(["head", "third", "second", "first"]):
             reinitialise(copy.network, [stage], (0, draw, number))
-        recalibrate_batchnorm(copy.network, ["first"], symmetries(classifier.tensor([context.rgb])))
+        recalibrate_batchnorm(copy.network, ["first"], [symmetries(classifier.tensor([context.rgb]))])
         last = explain(copy, context, ["layercam"])["layercam"].map_of(LABEL)
         by_hand.append(similarity_level("first", original, last, False))
     found = check("layercam", classifier, context).levels[-1]
@@ -175,7 +175,7 @@ def test_normalisations_settle_on_the_picture() -> None:
     norm = copy.network.stages["first"][1]
     inputs = copy.tensor([quadrant_scene().rgb])
     reinitialise(copy.network, ["first"], (0, 0))
-    recalibrate_batchnorm(copy.network, ["first"], inputs)
+    recalibrate_batchnorm(copy.network, ["first"], [inputs])
     with torch.no_grad():
         convolved = copy.network.stages["first"][0](inputs)
         mean, variance = convolved.mean((0, 2, 3)), convolved.var((0, 2, 3))

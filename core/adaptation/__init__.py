@@ -1,0 +1,1 @@
+"""Fitting a trained model to another laboratory by a few labelled cells of it."""
