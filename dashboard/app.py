@@ -16,12 +16,13 @@ LOG = logging.getLogger("dashboard")
 PAGES = {  # section: its pages, by file and title
     "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain")),
     "Judge": (("evaluate", "Evaluate"),),
-    "Make": (("train", "Train"),),
+    "Make": (("fit", "Fit"), ("train", "Train")),
 }
 FIRST = "compare"
 WITH_SLIDERS = ("preprocess", "explain")  # which take the arrow keys themselves
-WITHOUT_PICTURE = ("train", "evaluate")  # pages that are about no single picture
-WITHOUT_MODELS = ("train",)  # pages where no shipped model answers
+WITHOUT_PICTURE = ("fit", "train", "evaluate")  # pages that are about no single picture
+WITHOUT_MODELS = ("fit", "train")  # pages that are not about what several models answer
+WITH_UPLOADS = ("fit",)  # pages about no single picture that take several
 ICON = Path(__file__).with_name("icon.png")  # our own: Streamlit would ask another host for a symbol
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (
@@ -50,6 +51,7 @@ def main() -> None:
         shared_controls(
             picture=page.url_path not in WITHOUT_PICTURE,
             models=page.url_path not in WITHOUT_MODELS,
+            uploading=page.url_path in WITH_UPLOADS,
             arrows=page.url_path not in WITH_SLIDERS,
         )
         page.run()

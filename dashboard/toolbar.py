@@ -14,7 +14,7 @@ from core.preprocessing.framing import FRAMINGS
 from dashboard import answers, state, uploads
 from dashboard.access import LOCAL
 from dashboard.answers import framing_title
-from dashboard.compare.batch import forget_asked
+from dashboard.batch import forget_asked
 from dashboard.explain.controls import forget_mask
 from dashboard.explain.jobs import visit
 from dashboard.explain.rendering import forget_drawn_maps, forget_outlines
@@ -42,27 +42,29 @@ def forget_explanations() -> None:
     forget_asked()
 
 
-def shared_controls(picture: bool = True, models: bool = True, arrows: bool = False) -> None:
+def shared_controls(picture: bool = True, models: bool = True, arrows: bool = False, uploading: bool = False) -> None:
     """Show the choices that every page shares: image, models, framing, what is kept back, and a link to the page.
 
     An image that arrives here is what the gallery and the page then show. A page that is about no `picture` has the
-    choice of models alone, one on which no `models` answer not even that. With `arrows` the arrow keys turn over the
+    choice of models alone, one on which no `models` answer not even that; with `uploading` it takes pictures all the
+    same. With `arrows` the arrow keys turn over the
     uploads: on pages without sliders, which take these keys themselves.
     """
     if state.get("projector"):
         st.html(PROJECTOR)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="toolbar"):
-        if picture:
+        if picture or uploading:
             _take_files()
         if models:
             _choose_models(picture)
         if picture:
             _switch_truth()
-        _show_more(picture)
+        _show_more(picture, picture or uploading)
     for name in ("view", "truth", "guess", "pick", "models", "projector"):
         state.say_problem(name)
-    if picture:
+    if picture or uploading:
         _say_what_was_refused()
+    if picture:
         _turn_over(arrows)
         note_seen(state.get("image"))
         pick_from_gallery()
@@ -81,7 +83,7 @@ def _take_files() -> None:
     _take(listed)
 
 
-def _show_more(picture: bool) -> None:
+def _show_more(picture: bool, uploading: bool) -> None:
     folded = st.popover("More", icon=":material/tune:", key=f"more-{uploads.store().round}", on_change="rerun")
     if not folded.open:
         return
@@ -90,7 +92,7 @@ def _show_more(picture: bool) -> None:
             _switch_guessing()
         _switch_projector()
         show_link()
-        if picture:
+        if uploading:
             _take_otherwise()
 
 

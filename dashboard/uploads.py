@@ -62,7 +62,8 @@ class UploadStore:
     """A browser's uploads by key, in the order they came.
 
     `refused` and `repeated` say of the last batch what was wrong, and what had come before. `round` counts batches and
-    forgettings: the widgets' keys carry it, so that they begin anew and keep nothing.
+    forgettings: the widgets' keys carry it, so that they begin anew and keep nothing. `labels` are classes that the
+    visitor gave to uploads, by key.
     """
 
     files: dict[str, Upload] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class UploadStore:
     repeated: list[str] = field(default_factory=list)
     round: int = 0
     taken: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -79,6 +81,7 @@ class UploadStore:
     def forget(self) -> None:
         """Drop everything."""
         self.files.clear()
+        self.labels.clear()
         self.refused.clear()
         self.repeated.clear()
         self.round += 1

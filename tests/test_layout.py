@@ -38,7 +38,7 @@ CORE = (
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
 PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit")
-ACROSS_PAGES = {"dashboard/toolbar.py": {"explain", "compare"}}  # "Forget" drops an upload's maps, masks and scores too
+ACROSS_PAGES = {"dashboard/toolbar.py": {"explain"}}  # "Forget" drops an upload's maps, masks and scores too
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {
     "benchmarks/__main__.py": "chooses the benchmark",

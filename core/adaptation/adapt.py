@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.adaptation.features import Views, features_of, has_batch_statistics, head_of, with_head, with_statistics_of
+from core.adaptation.features import (
+    Told,
+    Views,
+    features_of,
+    has_batch_statistics,
+    head_of,
+    with_head,
+    with_statistics_of,
+)
 from core.adaptation.head import PENALTIES, Floats, Labels, LinearHead, balanced_loss, fit_head
 from core.errors import InputError
 from core.evaluation.intervals import Estimate, Frozen, Z, wilson
@@ -26,7 +34,7 @@ FEWEST_FOR_STATISTICS = 32  # pictures that batch statistics are estimated on at
 PSEUDO = 0.25  # cells
 UNLABELLED = -1
 
-Tell = Callable[[str, float], None]
+Tell = Callable[[str, float], object]
 """Hears what is being done and the share of the whole work that is done, 0-1."""
 
 
@@ -47,6 +55,11 @@ class Gain(Frozen):
     low: float
     high: float
 
+    @property
+    def in_words(self) -> str:
+        """The gain in points, with its interval."""
+        return f"{100 * self.value:+.1f} points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -60,9 +73,9 @@ class Choice:
 class Adaptation:
     """A fitted network, and what it brought on cells that each of its trials had not seen.
 
-    `helps` tells whether the whole interval of the gain lies above 0, and the model is then better than one and the same
-    answer to every cell (`beats_guessing`). `distances` `(N,)` are those of all pictures in the fitted network's feature
-    space (empty where the model has none).
+    `helps` tells whether the whole interval of the gain lies above 0, and the model is then better than one and the
+    same answer to every cell (`beats_guessing`). `distances` `(N,)` are those of all pictures in the fitted network's
+    feature space (empty where the model has none).
     """
 
     network: StagedNetwork
@@ -82,6 +95,17 @@ class Adaptation:
     def helps(self) -> bool:
         """Whether the gain is told from chance."""
         return self.choice.penalty is not None and self.gain.low > 0 and self.beats_guessing
+
+    @property
+    def verdict(self) -> str:
+        """Whether the fit helps, in a sentence."""
+        if self.helps:
+            return "It helps: the interval of the gain lies above 0."
+        if self.gain.low > 0 and not self.beats_guessing:
+            return "It does not help: one and the same answer to every cell would be as good."
+        if self.choice.penalty is None or self.gain.high <= 0:
+            return "It does not help."
+        return "Whether it helps cannot be told from chance with these labels."
 
 
 def check_labels(labels: Labels, classes: Sequence[str]) -> None:
@@ -156,7 +180,7 @@ def _networks(classifier: Classifier, views: Views, seed: int, tell: Tell) -> di
     return networks
 
 
-def _telling(tell: Tell, words: str, start: float, span: float) -> Callable[[int, int], None]:
+def _telling(tell: Tell, words: str, start: float, span: float) -> Told:
     return lambda done, all_of_it: tell(words, start + span * done / all_of_it)
 
 

@@ -18,7 +18,7 @@ from core.models.staged import StagedNetwork, recalibrate_batchnorm
 
 BATCH = 32
 Views = Sequence[NDArray[np.uint8]]
-Told = Callable[[int, int], None]
+Told = Callable[[int, int], object]
 """Hears how many pictures of how many have been worked on."""
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from core.adaptation.adapt import UNLABELLED, Adaptation, FitScore, Gain, adapt, check_labels
+from core.adaptation.adapt import UNLABELLED, Adaptation, FitScore, adapt, check_labels
 from core.adaptation.features import features_of, head_of
 from core.adaptation.folder import adapted_name, save_adapted
 from core.classes import known_as
@@ -29,10 +29,6 @@ from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
 
 MOST_LISTED = 5
-HELPS = "It helps: the interval of the gain lies above 0."
-CHANCE = "Whether it helps cannot be told from chance with these labels."
-GUESSING = "It does not help: one and the same answer to every cell would be as good."
-NOT = "It does not help."
 
 
 @reports_bad_input
@@ -218,7 +214,7 @@ def _lines(
     labels = ", ".join(f"{name} {count}" for name, count in found.labelled.items() if count)
     lines = [f"{classifier.name}, {sum(found.labelled.values())} labels ({labels}), {found.unlabelled} cells without."]
     lines += [_told("before", found.before), _told("after", found.after)]
-    lines.append(f"  gain in mean recall: {gain_in_words(found.gain)}, by {found.folds}-fold cross-validation")
+    lines.append(f"  gain in mean recall: {found.gain.in_words}, by {found.folds}-fold cross-validation")
     lines += [f"  {note}" for note in found.notes]
     if held_out is not None:
         before, after = held_out["before"], held_out["after"]
@@ -226,7 +222,7 @@ def _lines(
             f"  on {before.images} cells whose labels were not used: accuracy {before.accuracy:.1%} -> "
             f"{after.accuracy:.1%}, mean recall {_percent(before.mean_recall)} -> {_percent(after.mean_recall)}"
         )
-    lines.append(fit_verdict(found))
+    lines.append(found.verdict)
     lines.append(f"Written: {folder}" if folder is not None else f"{classifier.name} is kept as it is.")
     return lines
 
@@ -238,17 +234,3 @@ def _percent(share: float | None) -> str:
 def _told(word: str, score: FitScore) -> str:
     recall = ", ".join(f"{name} {one.value:.0%}" for name, one in score.recall.items() if one.value is not None)
     return f"  {word + ':':8}accuracy {score.accuracy.value:.1%}, mean recall {score.mean_recall:.1%} ({recall})"
-
-
-def gain_in_words(gain: Gain) -> str:
-    """The gain in points with its interval."""
-    return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-
-
-def fit_verdict(found: Adaptation) -> str:
-    """Whether the fit helps, in a sentence."""
-    if found.helps:
-        return HELPS
-    if found.gain.low > 0 and not found.beats_guessing:
-        return GUESSING
-    return CHANCE if found.choice.penalty is not None and found.gain.high > 0 else NOT

@@ -4,6 +4,7 @@ with their masks and a table."""
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ GALLERY_SEEDS: dict[str, tuple[int, int]] = {
     "monocyte": (5, 6),
     "neutrophil": (6, 3),
 }
+
+OTHER_CAMERA = np.array([[0.5, 0.5, 0.0], [0.2, 0.8, 0.0], [0.4, 0.2, 0.4]])
+"""How much of red, green and blue each channel of a camera takes up that mixes colours up."""
+FIRST_OTHER_SEED = 5000
 
 MOST_PER_CLASS = 10_000
 FIRST_SAMPLE_SEED = 1 << 40
@@ -49,6 +54,17 @@ def gallery() -> tuple[GalleryCell, ...]:
         for label in CLASSES
         for number, seed in enumerate(GALLERY_SEEDS[label], start=1)
     )
+
+
+def cells_of_another_camera(each: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Draw `each` cells of every class, 200 px a side, as a camera sees them that mixes the colours up: (class, RGB).
+
+    They stand for a laboratory that no model was trained on; the same cells each time.
+    """
+    for number in range(each):
+        for label in CLASSES:
+            mixed = draw_cell(label, FIRST_OTHER_SEED + number, size=200).image @ OTHER_CAMERA.T
+            yield label, mixed.clip(0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)

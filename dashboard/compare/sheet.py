@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.preprocessing.parameters import CellParameters
 from dashboard import state, uploads
-from dashboard.compare.batch import Asked, ask_some, csv_text, table_of
+from dashboard.batch import Asked, ask_some, csv_text, table_of
 from dashboard.images import upload_title
 from dashboard.truth import answers_hidden, told
 from dashboard.ui.format import quoted
