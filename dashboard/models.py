@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.models import checkpoints
 from core.models.card import read_card
 from core.models.classifier import Classifier
+from core.models.devices import chosen_device, device_title
 from core.models.registry import ARCHITECTURES, SHIPPED
 from dashboard import state, url
 from dashboard.ui.format import quoted
@@ -114,10 +115,19 @@ def entry(name: str) -> ModelEntry:
         return ModelEntry(name, title(name), None, "The weights could not be loaded; the server's log says why.")
 
 
+@st.cache_data(show_spinner=False, max_entries=1)
+def running_on() -> str:
+    """Return what the models run on, or why that cannot be had."""
+    try:
+        return device_title(chosen_device())
+    except InputError as error:
+        return f"device: {error}"
+
+
 @st.cache_resource(show_spinner=False, max_entries=MOST_MODELS)
 def shared_classifier(folder: str, signature: tuple[tuple[str, int, int], ...]) -> Classifier:
     """Load a checkpoint once for all sessions; `signature` changes when one of its files does."""
-    classifier = checkpoints.load_classifier(Path(folder))
+    classifier = checkpoints.load_classifier(Path(folder), chosen_device())
     classifier.predict([np.full((64, 64, 3), 200, dtype=np.uint8)])  # the first pass sets up kernels: nobody's time
     return classifier
 

@@ -21,7 +21,7 @@ from dashboard.explain.rendering import forget_drawn_maps, forget_outlines
 from dashboard.explain.scoring import forget_checks
 from dashboard.explain.verification import forget_references
 from dashboard.images import pick_from_gallery, upload_title
-from dashboard.models import choose_models, chosen_names
+from dashboard.models import choose_models, chosen_names, running_on
 from dashboard.share import show_link
 from dashboard.truth import note_seen
 from dashboard.url import TRAINED
@@ -225,6 +225,7 @@ def _forget() -> None:
 def _choose_models(framing: bool) -> None:
     with st.popover(f"Models ({len(chosen_names())})", icon=":material/hub:", key="models"):
         choose_models()
+        st.caption(f"They run on this server's {running_on()}.")
         if framing:
             st.selectbox(
                 "What the models are shown",

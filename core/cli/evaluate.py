@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.classes import known_as
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say, writable, write_files
 from core.cli.data import Data
-from core.cli.predict import Framing, Models, load_all
+from core.cli.predict import Device, Framing, Models, load_all
 from core.data.datasets import KINDS, Dataset, found_sets, read_data
 from core.errors import InputError
 from core.evaluation.metrics import figures_of
@@ -24,6 +24,7 @@ from core.evaluation.predict_set import SetPredictions, ask_all, score_of
 from core.evaluation.predictions import answers_of, foreign_note
 from core.leaks.grouping import photographs_of, shared_with
 from core.models.classifier import Classifier
+from core.models.devices import device_title
 from core.preprocessing.framing import FRAMINGS
 
 Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the images are kept.")]
@@ -114,6 +115,7 @@ def evaluate(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for every image's answer, as parquet.")] = None,
     cache: Cache = Path(".cache"),
+    device: Device = "auto",
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
 ) -> None:
@@ -127,7 +129,7 @@ def evaluate(
         raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
     labelled = read_data(data, dataset or ("pbc" if "pbc" in found_sets(data) else "auto"))
     part = _part(labelled, split)
-    classifiers = load_all(model, checkpoints)
+    classifiers = load_all(model, checkpoints, device)
     others = tuple(name.strip() for name in exclude_duplicates_of.split(",") if name.strip())
     leaks = None
     with nullcontext() if out is None else writable(out):
@@ -197,6 +199,7 @@ def _measured(
         notes.append(f"{len(asked.unreadable):,} images could not be read and were left out.")
     return {
         "model": classifier.name,
+        "device": device_title(classifier.device),
         "unfamiliar": _unfamiliar(classifier, asked.table),
         **_scored(classifier, asked.table, part.title),
         "notes": notes,

@@ -28,7 +28,7 @@ from core.cli.common import (
     write_bundle,
 )
 from core.cli.explain_settings import Setting, chosen_settings, parse_settings
-from core.cli.predict import Framing, Models, load_all
+from core.cli.predict import Device, Framing, Models, load_all
 from core.cli.verification import verification, verification_lines
 from core.decoding import DecodedImage, read_image
 from core.errors import InputError
@@ -309,6 +309,7 @@ def explain(
     opacity: Opacity = 0.5,
     palette: Palette = "viridis",
     diverging: Diverging = DIVERGING[0],
+    device: Device = "auto",
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
 ) -> None:
@@ -322,7 +323,7 @@ def explain(
     chosen = chosen_methods(methods or ["gradcam"])
     decoded = _read(image)
     given = None if mask is None else mask_of(_read(mask).rgb, decoded.rgb.shape)
-    classifiers = load_all(model, checkpoints)
+    classifiers = load_all(model, checkpoints, device)
     asked = ExplainOptions(
         methods=chosen,
         settings=parse_settings(settings or [], chosen, [classifier.name for classifier in classifiers]),

@@ -18,6 +18,7 @@ from core.adaptation.folder import adapted_name, save_adapted
 from core.classes import known_as
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say, writable
 from core.cli.data import Data
+from core.cli.predict import Device
 from core.data.datasets import KINDS, Dataset, found_sets, read_data
 from core.data.loading import read_boxed
 from core.decoding import find_images
@@ -26,6 +27,7 @@ from core.evaluation.metrics import card_score
 from core.models.card import CardScore
 from core.models.checkpoints import default_root, find, free_folder, load_classifier
 from core.models.classifier import Classifier
+from core.models.devices import chosen_device, device_title
 from core.preprocessing.framing import frame_image
 
 MOST_LISTED = 5
@@ -52,6 +54,7 @@ def fit(
         Path | None, typer.Option("--out", help="Model folder to write. Default: a new one beside the models.")
     ] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Write the model also where no gain is shown.")] = False,
+    device: Device = "auto",
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +66,7 @@ def fit(
         raise InputError("Where are the labelled images? Name their folder with --data or LEUKOLENS_DATA.")
     if not model:
         raise InputError("Which model? Name one with --model; `python -m core models` lists them.")
-    classifier = load_classifier(find(model, checkpoints))
+    classifier = load_classifier(find(model, checkpoints), chosen_device(device))
     labelled = read_data(data, dataset or ("pbc" if "pbc" in found_sets(data) else "auto"))
     table = labelled.table if split is None else labelled.split(split)
     names, place = _known_labels(table, classifier), _place(labelled)
@@ -188,6 +191,7 @@ def _document(
 ) -> dict[str, Any]:
     return {
         "model": classifier.name,
+        "device": device_title(classifier.device),
         "labelled": found.labelled,
         "unlabelled": found.unlabelled,
         "skipped": cells.skipped,

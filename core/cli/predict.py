@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
 from core.cli.common import AsJson, Checkpoints, emit, progress, reports_bad_input, say
@@ -13,6 +14,7 @@ from core.decoding import find_images, read_image
 from core.errors import InputError
 from core.models.checkpoints import available, default_root, find, load_classifier
 from core.models.classifier import Classifier, Prediction
+from core.models.devices import DEVICES, SWITCH, chosen_device, device_title
 from core.preprocessing.framing import FRAMINGS, View, frame_image
 
 BATCH = 32
@@ -24,17 +26,23 @@ Framing = Annotated[
     str | None, typer.Option("--framing", help=f"{', '.join(FRAMINGS)}. Default: what each model was trained on.")
 ]
 
+Device = Annotated[
+    str,
+    typer.Option("--device", envvar=SWITCH, help=f"{', '.join(DEVICES)}. auto: a GPU where there is one."),
+]
+
 
 @reports_bad_input
 def predict(
     paths: Paths,
     model: Models = None,
     framing: Framing = None,
+    device: Device = "auto",
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
 ) -> None:
     """Name the cell in each image, by each model, with all class probabilities."""
-    classifiers = load_all(model, checkpoints)
+    classifiers = load_all(model, checkpoints, device)
     if framing is not None and framing not in FRAMINGS:
         raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
     framings = {classifier.name: framing or classifier.card.framing for classifier in classifiers}
@@ -54,9 +62,12 @@ def predict(
         raise typer.Exit(2)
 
 
-def load_all(names: list[str] | None, root: Path | None) -> list[Classifier]:
-    """Load the models named, or all that are fit to be used; InputError when there is none, or two of one name."""
-    loaded = [load_classifier(find(name, root)) for name in names] if names else _usable(root)
+def load_all(names: list[str] | None, root: Path | None, device: str = "auto") -> list[Classifier]:
+    """Load the models named, or all that are fit to be used, onto `device`; InputError when there is none, or two of
+    one name.
+    """
+    place = chosen_device(device)
+    loaded = [load_classifier(find(name, root), place) for name in names] if names else _usable(root, place)
     if not loaded:
         raise InputError(f"There are no models in {root or default_root()}. Name a folder with --checkpoints.")
     twice = [name for name, count in Counter(classifier.name for classifier in loaded).items() if count > 1]
@@ -65,11 +76,11 @@ def load_all(names: list[str] | None, root: Path | None) -> list[Classifier]:
     return loaded
 
 
-def _usable(root: Path | None) -> list[Classifier]:
+def _usable(root: Path | None, device: torch.device) -> list[Classifier]:
     loaded = []
     for name in available(root):
         try:
-            loaded.append(load_classifier(find(name, root)))
+            loaded.append(load_classifier(find(name, root), device))
         except InputError as error:
             say(f"skipped: {error}")
     return loaded
@@ -101,7 +112,10 @@ def _views(batch: list[Path], framings: set[str]) -> dict[Path, dict[str, View]]
 def _entries(classifier: Classifier, images: dict[Path, dict[str, View]], framing: str) -> list[dict[str, Any]]:
     views = [views[framing] for views in images.values()]
     predictions = classifier.predict([view.rgb for view in views])
-    return [_entry(*row) for row in zip(images, views, predictions, strict=True)]
+    return [
+        {**_entry(*row), "device": device_title(classifier.device)}
+        for row in zip(images, views, predictions, strict=True)
+    ]
 
 
 def _entry(path: Path, view: View, prediction: Prediction) -> dict[str, Any]:

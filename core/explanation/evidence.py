@@ -28,6 +28,7 @@ from core.explanation.quality.similarity import SimilarityMatrix
 from core.explanation.reference.verification import Verification
 from core.explanation.render import picture, region_overlay
 from core.models.classifier import Classifier, Prediction
+from core.models.devices import device_title
 from core.preprocessing.framing import View
 
 Picture = NDArray[np.uint8]
@@ -271,6 +272,7 @@ def _model_entry(findings: Findings, folder: str) -> dict[str, Any]:
         "folder": folder,
         "architecture": classifier.card.architecture,
         "weights_sha256": classifier.weights_sha256,
+        "device": device_title(classifier.device),
         "temperature": classifier.card.temperature,
         "framing": view.framing,
         "framing_of_training": classifier.card.framing,

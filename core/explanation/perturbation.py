@@ -3,6 +3,7 @@ evaluated in batches and remembered. `HiddenViews` and `RegionViews` are what me
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from collections import OrderedDict
@@ -19,6 +20,7 @@ from core.explanation.context import SIDE, ImageContext, nbytes_of
 from core.explanation.method import Request, block_size
 from core.explanation.superpixels import superpixels
 from core.models.classifier import FLOOR, Classifier
+from core.models.devices import within_memory
 from core.models.staged import DTYPES
 
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -202,7 +204,11 @@ class Evaluator:
 
     def _run(self, pictures: Tensor) -> NDArray[np.float32]:
         with torch.no_grad():
-            return np.asarray(self._finite(self._network(pictures.to(self._device)).float()).cpu().numpy())
+            logits = within_memory(self._network, pictures.to(self._device), self._on_processor)
+        return np.asarray(self._finite(logits.float()).cpu().numpy())
+
+    def _on_processor(self, pictures: Tensor) -> Tensor:
+        return copy.deepcopy(self._network).to("cpu")(pictures)
 
 
 def evaluator(classifier: Classifier, context: ImageContext, baseline_name: str, precision: str) -> Evaluator:

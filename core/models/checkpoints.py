@@ -64,8 +64,10 @@ def free_folder(root: Path, wanted: str) -> Path:
     return root / name
 
 
-def load_classifier(folder: Path) -> Classifier:
-    """Load and check a model folder: card, weights' hash, architecture, shapes, finite numbers."""
+def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Classifier:
+    """Load and check a model folder: card, weights' hash, architecture, shapes, finite numbers; then put the network
+    onto `device`.
+    """
     card = read_card(folder / "card.json")
     data = _read_weights(folder)
     digest = hashlib.sha256(data).hexdigest()
@@ -80,7 +82,7 @@ def load_classifier(folder: Path) -> Classifier:
     network = _network(card, weights, folder.name)
     _check_order(data, card, folder.name)
     _check_feature_space(space, _tried(network, card, folder.name), card)
-    return Classifier(folder.resolve().name, card, network, digest, space, folder=folder.resolve())
+    return Classifier(folder.resolve().name, card, network.to(device), digest, space, folder=folder.resolve())
 
 
 def save_classifier(

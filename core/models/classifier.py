@@ -3,6 +3,7 @@ picture."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections.abc import Sequence
@@ -20,9 +21,11 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.models.card import ModelCard
+from core.models.devices import within_memory
 from core.models.novelty import FeatureSpace
 from core.models.staged import StagedNetwork, inference_copy
 
+ON_PROCESSOR = "processor"  # the copy that takes over where a GPU has no room
 FLOOR = 0.05  # added to the standard deviation, so that an even image is not blown up into noise
 
 
@@ -146,18 +149,33 @@ class Classifier:
 
     def _predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         started = time.perf_counter()
-        logits, activations = self.run(self.tensor(views))
+        found = within_memory(self._logits_and_pooled, self.tensor(views), self._on_processor)
+        logits, pooled = found[:, : len(self.card.classes)], found[:, len(self.card.classes) :]
         self.finite(logits)
-        distances = self._distances(activations)
+        distances = self._distances(pooled)
         probabilities = torch.softmax(logits / self.card.temperature, dim=1)
         seconds = (time.perf_counter() - started) / len(views)
         rows = zip(logits.cpu().numpy(), probabilities.cpu().numpy(), distances, strict=True)
         return [self._prediction(*row, seconds) for row in rows]
 
-    def _distances(self, activations: Tensor) -> list[float | None]:
+    def _logits_and_pooled(self, inputs: Tensor) -> Tensor:
+        """`(N, 3, S, S)` -> logits and pooled activations of the cut, side by side `(N, K + C)`."""
+        logits, activations = self.run(inputs)
+        return torch.cat([logits, activations.mean(dim=(2, 3))], dim=1)
+
+    def _on_processor(self, inputs: Tensor) -> Tensor:
+        with self._lock:
+            if ON_PROCESSOR not in self._inference_copies:
+                self._inference_copies[ON_PROCESSOR] = copy.deepcopy(self.network).to("cpu")
+        network = self._inference_copies[ON_PROCESSOR]
+        with torch.no_grad():
+            activations = network.features(inputs)
+            return torch.cat([network.head(activations), activations.mean(dim=(2, 3))], dim=1)
+
+    def _distances(self, pooled: Tensor) -> list[float | None]:
         if self.feature_space is None or self.card.novelty is None:
-            return [None] * len(activations)
-        return [float(value) for value in self.feature_space.distance(activations.mean(dim=(2, 3)).cpu())]
+            return [None] * len(pooled)
+        return [float(value) for value in self.feature_space.distance(pooled.cpu())]
 
     def _prediction(
         self, logits: NDArray[np.float32], probabilities: NDArray[np.float32], distance: float | None, seconds: float

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.models.card import CardScore, ModelCard, TrainingFacts
+from core.models.card import CardScore, FitFacts, ModelCard, TrainingFacts
 from core.models.classifier import Classifier, Prediction
 from core.preprocessing.framing import FRAMINGS, View
 from dashboard.answers import Answer, caution
@@ -224,6 +224,16 @@ def training_text(facts: TrainingFacts) -> str:
     return f"Trained on {facts.images:,} images of {source}{simulated}, {start} ({told})."
 
 
+def fitting_text(facts: FitFacts) -> str:
+    """Say what a model was fitted to, and what that brought."""
+    value, low, high = (100 * part for part in facts.gain)
+    return (
+        f"Then fitted to {facts.laboratory} by {sum(facts.labelled.values())} labelled cells: mean recall "
+        f"{percent(facts.recall_before)} before and {percent(facts.recall_after)} after, {value:+.1f} points "
+        f"({low:+.1f} to {high:+.1f}), by {facts.folds}-fold cross-validation on these cells."
+    )
+
+
 def _text(card: ModelCard) -> str:
     title = quoted(card.title)
     lines = [f"**{title}** takes the {FRAMINGS[card.framing]} at {card.input_size} × {card.input_size} px."]
@@ -232,6 +242,8 @@ def _text(card: ModelCard) -> str:
         lines.append(quoted(training_text(facts)))
     else:
         lines.append("The card does not say how it was trained.")
+    if card.fitted is not None:
+        lines.append(quoted(fitting_text(card.fitted)))
     lines += [quoted(limit if limit.endswith(".") else f"{limit}.") for limit in card.limits]
     if card.sources:
         lines.append(quoted(f"Sources: {'; '.join(card.sources)}."))

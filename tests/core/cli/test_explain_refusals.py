@@ -217,7 +217,7 @@ def test_outputs_that_are_no_numbers_are_told_and_cost_the_others_nothing(
     root: Path, cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Classifier
 ) -> None:
     sound = load_classifier(root / "second")
-    monkeypatch.setattr(command, "load_all", lambda names, root: [faulty, sound])
+    monkeypatch.setattr(command, "load_all", lambda names, root, device: [faulty, sound])
     methods = [option for name in ("gradcam", *MASKING) for option in ("--method", name)]
     budgets = [option for option in LEAST if option.removeprefix("--set=").partition(".")[0] in MASKING]
     result = run(cell, *methods, *budgets, "--class", "neutrophil", "--out", tmp_path / "out", "--json")
@@ -229,7 +229,7 @@ def test_outputs_that_are_no_numbers_are_told_and_cost_the_others_nothing(
     assert all("not finite" in fault["message"] for fault in document["faults"])
     assert not list((tmp_path / "out" / "faulty").glob(f"{MASKING[0]}*"))
     alone = ["--method", MASKING[0], *[option for option in budgets if MASKING[0] + "." in option]]
-    monkeypatch.setattr(command, "load_all", lambda names, root: [faulty])
+    monkeypatch.setattr(command, "load_all", lambda names, root, device: [faulty])
     assert "not finite" in refused(run(cell, *alone, "--out", tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
