@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from benchmarks.adaptation import adaptation
 from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
 from benchmarks.latency import latency
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("explain")(explain)
+app.command("adaptation")(adaptation)
 app.command("decoding")(decoding)
 app.command("leaks")(leaks)
 app.command("load")(load)
