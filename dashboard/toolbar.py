@@ -22,6 +22,7 @@ from dashboard.explain.scoring import forget_checks
 from dashboard.explain.verification import forget_references
 from dashboard.images import pick_from_gallery, upload_title
 from dashboard.models import choose_models, chosen_names, running_on
+from dashboard.own_sets import offer_own_sets
 from dashboard.share import show_link
 from dashboard.truth import note_seen
 from dashboard.url import TRAINED
@@ -108,6 +109,7 @@ def _take_otherwise() -> None:
             help="Subfolders named after a class (neutrophil, …) tell the true class.",
         )
     )
+    offer_own_sets()
     if st.toggle("Use the camera", key="use-camera"):
         _take(_camera())
     st.caption(

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from core.cli.common import AsJson, emit, progress, reports_bad_input, say
 from core.data.datasets import KINDS, Inventory, inventory
+from core.data.fetch import DOWNLOADS, fetch
 from core.data.known_sets import KNOWN, KnownSet
 from core.data.readers import is_folder
 from core.errors import InputError
@@ -31,14 +32,33 @@ DatasetName = Annotated[
 
 
 @reports_bad_input
-def datasets(data: Data = None, as_json: AsJson = False) -> None:
-    """List the known data sets: source, licence, layout, published counts; with --data, what of them is there."""
+def datasets(
+    action: Annotated[Literal["list", "fetch"], typer.Argument(help="list, or fetch one of them.")] = "list",
+    name: Annotated[str, typer.Argument(help=f"The set to fetch: {', '.join(DOWNLOADS)}.")] = "",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the known data sets: source, licence, layout, published counts; with --data, what of them is there.
+
+    `datasets fetch NAME --data DIR` downloads a small public one into DIR.
+    """
+    if action == "fetch":
+        _fetch(name, data, as_json)
+        return
     if data is not None and not is_folder(data):
         raise InputError(f"The data folder {data} does not exist or is a file. Name the folder that holds the sets.")
     found = {} if data is None else {name: inventory(known, data) for name, known in KNOWN.items()}
     document = [_entry(known, found.get(name)) for name, known in KNOWN.items()]
     lines = [line for name, known in KNOWN.items() for line in (*_lines(known), *_here(found.get(name)), "")]
     emit(document, lines[:-1], as_json)
+
+
+def _fetch(name: str, data: Path | None, as_json: bool) -> None:
+    if data is None:
+        raise InputError("Where to? Name the folder that holds the sets with --data or LEUKOLENS_DATA.")
+    folder = fetch(name, data, say)
+    here = inventory(KNOWN[name], data)
+    emit({"folder": str(folder), "here": here.to_dict()}, [f"Written: {folder}", *_here(here)], as_json)
 
 
 def _entry(known: KnownSet, here: Inventory | None) -> dict[str, Any]:
