@@ -21,6 +21,7 @@ CORE = (
     "cli",
     "reproduction",
     "training",
+    "audit",
     "adaptation",
     "evaluation",
     "runs",

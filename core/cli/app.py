@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from core.cli.audit import audit_commands
 from core.cli.common import models
 from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
@@ -24,3 +25,4 @@ app = typer.Typer(
 )
 for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)
+app.add_typer(audit_commands, name="audit")

@@ -1,0 +1,146 @@
+"""What an audit finds: a finding with its status, figure and interval, and conditions that a pipeline can ask for."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import InputError
+from core.evaluation.intervals import Estimate
+
+Status = Literal["passed", "failed", "information", "not run"]
+STEPS = ("use", "data", "performance", "between", "calibration", "shortcuts", "unfamiliar")
+STEP_TITLES = {
+    "use": "Intended use",
+    "data": "Data",
+    "performance": "Performance",
+    "between": "Between models",
+    "calibration": "Calibration",
+    "shortcuts": "Shortcuts in the pictures",
+    "unfamiliar": "Not a cell of ours",
+}
+SIGNS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le}
+CONDITION = re.compile(r"\s*([a-z_]{2,40})\s*(>=|<=)\s*(-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*", re.IGNORECASE)
+MEASURES = ("accuracy", "mean_recall", "lowest_recall", "ece", "brier", "log_loss", "unfamiliar", "shortcut_auc")
+"""What a condition may be about: figures that are measured for every model, `shortcut_auc` for the data."""
+
+
+class Strict(BaseModel):
+    """Base of everything in a report: read-only, nothing unknown, no number that is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Finding(Strict):
+    """One thing that was found: what was looked at, whether a condition holds, and in plain words what that means.
+
+    `figure` stands with its 95 % interval where it has one. `model` is "" for a finding about the data.
+    """
+
+    step: str
+    key: str
+    title: str
+    status: Status
+    sentence: str
+    model: str = ""
+    figure: float | None = None
+    low: float | None = None
+    high: float | None = None
+    of: int | None = None
+    condition: str = ""
+
+
+class AuditTable(Strict):
+    """A table of the report: heads, and rows of text."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+class StepResult(Strict):
+    """What one step found; `measures` are its figures by model ("" for the data) and name, for conditions."""
+
+    step: str
+    findings: tuple[Finding, ...] = ()
+    tables: tuple[AuditTable, ...] = ()
+    measures: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+
+class Condition(Strict):
+    """A limit that a pipeline asks for, such as accuracy>=0.97."""
+
+    measure: str
+    sign: Literal[">=", "<="]
+    limit: float
+
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        return f"{self.measure}{self.sign}{self.limit:g}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a figure keeps the limit."""
+        return SIGNS[self.sign](value, self.limit)
+
+
+def read_condition(text: str) -> Condition:
+    """A condition from the command line; InputError where it is none, or about nothing that is measured."""
+    found = CONDITION.fullmatch(text)
+    if not found or not math.isfinite(float(found[3])):
+        raise InputError(f"--require {text[:60]!r} is no condition. Write it as accuracy>=0.97 or ece<=0.03.")
+    if found[1].lower() not in MEASURES:
+        raise InputError(f"--require: no figure is called {found[1]!r}. Known: {', '.join(MEASURES)}.")
+    return Condition(measure=found[1].lower(), sign=found[2], limit=float(found[3]))  # type: ignore[arg-type]
+
+
+def checked_conditions(conditions: Sequence[Condition], results: Sequence[StepResult]) -> list[Finding]:
+    """A finding for each condition and model (or the data): passed, failed, or not run where nothing was measured."""
+    measured: dict[str, dict[str, float]] = {}
+    for result in results:
+        for model, figures in result.measures.items():
+            measured.setdefault(model, {}).update(figures)
+    found = []
+    for condition in conditions:
+        values = {
+            model: figures[condition.measure] for model, figures in measured.items() if condition.measure in figures
+        }
+        found += [_judged(condition, model, value) for model, value in values.items()] or [_not_measured(condition)]
+    return found
+
+
+def _judged(condition: Condition, model: str, value: float) -> Finding:
+    holds = condition.holds(value)
+    whose = f"{model}: " if model else ""
+    return Finding(
+        step="conditions",
+        key=f"{condition.text} {model}".strip(),
+        title=condition.text,
+        status="passed" if holds else "failed",
+        sentence=f"{whose}{condition.measure} is {value:.4g}; asked for is {condition.text}.",
+        model=model,
+        figure=value,
+        condition=condition.text,
+    )
+
+
+def _not_measured(condition: Condition) -> Finding:
+    return Finding(
+        step="conditions",
+        key=condition.text,
+        title=condition.text,
+        status="not run",
+        sentence=f"{condition.measure} was not measured, so that {condition.text} cannot be told.",
+        condition=condition.text,
+    )
+
+
+def estimated(estimate: Estimate, **facts: Any) -> Finding:
+    """A finding whose figure is an estimate."""
+    return Finding(figure=estimate.value, low=estimate.low, high=estimate.high, of=estimate.of, **facts)

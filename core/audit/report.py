@@ -1,0 +1,158 @@
+"""The report of an audit as one page that opens offline and prints on A4, as JSON, and as a zip with a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from core.audit.findings import STEP_TITLES, AuditTable, Finding, StepResult
+from core.audit.run import AuditReport
+from core.errors import InputError
+from core.explanation.evidence import zipped
+from core.files import read_plain, write_whole
+
+LARGEST = 50_000_000  # bytes of a report that is read back
+SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "information": "for information", "not run": "not run"}
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1d1b22; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; break-after: avoid; }
+h3 { font-size: 1rem; margin: 1.1rem 0 .3rem; break-after: avoid; }
+.quiet { color: #55515e; } .wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; margin: .2rem 0 .4rem; }
+th, td { text-align: right; padding: .2rem .8rem .2rem 0; border-top: 1px solid #d9d6df; vertical-align: top; }
+th:first-child, td:first-child { text-align: left; } thead th { border-top: 0; font-weight: 600; }
+.finding { margin: .35rem 0; padding: .3rem 0 .3rem .8rem; border-left: 4px solid #b9b5c2; break-inside: avoid; }
+.finding.failed { border-left: 4px double #a04e30; } .finding.passed { border-left-color: #147c71; }
+.sign { font-size: .85rem; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .5rem; white-space: nowrap; }
+.failed .sign { border-style: dashed; } .signature { margin-top: 2.5rem; break-inside: avoid; }
+.signature td { border: 0; border-bottom: 1px solid #85818e; height: 2.4rem; min-width: 14rem; text-align: left; }
+code { font-size: .85rem; overflow-wrap: anywhere; }
+@page { size: A4; margin: 16mm; } @media print { body { margin: 0; max-width: none; font-size: 10.5pt; } }
+"""
+
+
+def html_report(report: AuditReport) -> str:
+    """The whole report as one HTML document that needs nothing else."""
+    parts = [_head(report), _summary(report)]
+    if report.conditions:
+        parts.append(f"<h2>Conditions</h2>{''.join(map(_finding, report.conditions))}")
+    parts += [_step(result) for result in report.results]
+    parts.append(_signature(report))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Audit: {escape(report.data)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>"
+    )
+
+
+def _head(report: AuditReport) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(model.title)} ({escape(model.name)})</td><td>{model.images:,}</td>"
+        f"<td><code>{model.weights_sha256[:16]}…</code></td></tr>"
+        for model in report.models
+    )
+    notes = "".join(f'<p class="quiet">{escape(note)}</p>' for note in report.notes)
+    return (
+        f"<h1>Model audit</h1><p>{escape(report.data)}. Made by {escape(report.software)}. Not a medical device.</p>"
+        f"{notes}<table><thead><tr><th>model</th><th>images answered</th><th>weights, SHA-256</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _summary(report: AuditReport) -> str:
+    """What failed, first: that is what a reader must know."""
+    failed = [finding for finding in report.findings if finding.status == "failed"]
+    open_ones = [finding for finding in report.findings if finding.status == "not run"]
+    if not failed:
+        told = "<p>No check failed. What was not run stands below.</p>" if open_ones else "<p>No check failed.</p>"
+        return f"<h2>In short</h2>{told}"
+    count = f"{len(failed)} check{'s' if len(failed) > 1 else ''} failed."
+    return f"<h2>In short</h2><p>{count}</p>{''.join(map(_finding, failed))}"
+
+
+def _step(result: StepResult) -> str:
+    title = STEP_TITLES.get(result.step, result.step)
+    tables = "".join(map(_table, result.tables))
+    return f"<h2>{escape(title)}</h2>{''.join(map(_finding, result.findings))}{tables}"
+
+
+def _finding(finding: Finding) -> str:
+    whose = f"{escape(finding.model)}: " if finding.model else ""
+    condition = f' <span class="quiet">Condition: {escape(finding.condition)}.</span>' if finding.condition else ""
+    kind = finding.status.replace(" ", "-")
+    return (
+        f'<div class="finding {kind}"><span class="sign">{SIGNS[finding.status]}</span> '
+        f"<strong>{whose}{escape(finding.title)}.</strong> {escape(finding.sentence)}{condition}</div>"
+    )
+
+
+def _table(table: AuditTable) -> str:
+    heads = "".join(f"<th>{escape(head)}</th>" for head in table.heads)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    note = f'<p class="quiet">{escape(table.note)}</p>' if table.note else ""
+    return (
+        f'<h3>{escape(table.title)}</h3><div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
+        f"</table></div>{note}"
+    )
+
+
+def _signature(report: AuditReport) -> str:
+    command = f"<p>Made again by: <code>{escape(report.command)}</code></p>" if report.command else ""
+    return (
+        f'<div class="signature"><h2>Data and signature</h2><p>Fingerprint of the data: '
+        f"<code>{report.data_sha256}</code></p>{command}<table><tbody><tr><td>Name</td><td></td></tr><tr><td>Date</td>"
+        "<td></td></tr><tr><td>Signature</td><td></td></tr></tbody></table></div>"
+    )
+
+
+def write_report(report: AuditReport, out: Path) -> dict[str, Path]:
+    """Write report.html, report.json and evidence.zip into `out`; InputError where the disk will not have them."""
+    files = {
+        "report.html": html_report(report).encode(),
+        "report.json": report.model_dump_json(indent=2).encode(),
+    }
+    manifest = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    files["evidence.zip"] = zipped({**files, "manifest.json": json.dumps(manifest, indent=2).encode()})
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            write_whole(out / name, data)
+    except OSError as error:
+        raise InputError(f"The report cannot be written to {out}: {error.strerror or error}.") from error
+    return {name: out / name for name in files}
+
+
+def read_report(path: Path) -> AuditReport:
+    """Read a report.json; InputError where it is none of ours."""
+    try:
+        return AuditReport.model_validate_json(read_plain(path, LARGEST))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no report of an audit: name the report.json that an audit wrote.") from error
+
+
+def changed_findings(first: AuditReport, second: AuditReport) -> Sequence[str]:
+    """What differs between two reports, a sentence each: findings that came, went, or changed status or figure."""
+
+    def by_key(report: AuditReport) -> dict[tuple[str, str, str], Finding]:
+        return {(one.step, one.model, one.key): one for one in report.findings}
+
+    before, after = by_key(first), by_key(second)
+    told = [f"{_name(before[key])}: only in the first ({before[key].status})" for key in before if key not in after]
+    told += [f"{_name(after[key])}: only in the second ({after[key].status})" for key in after if key not in before]
+    for key in before:
+        if key in after and (change := _change(before[key], after[key])):
+            told.append(f"{_name(after[key])}: {change}")
+    return told
+
+
+def _name(finding: Finding) -> str:
+    return " / ".join(part for part in (finding.step, finding.model, finding.title) if part)
+
+
+def _change(before: Finding, after: Finding) -> str:
+    parts = [f"{before.status} -> {after.status}"] if before.status != after.status else []
+    if before.figure is not None and after.figure is not None and before.figure != after.figure:
+        parts.append(f"{before.figure:.4g} -> {after.figure:.4g}")
+    return ", ".join(parts)

@@ -1,0 +1,229 @@
+"""The first steps of an audit: what the models are for, what the data are, what the models reach, how they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.audit.findings import AuditTable, Finding, Status, StepResult, estimated
+from core.audit.statistics import clustered_interval, detectable_difference, holm, mcnemar
+from core.audit.subject import AuditedModel, AuditedSet
+from core.evaluation.intervals import Estimate, wilson
+from core.evaluation.metrics import Rates, class_means, class_rates, confusion_matrix
+
+LISTED = 12
+POWER_NOTE = "smallest difference that so many images can tell with a power of 80 %"
+
+
+def as_percent(value: float | None) -> str:
+    """A share as a percentage; a dash for none."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def use_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
+    """What each model's card says it is for, and what it warns of; the auditor completes it."""
+    findings = []
+    for model in models:
+        trained = model.card.training.data if model.card.training else "its card does not say on what"
+        limits = " ".join(line if line.endswith(".") else f"{line}." for line in model.card.limits)
+        findings.append(
+            Finding(
+                step="use",
+                key="card",
+                title="What the card says",
+                status="information",
+                model=model.name,
+                sentence=f"Trained on {trained}. {limits or 'The card names no limits.'}",
+            )
+        )
+    return StepResult(step="use", findings=tuple(findings))
+
+
+def data_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
+    """Counts, unreadable files, pictures that stand twice and those that do so under two classes, sizes, sharpness."""
+    labels = pd.Series([models[0].answers.classes[label] for label in models[0].answers.labels])
+    counts = labels.value_counts()
+    rows = tuple((str(name), f"{count:,}", as_percent(count / len(labels))) for name, count in counts.items())
+    tables = [AuditTable(title="Images of each class", heads=("class", "images", "share"), rows=rows)]
+    least, most = str(counts.index[-1]), str(counts.index[0])
+    told = f"{len(labels):,} images; the rarest class is {least} ({counts.iloc[-1]:,}), the commonest {most} "
+    findings = [_about("balance", "Class balance", f"{told}({counts.iloc[0]:,}).")]
+    if data.pictures is None:
+        none = "Only the answers are at hand, not the pictures: copies, focus and colour were not looked at."
+        return StepResult(step="data", findings=(*findings, _about("pictures", "Pictures", none, "not run")),
+                          tables=tuple(tables))  # fmt: skip
+    findings += [_unreadable(data), *_copies(data.pictures), _sizes(data.pictures)]
+    tables.append(_picture_table(data.pictures))
+    return StepResult(step="data", findings=tuple(findings), tables=tuple(tables))
+
+
+def _about(key: str, title: str, sentence: str, status: Status = "information", step: str = "data") -> Finding:
+    return Finding(step=step, key=key, title=title, sentence=sentence, status=status)
+
+
+def _unreadable(data: AuditedSet) -> Finding:
+    count = len(data.unreadable)
+    if not count:
+        return _about("unreadable", "Unreadable files", "Every file could be read.", "passed")
+    first = "; ".join(f"{name}: {reason}" for name, reason in data.unreadable[:3])
+    return _about("unreadable", "Unreadable files", f"{count:,} files could not be read. First: {first}", "failed")
+
+
+def _copies(pictures: pd.DataFrame) -> list[Finding]:
+    """Files of the same bytes: within a class they count an image twice, across classes one label is wrong."""
+    by_digest = pictures.groupby("sha256")
+    several = by_digest.filter(lambda rows: len(rows) > 1)
+    crossing = by_digest.filter(lambda rows: rows["label"].nunique() > 1)
+    found = []
+    if several.empty:
+        found.append(_about("copies", "Copies", "No two files hold the same bytes.", "passed"))
+    else:
+        told = f"{len(several):,} files share their bytes with another one: they count more than once."
+        found.append(_about("copies", "Copies", told, "failed"))
+    if not crossing.empty:
+        names = ", ".join(crossing["image"].head(LISTED))
+        told = f"{len(crossing):,} files stand under two classes: one of the labels is wrong. {names}"
+        found.append(_about("two-labels", "One picture under two classes", told, "failed"))
+    return found
+
+
+def _sizes(pictures: pd.DataFrame) -> Finding:
+    sizes = pictures.groupby(["width", "height"]).size().sort_values(ascending=False)
+    width, height = sizes.index[0]
+    common = f"{width} × {height} px"
+    told = f"{len(sizes)} sizes; the commonest is {common} ({sizes.iloc[0]:,} of {len(pictures):,})."
+    told = told if len(sizes) > 1 else f"All pictures have {common}."
+    return _about("sizes", "Sizes", told)
+
+
+def _picture_table(pictures: pd.DataFrame) -> AuditTable:
+    """Medians by class: a class whose pictures are sharper or of another colour may be told by that."""
+    medians = pictures.groupby("label")[["sharpness", "red", "green", "blue", "bytes"]].median()
+    rows = tuple(
+        (
+            str(name),
+            *(f"{row[key]:.0f}" for key in ("sharpness", "red", "green", "blue")),
+            f"{row['bytes'] / 1000:.1f} kB",
+        )
+        for name, row in medians.iterrows()
+    )
+    heads = ("class", "sharpness", "red", "green", "blue", "file")
+    note = "Medians. Sharpness: variance of the Laplacian. Colours: mean of the outermost 10 px, 0 to 255."
+    return AuditTable(title="Pictures of each class", heads=heads, rows=rows, note=note)
+
+
+def performance_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
+    """Accuracy and recall with intervals, the weakest class and what it is taken for, and what the size can tell."""
+    findings, tables, measures = [], [], {}
+    for model in models:
+        answers = model.answers
+        counts = confusion_matrix(answers.labels, answers.predicted, len(answers.classes))
+        accuracy = wilson(int(counts.trace()), int(counts.sum()))
+        groups = [data.groups.get(image, "") for image in answers.images]
+        clustered = data.groups and len(set(groups)) > 1
+        if clustered:
+            accuracy = clustered_interval(groups, partial(_share, model.right))
+        means, rates = class_means(counts), class_rates(counts, answers.classes)
+        there = [rate for rate in rates if rate.images and not rate.few]
+        findings.append(_accuracy(model, accuracy, f", by drawing {len(set(groups))} slides anew" if clustered else ""))
+        if there:
+            findings.append(_weakest(model, min(there, key=lambda rate: rate.sensitivity.value or 0.0).name, counts))
+        tables.append(_class_table(model, rates, counts))
+        recall = {"mean_recall": means.sensitivity.value} if means.sensitivity.value is not None else {}
+        lowest = {"lowest_recall": min(rate.sensitivity.value or 0.0 for rate in there)} if there else {}
+        measures[model.name] = {"accuracy": accuracy.value or 0.0, **recall, **lowest}
+    return StepResult(step="performance", findings=tuple(findings), tables=tuple(tables), measures=measures)
+
+
+def _share(right: NDArray[np.bool_], places: NDArray[np.int64]) -> float:
+    return float(right[places].mean()) if len(places) else float("nan")
+
+
+def _accuracy(model: AuditedModel, accuracy: Estimate, how: str) -> Finding:
+    limit = detectable_difference(accuracy.of, accuracy.value or 0.0)
+    ends = f"{as_percent(accuracy.low)} to {as_percent(accuracy.high)}{how}"
+    return estimated(
+        accuracy,
+        step="performance",
+        key="accuracy",
+        title="Accuracy",
+        status="information",
+        model=model.name,
+        sentence=f"{as_percent(accuracy.value)} of {accuracy.of:,} images are named right ({ends}); "
+        f"the {POWER_NOTE} is {100 * limit:.1f} points.",
+    )
+
+
+def _weakest(model: AuditedModel, name: str, counts: NDArray[np.int64]) -> Finding:
+    classes = model.answers.classes
+    row = counts[classes.index(name)]
+    right, total = int(row[classes.index(name)]), int(row.sum())
+    others = [(classes[k], int(count)) for k, count in enumerate(row) if count and classes[k] != name]
+    taken = ", ".join(f"{count} called {other}" for other, count in sorted(others, key=lambda pair: -pair[1])[:3])
+    return estimated(
+        wilson(right, total),
+        step="performance",
+        key="weakest",
+        title="Weakest class",
+        status="information",
+        model=model.name,
+        sentence=f"{name}: {right} of {total} are found{f'; {taken}' if taken else ''}.",
+    )
+
+
+def _class_table(model: AuditedModel, rates: Sequence[Rates], counts: NDArray[np.int64]) -> AuditTable:
+    classes = model.answers.classes
+    rows = [
+        (
+            classes[number],
+            f"{int(counts[number].sum()):,}",
+            _with_ends(rate.sensitivity),
+            _with_ends(rate.precision),
+            *(str(int(count)) for count in counts[number]),
+        )
+        for number, rate in enumerate(rates)
+    ]
+    heads = ("true class", "images", "recall", "precision", *(f"called {name}" for name in classes))
+    return AuditTable(title=f"{model.name}: class by class", heads=heads, rows=tuple(rows))
+
+
+def _with_ends(found: Estimate) -> str:
+    ends = f"{as_percent(found.low)} to {as_percent(found.high)}"
+    return f"{as_percent(found.value)} ({ends})" if found.defined else "–"
+
+
+def between_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
+    """Each pair of models on the images that both answered: who alone is right, and whether chance explains it."""
+    if len(models) < 2:
+        alone = "One model alone was audited: there is nothing to compare."
+        return StepResult(step="between", findings=(_about("alone", "Between models", alone, "not run", "between"),))
+    pairs = [(one, other, *_shared_right(one, other)) for one, other in combinations(models, 2)]
+    tests = [mcnemar(first, second) for _, _, first, second in pairs]
+    corrected = holm([test[2] for test in tests])
+    rows, findings = [], []
+    for (one, other, first, _), (only_one, only_other, _), value in zip(pairs, tests, corrected, strict=True):
+        rows.append((one.name, other.name, f"{len(first):,}", str(only_one), str(only_other), f"{value:.2g}"))
+        better = one.name if only_one > only_other else other.name
+        told = f"{better} is better" if value < 0.05 else "chance alone may explain the difference"
+        alone = f"{one.name} alone is right on {only_one}, {other.name} alone on {only_other} images"
+        sentence = f"{alone}: {told} (p {value:.2g})."
+        findings.append(_about(f"{one.name}-{other.name}", f"{one.name} and {other.name}", sentence, step="between"))
+    note = "McNemar's exact test, p corrected for the number of pairs by Holm's method."
+    heads = ("first", "second", "images", "first alone right", "second alone right", "p")
+    table = AuditTable(title="Pairs of models", heads=heads, rows=tuple(rows), note=note)
+    return StepResult(step="between", findings=tuple(findings), tables=(table,))
+
+
+def _shared_right(one: AuditedModel, other: AuditedModel) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each is right, on the images that both answered, in one order."""
+    places = {image: place for place, image in enumerate(other.answers.images)}
+    shared = [(place, places[image]) for place, image in enumerate(one.answers.images) if image in places]
+    if not shared:
+        return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
+    first, second = map(list, zip(*shared, strict=True))
+    return one.right[first], other.right[second]

@@ -1,0 +1,115 @@
+"""`audit`: models audited on labelled images or by the answers kept beside them, to a report; two reports compared."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.audit.findings import MEASURES, STEPS, read_condition
+from core.audit.report import changed_findings, read_report, write_report
+from core.audit.run import AuditOrder, AuditReport, run_audit
+from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say
+from core.cli.predict import Device, Models
+from core.data.datasets import KINDS
+from core.errors import InputError
+from core.models.checkpoints import available, default_root, find
+from core.models.devices import chosen_device
+
+audit_commands = typer.Typer(
+    invoke_without_command=True,
+    no_args_is_help=False,
+    help="Audit models: what they reach, how sure they are, and what the pictures' frames give away; to a report.",
+)
+
+
+@audit_commands.callback()
+@reports_bad_input
+def audit(
+    context: typer.Context,
+    model: Models = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Labelled images. Without: the answers kept beside each model.")
+    ] = None,
+    dataset: Annotated[str, typer.Option("--dataset", help=f"What --data is: {', '.join(KINDS)}.")] = "auto",
+    split: Annotated[
+        str | None, typer.Option("--split", help="Default: the first of test, report, all. every: all images.")
+    ] = None,
+    others: Annotated[
+        Path | None, typer.Option("--others", help="Folder of pictures that are no cell of ours.")
+    ] = None,
+    groups: Annotated[
+        Path | None, typer.Option("--groups", help="CSV of path (or image) and slide or patient.")
+    ] = None,
+    group_column: Annotated[str, typer.Option("--group-column", help="Its column of slides.")] = "group",
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the report; an audit that was killed goes on there.")
+    ] = Path("audit"),
+    steps: Annotated[str, typer.Option("--steps", help=f"Comma-separated, of {', '.join(STEPS)}. Default: all.")] = "",
+    require: Annotated[
+        list[str] | None,
+        typer.Option("--require", help=f"A limit, such as accuracy>=0.97; repeat. Of {', '.join(MEASURES)}."),
+    ] = None,
+    device: Device = "auto",
+    checkpoints: Checkpoints = None,
+    as_json: AsJson = False,
+) -> None:
+    """Audit models and write report.html, report.json and evidence.zip; exit code 1 where a --require fails."""
+    if context.invoked_subcommand is not None:
+        return
+    conditions = tuple(read_condition(text) for text in require or ())
+    names = model or available(checkpoints)
+    if not names:
+        raise InputError(f"There are no models in {checkpoints or default_root()}. Name a folder with --checkpoints.")
+    order = AuditOrder(
+        models=tuple(find(name, checkpoints) for name in names),
+        out=out,
+        place=data,
+        dataset=dataset,
+        split=split,
+        others=others,
+        groups=groups,
+        group_column=group_column,
+        steps=_steps(steps),
+        conditions=conditions,
+        device=str(chosen_device(device)),
+    )
+    report = run_audit(order, say, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
+    files = write_report(report, out)
+    emit(report.model_dump(mode="json"), [*_told(report), *(f"Written: {path}" for path in files.values())], as_json)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    wanted = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in wanted if name not in STEPS]
+    if unknown:
+        raise InputError(f"No step {unknown[0][:40]!r}. Known: {', '.join(STEPS)}.")
+    return tuple(name for name in STEPS if name in wanted) or STEPS
+
+
+def _told(report: AuditReport) -> Sequence[str]:
+    """What failed and what was not run, then the rest."""
+    order = ("failed", "not run", "passed", "information")
+    findings = sorted(report.findings, key=lambda finding: order.index(finding.status))
+    return [
+        f"[{finding.status}] {f'{finding.model}: ' if finding.model else ''}{finding.title}: {finding.sentence}"
+        for finding in findings
+    ]
+
+
+@audit_commands.command("diff")
+@reports_bad_input
+def diff(
+    first: Annotated[Path, typer.Argument(help="report.json of one audit.")],
+    second: Annotated[Path, typer.Argument(help="report.json of another.")],
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two audits: findings that came, went, or have another status or figure."""
+    changes = changed_findings(read_report(first), read_report(second))
+    emit(list(changes), list(changes) or ["Nothing differs."], as_json)
