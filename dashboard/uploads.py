@@ -63,7 +63,7 @@ class UploadStore:
 
     `refused` and `repeated` say of the last batch what was wrong, and what had come before. `round` counts batches and
     forgettings: the widgets' keys carry it, so that they begin anew and keep nothing. `labels` are classes that the
-    visitor gave to uploads, by key.
+    visitor gave to uploads, by key; `remarks` what they said to findings of audits, by the report and the finding.
     """
 
     files: dict[str, Upload] = field(default_factory=dict)
@@ -72,6 +72,7 @@ class UploadStore:
     round: int = 0
     taken: int = 0
     labels: dict[str, str] = field(default_factory=dict)
+    remarks: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -54,6 +54,19 @@ class Finding(Strict):
     of: int | None = None
     condition: str = ""
 
+    @property
+    def mark(self) -> str:
+        """What tells this finding from all others of a report."""
+        return f"{self.step}/{self.model}/{self.key}"
+
+
+class Remark(Strict):
+    """What an auditor says to a finding, named by `mark`: a decision ("" for none) and words."""
+
+    mark: str
+    decision: Literal["", "accepted", "flagged", "set aside"] = ""
+    words: str = Field(default="", max_length=2000)
+
 
 class AuditTable(Strict):
     """A table of the report: heads, and rows of text."""

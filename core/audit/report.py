@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from core.audit.findings import STEP_TITLES, AuditTable, Finding, StepResult
+from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
 from core.audit.run import AuditReport
 from core.errors import InputError
 from core.explanation.evidence import zipped
@@ -38,8 +38,8 @@ def html_report(report: AuditReport) -> str:
     """The whole report as one HTML document that needs nothing else."""
     parts = [_head(report), _summary(report)]
     if report.conditions:
-        parts.append(f"<h2>Conditions</h2>{''.join(map(_finding, report.conditions))}")
-    parts += [_step(result) for result in report.results]
+        parts.append(f"<h2>Conditions</h2>{_findings(report.conditions, report)}")
+    parts += [_step(result, report) for result in report.results]
     parts.append(_signature(report))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -69,23 +69,37 @@ def _summary(report: AuditReport) -> str:
         told = "<p>No check failed. What was not run stands below.</p>" if open_ones else "<p>No check failed.</p>"
         return f"<h2>In short</h2>{told}"
     count = f"{len(failed)} check{'s' if len(failed) > 1 else ''} failed."
-    return f"<h2>In short</h2><p>{count}</p>{''.join(map(_finding, failed))}"
+    return f"<h2>In short</h2><p>{count}</p>{_findings(failed, report)}"
 
 
-def _step(result: StepResult) -> str:
+def _step(result: StepResult, report: AuditReport) -> str:
     title = STEP_TITLES.get(result.step, result.step)
     tables = "".join(map(_table, result.tables))
-    return f"<h2>{escape(title)}</h2>{''.join(map(_finding, result.findings))}{tables}"
+    return f"<h2>{escape(title)}</h2>{_findings(result.findings, report)}{tables}"
 
 
-def _finding(finding: Finding) -> str:
+def _findings(findings: Sequence[Finding], report: AuditReport) -> str:
+    said = {remark.mark: remark for remark in report.remarks}
+    return "".join(_finding(finding, said.get(finding.mark)) for finding in findings)
+
+
+def _finding(finding: Finding, remark: Remark | None) -> str:
     whose = f"{escape(finding.model)}: " if finding.model else ""
     condition = f' <span class="quiet">Condition: {escape(finding.condition)}.</span>' if finding.condition else ""
     kind = finding.status.replace(" ", "-")
     return (
         f'<div class="finding {kind}"><span class="sign">{SIGNS[finding.status]}</span> '
-        f"<strong>{whose}{escape(finding.title)}.</strong> {escape(finding.sentence)}{condition}</div>"
+        f"<strong>{whose}{escape(finding.title)}.</strong> {escape(finding.sentence)}{condition}{_said(remark)}</div>"
     )
+
+
+def _said(remark: Remark | None) -> str:
+    """The auditor's decision and words."""
+    if remark is None or not (remark.decision or remark.words):
+        return ""
+    decision = f"<em>{escape(remark.decision)}</em>" if remark.decision else ""
+    words = escape(remark.words)
+    return f'<br><span class="remark">Auditor: {decision}{": " if decision and words else ""}{words}</span>'
 
 
 def _table(table: AuditTable) -> str:

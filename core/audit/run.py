@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import core
-from core.audit.findings import STEPS, Condition, Finding, StepResult, Strict, checked_conditions
+from core.audit.findings import STEPS, Condition, Finding, Remark, StepResult, Strict, checked_conditions
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
 from core.audit.steps import between_step, data_step, performance_step, use_step
 from core.audit.subject import AuditedModel, AuditedSet, picture_facts, read_audit_groups
@@ -88,6 +88,7 @@ class AuditReport(Strict):
     conditions: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     command: str = ""
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

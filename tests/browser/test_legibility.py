@@ -22,6 +22,8 @@ PAGES = (
     "evaluate?tab=calibration",
     "evaluate?tab=training",
     "evaluate?tab=papers",
+    "audit",
+    "fit",
     "train",
 )
 SMALLEST, BODY, CONTRAST = 13.0, 15.0, 4.5

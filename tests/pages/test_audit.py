@@ -1,0 +1,92 @@
+"""The Audit page: findings of the models' kept answers, decisions and remarks, and the report that takes them along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.audit.report import html_report
+from core.audit.run import AuditOrder, run_audit
+from core.classes import CLASSES
+from dashboard.audit.page import remarks_of
+from tests.support.reading import Start, alerts, assert_sound, go, html, shown
+from tests.support.tiny_models import make_model
+
+NAMES = ("resnet50", "vgg19")
+
+
+def keep_answers(folder: Path, seed: int) -> None:
+    """Made-up answers, four of five right."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(100) % 5
+    answers = np.where(np.arange(100) % 5 == seed, (labels + 1) % 5, labels)
+    logits = 4 * np.eye(5)[answers] + random.normal(0, 0.1, (100, 5))
+    table = {"image": [f"cells/{number}.png" for number in range(100)], "label": [CLASSES[k] for k in labels]}
+    table |= {"predicted": [CLASSES[k] for k in logits.argmax(axis=1)], "novelty": np.ones(100)}
+    table |= {f"logit_{name}": logits[:, k] for k, name in enumerate(CLASSES)}
+    pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for seed, name in enumerate(NAMES):
+        make_model(tmp_path / "models", name, seed)
+        keep_answers(tmp_path / "models" / name, seed)
+    return tmp_path / "models"
+
+
+def said(app: AppTest, mark: str, kind: str):
+    found = app.text_input if kind == "remark" else app.segmented_control
+    return next(one for one in found if mark in str(one.key) and kind in str(one.key))
+
+
+def test_each_step_is_shown_with_its_findings(start: Start, models: Path) -> None:
+    app = start("audit", root=models)
+    assert_sound(app)
+    assert [tab.label for tab in app.tabs][:3] == ["Intended use", "Data", "Performance"]
+    told = shown(app).replace("\\", "")
+    assert "80.0 % of 100 images are named right" in told and "ResNet-50: Accuracy" in told
+    assert "MobileNet-V3-Small keeps no answers" in told
+
+
+def test_a_decision_and_a_remark_are_kept_and_go_into_the_report(start: Start, models: Path) -> None:
+    app = start("audit", root=models)
+    app = said(app, "performance/resnet50/accuracy", "decide").set_value("flagged").run()
+    app = said(app, "performance/resnet50/accuracy", "remark").set_value("<b>look</b> again").run()
+    assert_sound(app)
+    assert "1 of" in html(app) and "findings have a decision or a remark" in html(app)
+    app = go(go(app, "train"), "audit")
+    assert said(app, "performance/resnet50/accuracy", "decide").value == "flagged"
+    assert said(app, "performance/resnet50/accuracy", "remark").value == "<b>look</b> again"
+
+
+def test_remarks_of_one_report_are_not_anothers(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import uploads
+
+    report = run_audit(AuditOrder((models / "resnet50",), models), lambda line: None)
+    held = uploads.UploadStore()
+    mark = "performance/resnet50/accuracy"
+    held.remarks[(report.data_sha256[:16], mark)] = ("flagged", "<b>look</b>")
+    held.remarks[("another", mark)] = ("accepted", "")
+    monkeypatch.setattr(uploads, "store", lambda: held)
+    (remark,) = remarks_of(report)
+    page = html_report(report.model_copy(update={"remarks": (remark,)}))
+    assert "Auditor: <em>flagged</em>: &lt;b&gt;look&lt;/b&gt;" in page and "accepted" not in page
+
+
+def test_without_kept_answers_it_says_what_to_do(start: Start, tmp_path: Path) -> None:
+    make_model(tmp_path / "bare", "resnet50")
+    app = start("audit", root=tmp_path / "bare")
+    assert_sound(app)
+    assert "No model with kept answers" in alerts(app)
+
+
+def test_damaged_answers_are_told(start: Start, models: Path) -> None:
+    (models / "resnet50" / "predictions.parquet").write_bytes(b"PAR1broken")
+    app = start("audit", root=models)
+    assert_sound(app)
+    assert "damaged or no parquet file" in alerts(app).replace("\\", "")
