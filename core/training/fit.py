@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Callback
 from core.data.datasets import Dataset, read_data
 from core.data.framed_images import SIDE, FramedImages, frame_simulated, frame_table
 from core.errors import InputError
+from core.models.registry import architecture
 from core.models.staged import StagedNetwork, computes_bfloat16, fold_batch_norm
 from core.runs.directory import RunDirectory
 from core.training import run_state
@@ -70,9 +71,12 @@ class TrainedRun:
 
 
 def trainer_precision(recipe: Recipe) -> str:
-    """bf16 where the recipe asks for it and the processor or GPU has it, else float32."""
+    """bf16 where the recipe asks for it and the processor or GPU has it, else float32; float32 too where a processor is
+    faster with it on this architecture.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return "bf16-mixed" if recipe.bf16 and computes_bfloat16(device) else "32-true"
+    slow = device.type == "cpu" and "gradients" in architecture(recipe.architecture).slow_in_bfloat16
+    return "bf16-mixed" if recipe.bf16 and computes_bfloat16(device) and not slow else "32-true"
 
 
 def kept_side(recipe: Recipe) -> int | None:

@@ -15,7 +15,7 @@ from core.cli.app import app
 from core.models.checkpoints import load_classifier
 from core.runs.directory import COLUMNS, RunDirectory
 from core.simulation import draw_cell
-from core.training.fit import run_training
+from core.training.fit import run_training, trainer_precision
 from core.training.module import class_weights, learning_rate
 from core.training.run_state import BEST, LAST, read_state
 from tests.support.trainings import job_of, recipe_of
@@ -124,3 +124,14 @@ def test_the_learning_rate_rises_and_falls_in_each_stage_or_stays() -> None:
     assert rates[99] == pytest.approx(0.1 * 0.1, rel=0.02)
     constant = recipe_of(stages=stages, schedule="constant")
     assert {learning_rate(constant, epoch, step, 50) for epoch in range(4) for step in range(50)} == {0.1}
+
+
+def test_a_processor_trains_in_what_is_fast_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training.fit.computes_bfloat16", lambda device: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    names = ("resnet50", "mobilenet_v3_small")
+    chosen = {name: trainer_precision(recipe_of(architecture=name, bf16=True)) for name in names}
+    assert chosen == {"resnet50": "bf16-mixed", "mobilenet_v3_small": "32-true"}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert trainer_precision(recipe_of(architecture="mobilenet_v3_small", bf16=True)) == "bf16-mixed"
+    assert trainer_precision(recipe_of(architecture="mobilenet_v3_small", bf16=False)) == "32-true"
