@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from core.adaptation.head import Floats, LinearHead
 from core.errors import InputError
 from core.models.classifier import Classifier, to_tensor
+from core.models.devices import within_memory
 from core.models.staged import StagedNetwork, recalibrate_batchnorm
 
 BATCH = 32
@@ -65,13 +66,20 @@ def penultimate(network: StagedNetwork, inputs: Tensor) -> tuple[Tensor, Tensor]
 
 def features_of(classifier: Classifier, network: StagedNetwork, views: Views, told: Told) -> tuple[Floats, Tensor]:
     """Features `(N, D)` and pooled activations `(N, C)` of framed pictures; `told` hears after each batch."""
-    parts, pooled = [], []
+    width, parts = last_layer(network).in_features, []
+
+    def side_by_side(inputs: Tensor) -> Tensor:
+        return torch.cat(penultimate(network, inputs), dim=1)
+
+    def on_processor(inputs: Tensor) -> Tensor:
+        return torch.cat(penultimate(copy.deepcopy(network).to("cpu"), inputs), dim=1)
+
     for start in range(0, len(views), BATCH):
-        found, activations = penultimate(network, _inputs(classifier, views[start : start + BATCH]))
-        parts.append(found.cpu().double().numpy())
-        pooled.append(activations.cpu().float())
+        inputs = _inputs(classifier, views[start : start + BATCH])
+        parts.append(within_memory(side_by_side, inputs, on_processor).float().cpu())
         told(min(start + BATCH, len(views)), len(views))
-    return np.concatenate(parts), torch.cat(pooled)
+    found = torch.cat(parts)
+    return found[:, :width].double().numpy(), found[:, width:]
 
 
 def _inputs(classifier: Classifier, views: Views) -> Tensor:

@@ -187,10 +187,12 @@ def _digest(table: pd.DataFrame) -> str:
     """Of names, labels, boxes, sizes and times of the files: what the kept answers were given to."""
     digest = hashlib.sha256()
     for path, label, box in zip(table["path"], table["label"], table["box"], strict=True):
-        facts = Path(path).stat()
-        digest.update(
-            f"{path}\0{label}\0{box}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode("utf-8", "surrogateescape")
-        )
+        try:
+            facts = Path(path).stat()
+            seen = f"{facts.st_size}\0{facts.st_mtime_ns}"
+        except (OSError, ValueError):
+            seen = "unreadable"
+        digest.update(f"{path}\0{label}\0{box}\0{seen}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -33,7 +33,7 @@ COMMAND = "python -m core audit --model resnet50 --data DIR --groups slides.csv 
 def show_audit() -> None:
     """Show the audit of the models switched on, or what is missing for one."""
     st.markdown(LEAD)
-    st.code(COMMAND, language="bash", wrap_lines=True)
+    st.code(COMMAND, language=None, wrap_lines=True)
     names = [name for name in chosen_names() if (root() / name / PREDICTIONS).is_file()]
     for name in (name for name in chosen_names() if name not in names):
         st.caption(f"{quoted(title(name))} keeps no answers to test images: it is left out.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from core.adaptation.adapt import UNLABELLED, adapt, check_labels
 from core.classes import CLASSES
@@ -50,7 +51,16 @@ def show_fitting() -> None:
     (_asking if waiting else _labelling)(name)
 
 
+STEPS = (
+    "1. **Bring** pictures of single cells, as your microscope gives them. Several slides are better than one.\n"
+    "2. **Label** them: a click or a key for each. The model's own answer stands beside the cell.\n"
+    "3. **Fit**, and see by how much the recall of each class rises, and whether chance explains it.\n"
+    "4. **Keep** the fitted model beside the others, or take it with you. The old one stays."
+)
+
+
 def _ask_for_cells() -> None:
+    st.markdown(STEPS)
     st.info(
         "Bring pictures of single cells with “Upload” above, or a whole folder under “More”: 100 pictures at most. "
         "For more, use `python -m core fit`.",
@@ -125,27 +135,36 @@ def _show_fitting(classifier: Classifier, rows: Sequence[Asked]) -> None:
         offer_fine_tuning(classifier, labels_of(rows, classifier.card.classes))
 
 
-def _places(rows: Sequence[Asked], classes: Sequence[str]) -> np.ndarray:
+def _places(rows: Sequence[Asked], classes: Sequence[str]) -> NDArray[np.int64]:
     """Each picture's label as its place in the classes; pictures without a cell are left out."""
     labels = labels_of(rows, classes)
     found = [classes.index(labels[row.key]) if row.key in labels else UNLABELLED for row in rows if row.found]
     return np.array(found, dtype=np.int64)
 
 
-def _mark(rows: Sequence[Asked], places: np.ndarray) -> str:
+def _mark(rows: Sequence[Asked], places: NDArray[np.int64]) -> str:
     """What tells these pictures with these labels from others."""
     return " ".join(f"{row.key}:{place}" for row, place in zip((r for r in rows if r.found), places, strict=True))
 
 
-def _fit(classifier: Classifier, rows: Sequence[Asked], places: np.ndarray) -> None:
+def _fit(classifier: Classifier, rows: Sequence[Asked], places: NDArray[np.int64]) -> None:
     """Fit, with progress; any other button ends the work and leaves the last result as it was."""
     holder = st.empty()
     with holder.container(key="fit-work"):
         bar = st.progress(0.0, text="Framing the pictures")
         st.button("Stop", key="fit-stop", icon=":material/stop_circle:")
+    try:
+        found = adapt(
+            classifier, _views(classifier, rows), places, SEED, lambda words, share: bar.progress(share, words)
+        )
+        st.session_state[FITTED] = Fitted(classifier, found, _mark(rows, places))
+    except InputError as error:
+        st.error(quoted(str(error)), icon=":material/block:")
+    holder.empty()
+
+
+def _views(classifier: Classifier, rows: Sequence[Asked]) -> list[NDArray[np.uint8]]:
+    """What the model is shown of each picture that shows a cell."""
     subjects = [subject_of(row.key) for row in rows if row.found]
     framing, parameters = classifier.card.framing, state.get("cell")
-    views = [framed_view(subject, framing, parameters).rgb for subject in subjects if subject is not None]
-    found = adapt(classifier, views, places, SEED, lambda words, share: bar.progress(share, text=words))
-    st.session_state[FITTED] = Fitted(classifier, found, _mark(rows, places))
-    holder.empty()
+    return [framed_view(subject, framing, parameters).rgb for subject in subjects if subject is not None]

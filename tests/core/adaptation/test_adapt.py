@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from core.adaptation import features
 from core.adaptation.adapt import UNLABELLED, adapt, check_labels, paired_gain
 from core.adaptation.features import features_of, head_of, last_layer, with_head, with_statistics_of
 from core.errors import InputError
@@ -46,10 +47,25 @@ def test_the_features_are_what_the_last_layer_is_given() -> None:
     for network in (random_network(), normalised_network()):
         classifier = toy(network, SIDE)
         views, _ = laboratory(0, 3)
-        features, pooled = features_of(classifier, network, views, lambda done, all_of_it: None)
+        found, pooled = features_of(classifier, network, views, lambda done, all_of_it: None)
         logits, activations = classifier.run(classifier.tensor(views))
-        assert head_of(network).logits(features) == pytest.approx(logits.double().numpy(), abs=1e-5)
+        assert head_of(network).logits(found) == pytest.approx(logits.double().numpy(), abs=1e-5)
         assert torch.allclose(pooled, activations.mean(dim=(2, 3)), atol=1e-6)
+
+
+def test_features_are_the_same_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, (views, _) = toy(normalised_network(), SIDE), laboratory(0, 3)
+    expected, pooled = features_of(classifier, classifier.network, views, lambda done, all_of_it: None)
+    plain = features.penultimate
+
+    def tight(network: StagedNetwork, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if len(inputs) > 2:
+            raise torch.OutOfMemoryError
+        return plain(network, inputs)
+
+    monkeypatch.setattr(features, "penultimate", tight)
+    found, again = features_of(classifier, classifier.network, views, lambda done, all_of_it: None)
+    assert found == pytest.approx(expected, abs=1e-6) and torch.allclose(again, pooled, atol=1e-6)
 
 
 def test_another_laboratory_is_learnt_from_ten_labels_a_class(trained: Classifier) -> None:

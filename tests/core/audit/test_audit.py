@@ -211,6 +211,18 @@ def test_what_cannot_be_audited_is_refused(order: AuditOrder, tmp_path: Path) ->
         read_report(tmp_path / "report.json")
 
 
+def test_files_that_a_table_names_and_nobody_has_are_told(order: AuditOrder, tmp_path: Path) -> None:
+    paths = sorted(order.place.rglob("*.png"))  # type: ignore[union-attr]
+    rows = [f"{path},{path.parent.name}" for path in paths] + [f"{tmp_path}/gone.png,basophil"]
+    (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows]))
+    try:
+        report = audit(replace(order, place=tmp_path / "table.csv"))
+    except InputError as error:
+        assert "gone.png" in str(error)
+    else:
+        assert found(report, "data", "unreadable").status == "failed"
+
+
 def test_three_images_and_a_broken_one_are_audited_and_told(order: AuditOrder, tmp_path: Path) -> None:
     few = tmp_path / "few"
     for number, label in enumerate(CLASSES):
