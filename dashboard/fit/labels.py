@@ -42,7 +42,7 @@ def _current(rows: Sequence[Asked]) -> str:
     chosen = recall(CURRENT, "")
     if chosen in keys:
         return str(chosen)
-    return next((key for key in keys if key not in uploads.store().labels), keys[0])
+    return next((asked.key for asked in rows if asked.found and asked.key not in uploads.store().labels), keys[0])
 
 
 def _show_cell(asked: Asked, classes: Sequence[str], rows: Sequence[Asked]) -> None:
@@ -65,7 +65,8 @@ def _show_cell(asked: Asked, classes: Sequence[str], rows: Sequence[Asked]) -> N
                 shortcut=str(place) if place <= 9 else None,
                 type="primary" if given == name else "secondary",
                 on_click=_label,
-                args=(asked.key, name, [row.key for row in rows]),
+                args=(asked.key, name, [row.key for row in rows if row.found]),
+                disabled=not asked.found,
             )
     with st.container(horizontal=True, gap="xsmall", key="fit-moves"):
         keys = [row.key for row in rows]
@@ -77,7 +78,7 @@ def _show_cell(asked: Asked, classes: Sequence[str], rows: Sequence[Asked]) -> N
 
 
 def _offered(asked: Asked) -> tuple[str, float] | None:
-    return next(iter(asked.answers.values()), None)
+    return next(iter(asked.answers.values()), None) if asked.found else None
 
 
 def _label(key: str, name: str, keys: Sequence[str]) -> None:

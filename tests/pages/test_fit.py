@@ -19,7 +19,8 @@ from core.training.recipe import read_recipe
 from dashboard import uploads
 from dashboard.fit import page, refine, result
 from dashboard.fit.labels import read_labels
-from tests.support.reading import Start, alerts, assert_sound, button, html, labels, press, shown
+from tests.support.datasets import cell
+from tests.support.reading import Start, alerts, assert_sound, button, html, labels, png, press, shown
 from tests.support.tiny_models import make_root
 
 EACH = 5
@@ -62,6 +63,17 @@ def test_a_label_is_given_taken_off_and_counted(fitting: AppTest) -> None:
     assert "**Picture 1**: labelled monocyte" in shown(app)
     app = press(app, "Take the label off")
     assert "**0 labels**" in shown(app) and "**Picture 1**: not labelled yet" in shown(app)
+
+
+def test_a_picture_without_a_cell_is_offered_no_class(start: Start, tmp_path: Path) -> None:
+    app = start("fit", root=make_root(tmp_path / "models"))
+    pictures = [("blank.png", png(), "image/png"), ("cell.png", cell(tmp_path / "c.png").read_bytes(), "image/png")]
+    app = looked_at(app.file_uploader[0].set_value(pictures).run())
+    assert_sound(app)
+    assert "**Picture 2**: not labelled yet. The model says" in shown(app)
+    app = press(app, "Back")
+    assert "No cell was found in it: it takes no part" in shown(app) and "The model says" not in shown(app)
+    assert button(app, "monocyte").disabled
 
 
 def test_the_true_class_stands_nowhere_before_it_is_asked_for(fitting: AppTest) -> None:
