@@ -11,14 +11,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from core.adaptation.adapt import UNLABELLED, adapt
-from core.adaptation.features import Views, features_of, head_of
+from core.adaptation.adapt import UNLABELLED, adapt, drawn_labels, held_out_scores
+from core.adaptation.features import Views
 from core.cli.common import Checkpoints, emit, reports_bad_input, say
 from core.cli.data import Data
 from core.data.datasets import read_data
 from core.data.loading import read_boxed
 from core.errors import InputError
-from core.evaluation.metrics import card_score
 from core.models.checkpoints import find, load_classifier
 from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
@@ -74,15 +73,12 @@ def measure_adaptation(
     """Fit to `count` labels a class, drawn `draws` times; classes of ten other cells or more count in the recall."""
     before, after, foretold, helpful, started = [], [], [], 0, time.perf_counter()
     for seed in range(draws):
-        random, given = np.random.default_rng(seed), np.full(len(labels), UNLABELLED)
-        for label in np.unique(labels):
-            given[random.permutation(np.flatnonzero(labels == label))[:count]] = label
+        given = drawn_labels(labels, count, seed)
         found = adapt(classifier, views, given, seed)
         rest = np.flatnonzero(given == UNLABELLED)
-        for network, into in ((classifier.network, before), (found.network, after)):
-            features, _ = features_of(classifier, network, [views[place] for place in rest], lambda done, of: None)
-            answers = head_of(network).logits(features).argmax(axis=1)
-            into.append(card_score(data, labels[rest], answers, classifier.card.classes).mean_recall or 0.0)
+        scores = held_out_scores(classifier, found, [views[place] for place in rest], labels[rest])
+        before.append(scores["before"].mean_recall or 0.0)
+        after.append(scores["after"].mean_recall or 0.0)
         foretold.append(found.gain.value)
         helpful += found.helps
     means = [float(np.mean(values)) for values in (before, after, foretold)]

@@ -20,9 +20,11 @@ from core.adaptation.features import (
     with_statistics_of,
 )
 from core.adaptation.head import PENALTIES, Floats, Labels, LinearHead, balanced_loss, fit_head
+from core.data.split import fold_images
 from core.errors import InputError
 from core.evaluation.intervals import Estimate, Frozen, Z, wilson
-from core.evaluation.metrics import fit_temperature
+from core.evaluation.metrics import card_score, fit_temperature
+from core.models.card import CardScore
 from core.models.classifier import Classifier
 from core.models.staged import StagedNetwork
 
@@ -186,11 +188,7 @@ def _telling(tell: Tell, words: str, start: float, span: float) -> Told:
 
 def _parts(labels: Labels, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Training and test places of each fold, every class dealt out evenly."""
-    random, fold, dealt = np.random.default_rng(seed), np.zeros(len(labels), dtype=np.int64), 0
-    for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))
-        fold[places] = (np.arange(len(places)) + dealt) % folds
-        dealt += len(places)
+    fold = fold_images(labels, folds, np.random.default_rng(seed))
     for number in range(folds):
         test = np.flatnonzero(fold == number)
         if len(test):
@@ -273,3 +271,22 @@ def _notes(
     if not estimated and has_batch_statistics(network):
         notes.append(f"Batch statistics stay as trained: {pictures} pictures are under {FEWEST_FOR_STATISTICS}.")
     return tuple(notes)
+
+
+def drawn_labels(labels: Labels, each: int, seed: int) -> Labels:
+    """`each` labels of every class, drawn by `seed`, and UNLABELLED for the rest."""
+    random, drawn = np.random.default_rng(seed), np.full(len(labels), UNLABELLED)
+    for label in np.unique(labels):
+        places = random.permutation(np.flatnonzero(labels == label))[:each]
+        drawn[places] = label
+    return drawn
+
+
+def held_out_scores(classifier: Classifier, found: Adaptation, views: Views, labels: Labels) -> dict[str, CardScore]:
+    """Figures "before" and "after" on cells `labels` `(N,)` that the fit did not see the labels of."""
+    scores = {}
+    for name, network in (("before", classifier.network), ("after", found.network)):
+        features, _ = features_of(classifier, network, views, lambda done, all_of_it: None)
+        answers = head_of(network).logits(features).argmax(axis=1)
+        scores[name] = card_score("cells whose labels were not used", labels, answers, classifier.card.classes)
+    return scores

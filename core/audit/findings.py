@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.evaluation.intervals import Estimate
 
 Status = Literal["passed", "failed", "information", "not run"]
+Decision = Literal["accepted", "flagged", "set aside"]
 STEPS = ("use", "data", "performance", "between", "calibration", "shortcuts", "unfamiliar")
 STEP_TITLES = {
     "use": "Intended use",
@@ -64,7 +65,7 @@ class Remark(Strict):
     """What an auditor says to a finding, named by `mark`: a decision ("" for none) and words."""
 
     mark: str
-    decision: Literal["", "accepted", "flagged", "set aside"] = ""
+    decision: Decision | Literal[""] = ""
     words: str = Field(default="", max_length=2000)
 
 

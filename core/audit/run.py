@@ -31,7 +31,6 @@ from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
 
 PART = 256  # images whose answers are kept at once
-SPLITS = ("test", "report", "all")  # the split that is audited where none is named
 EVERY = "every"  # stands for all images of a set, whatever their split
 OTHER = "other"
 
@@ -172,8 +171,7 @@ def _fresh_answers(order: AuditOrder, tell: Tell) -> tuple[list[AuditedModel], A
 
 
 def _part(data: Dataset, split: str | None) -> tuple[pd.DataFrame, str]:
-    there = set(data.table["split"])
-    name = split or next((one for one in SPLITS if one in there), min(there))
+    name = split or data.first_split()
     table = (data.table if name == EVERY else data.split(name)).reset_index(drop=True)
     return table.assign(row=range(len(table))), f"{data.title}: {name}"
 

@@ -17,7 +17,7 @@ from core.classes import known_as
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say, writable, write_files
 from core.cli.data import Data
 from core.cli.predict import Device, Framing, Models, load_all
-from core.data.datasets import KINDS, Dataset, found_sets, read_data
+from core.data.datasets import KINDS, Dataset, default_kind, read_data
 from core.errors import InputError
 from core.evaluation.metrics import figures_of
 from core.evaluation.predict_set import SetPredictions, ask_all, score_of
@@ -32,7 +32,6 @@ Cache = Annotated[Path, typer.Option("--cache", help="Where fingerprints of the 
 INTERVAL_KINDS = ("precision", "sensitivity", "f1", "specificity")
 MOST_LISTED = 10
 COLUMN = 27  # letters: those of 100.00% (100.0% to 100.0%), and a gap
-PARTS = ("test", "report", "all")  # the split that is measured where none is named: the first of these that there is
 
 
 def figure_lines(entry: dict[str, Any]) -> list[str]:
@@ -127,7 +126,7 @@ def evaluate(
         raise InputError("Where are the images? Name their folder with --data or LEUKOLENS_DATA.")
     if framing is not None and framing not in FRAMINGS:
         raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
-    labelled = read_data(data, dataset or ("pbc" if "pbc" in found_sets(data) else "auto"))
+    labelled = read_data(data, dataset or default_kind(data))
     part = _part(labelled, split)
     classifiers = load_all(model, checkpoints, device)
     others = tuple(name.strip() for name in exclude_duplicates_of.split(",") if name.strip())
@@ -165,8 +164,7 @@ class SharedRows:
 
 
 def _part(data: Dataset, split: str | None) -> EvaluatedSplit:
-    there = set(data.table["split"])
-    name = split or next((name for name in PARTS if name in there), min(there))
+    name = split or data.first_split()
     return EvaluatedSplit(name, data.split(name).reset_index(drop=True), f"{data.title}: {name}", data.notes)
 
 

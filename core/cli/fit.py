@@ -12,18 +12,24 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from core.adaptation.adapt import UNLABELLED, Adaptation, FitScore, adapt, check_labels
-from core.adaptation.features import features_of, head_of
+from core.adaptation.adapt import (
+    UNLABELLED,
+    Adaptation,
+    FitScore,
+    adapt,
+    check_labels,
+    drawn_labels,
+    held_out_scores,
+)
 from core.adaptation.folder import adapted_name, save_adapted
 from core.classes import known_as
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say, writable
 from core.cli.data import Data
 from core.cli.predict import Device
-from core.data.datasets import KINDS, Dataset, found_sets, read_data
+from core.data.datasets import KINDS, Dataset, default_kind, read_data
 from core.data.loading import read_boxed
 from core.decoding import find_images
 from core.errors import InputError
-from core.evaluation.metrics import card_score
 from core.models.card import CardScore
 from core.models.checkpoints import default_root, find, free_folder, load_classifier
 from core.models.classifier import Classifier
@@ -67,10 +73,11 @@ def fit(
     if not model:
         raise InputError("Which model? Name one with --model; `python -m core models` lists them.")
     classifier = load_classifier(find(model, checkpoints), chosen_device(device))
-    labelled = read_data(data, dataset or ("pbc" if "pbc" in found_sets(data) else "auto"))
+    labelled = read_data(data, dataset or default_kind(data))
     table = labelled.table if split is None else labelled.split(split)
     names, place = _known_labels(table, classifier), _place(labelled)
-    drawn = _drawn(names, classifier, per_class, seed)
+    labels = np.array([classifier.card.classes.index(name) for name in names], dtype=np.int64)
+    drawn = labels if per_class is None else drawn_labels(labels, per_class, seed)
     check_labels(drawn, classifier.card.classes)
     folder = out or free_folder(checkpoints or default_root(), adapted_name(classifier.card.name, place))
     if folder.exists() and any(folder.iterdir()):
@@ -102,18 +109,6 @@ def _known_labels(table: pd.DataFrame, classifier: Classifier) -> list[str]:
             "or train a model on them (`python -m core train`)."
         )
     return names
-
-
-def _drawn(names: list[str], classifier: Classifier, per_class: int | None, seed: int) -> NDArray[np.int64]:
-    """Labels as places in the classes; with `per_class` so many of each class, UNLABELLED for the rest."""
-    labels = np.array([classifier.card.classes.index(name) for name in names], dtype=np.int64)
-    if per_class is None:
-        return labels
-    random, drawn = np.random.default_rng(seed), np.full(len(labels), UNLABELLED)
-    for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))[:per_class]
-        drawn[places] = label
-    return drawn
 
 
 @dataclass
@@ -171,15 +166,8 @@ def _held_out(classifier: Classifier, found: Adaptation, cells: _Cells) -> dict[
     rest = [place for place, label in enumerate(cells.given) if label == UNLABELLED and cells.truth[place]]
     if not rest:
         return None
-    views = [cells.views[place] for place in rest]
-    classes = classifier.card.classes
-    labels = np.array([classes.index(cells.truth[place]) for place in rest], dtype=np.int64)
-    scores = {}
-    for name, network in (("before", classifier.network), ("after", found.network)):
-        features, _ = features_of(classifier, network, views, lambda done, all_of_it: None)
-        answers = head_of(network).logits(features).argmax(axis=1)
-        scores[name] = card_score("cells whose labels were not used", labels, answers, classes)
-    return scores
+    labels = np.array([classifier.card.classes.index(cells.truth[place]) for place in rest], dtype=np.int64)
+    return held_out_scores(classifier, found, [cells.views[place] for place in rest], labels)
 
 
 def _document(

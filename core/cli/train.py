@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from core.cli.common import AsJson, emit, reports_bad_input, say
-from core.data.datasets import KINDS, found_sets
+from core.data.datasets import KINDS, default_kind
 from core.errors import InputError
 from core.runs.directory import default_runs
 from core.settings import assignments
@@ -99,7 +99,7 @@ def train(
     options = TrainOptions(
         recipe=chosen,
         place=data,
-        dataset=dataset or ("pbc" if "pbc" in found_sets(data) else "auto"),
+        dataset=dataset or default_kind(data),
         run=folder,
         out=out,
         cache=cache,

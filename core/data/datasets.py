@@ -20,6 +20,8 @@ from core.errors import InputError
 KINDS = ("auto", *KNOWN, "folder", "csv")
 """What `read_data` can be told that a place is."""
 
+MEASURED = ("test", "report", "all")
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -43,6 +45,16 @@ class Dataset:
             known = ", ".join(sorted(self.table["split"].unique()))
             raise InputError(f"{self.title} has no images in split {name!r}. It has: {known}.")
         return rows
+
+    def first_split(self) -> str:
+        """The split measured where none is named: the first of MEASURED that there is, else the first by name."""
+        there = set(self.table["split"])
+        return next((name for name in MEASURED if name in there), min(there))
+
+
+def default_kind(place: Path) -> str:
+    """What a place is read as where nothing is said: PBC where that lies there, else what is found out."""
+    return "pbc" if "pbc" in found_sets(place) else "auto"
 
 
 def read_data(place: Path, name: str = "auto") -> Dataset:

@@ -4,10 +4,11 @@ remark, and the report to take away."""
 from __future__ import annotations
 
 from html import escape
+from typing import get_args
 
 import streamlit as st
 
-from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
+from core.audit.findings import STEP_TITLES, AuditTable, Decision, Finding, Remark, StepResult
 from core.audit.report import html_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.errors import InputError
@@ -18,7 +19,7 @@ from dashboard.models import chosen_names, root, signature_of, title
 from dashboard.ui.format import quoted
 from dashboard.ui.html import table
 
-DECISIONS = ("accepted", "flagged", "set aside")
+DECISIONS: tuple[str, ...] = get_args(Decision)
 ICONS = {"passed": "check_circle", "failed": "report", "information": "info", "not run": "pending"}
 MOST_WORDS = 2000  # letters of a remark
 MOST_REMARKS = 2000  # that a browser keeps
