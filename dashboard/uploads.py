@@ -63,7 +63,8 @@ class UploadStore:
 
     `refused` and `repeated` say of the last batch what was wrong, and what had come before. `round` counts batches and
     forgettings: the widgets' keys carry it, so that they begin anew and keep nothing. `labels` are classes that the
-    visitor gave to uploads, by key; `remarks` what they said to findings of audits, by the report and the finding.
+    visitor gave to uploads, by key; `remarks` what they said to findings of audits, by the report and the finding;
+    `audit` the report.json of an audit that they opened, b"" for none.
     """
 
     files: dict[str, Upload] = field(default_factory=dict)
@@ -73,11 +74,12 @@ class UploadStore:
     taken: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     remarks: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    audit: bytes = b""
 
     @property
     def size(self) -> int:
         """Bytes held."""
-        return sum(len(upload.data) for upload in list(self.files.values()))
+        return sum(len(upload.data) for upload in list(self.files.values())) + len(self.audit)
 
     def forget(self) -> None:
         """Drop everything."""

@@ -15,19 +15,47 @@ from core.evaluation.intervals import Estimate
 
 Status = Literal["passed", "failed", "information", "not run"]
 Decision = Literal["accepted", "flagged", "set aside"]
-STEPS = ("use", "data", "performance", "between", "calibration", "shortcuts", "unfamiliar")
+STEPS = (
+    "use",
+    "data",
+    "performance",
+    "between",
+    "calibration",
+    "operating",
+    "shift",
+    "looks",
+    "shortcuts",
+    "unfamiliar",
+    "explanations",
+)
 STEP_TITLES = {
     "use": "Intended use",
     "data": "Data",
     "performance": "Performance",
     "between": "Between models",
     "calibration": "Calibration",
+    "operating": "Operating point",
+    "shift": "Other light, focus and stain",
+    "looks": "Looks where it should?",
     "shortcuts": "Shortcuts in the pictures",
     "unfamiliar": "Not a cell of ours",
+    "explanations": "Explanations",
 }
 SIGNS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le}
 CONDITION = re.compile(r"\s*([a-z_]{2,40})\s*(>=|<=)\s*(-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*", re.IGNORECASE)
-MEASURES = ("accuracy", "mean_recall", "lowest_recall", "ece", "brier", "log_loss", "unfamiliar", "shortcut_auc")
+MEASURES = (
+    "accuracy",
+    "mean_recall",
+    "lowest_recall",
+    "ece",
+    "brier",
+    "log_loss",
+    "unfamiliar",
+    "shortcut_auc",
+    "coverage",
+    "shift_accuracy",
+    "surroundings_accuracy",
+)
 """What a condition may be about: figures that are measured for every model, `shortcut_auc` for the data."""
 
 
@@ -78,12 +106,32 @@ class AuditTable(Strict):
     note: str = ""
 
 
+class AuditLine(Strict):
+    """A line of a chart: its name, and its points."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+class AuditChart(Strict):
+    """A chart of the report: what lies along its axes, and its lines; `diagonal` draws where y equals x."""
+
+    title: str
+    x_title: str
+    y_title: str
+    lines: tuple[AuditLine, ...]
+    diagonal: bool = False
+    note: str = ""
+
+
 class StepResult(Strict):
     """What one step found; `measures` are its figures by model ("" for the data) and name, for conditions."""
 
     step: str
     findings: tuple[Finding, ...] = ()
     tables: tuple[AuditTable, ...] = ()
+    charts: tuple[AuditChart, ...] = ()
     measures: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 

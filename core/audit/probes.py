@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.audit.findings import AuditTable, Finding, StepResult
+from core.audit.findings import AuditChart, AuditLine, AuditTable, Finding, StepResult
 from core.audit.statistics import adaptive_error, brier_score, classwise_error, log_loss, reliability
 from core.audit.steps import as_percent
 from core.audit.subject import FACTS, AuditedModel, AuditedSet
@@ -28,7 +28,7 @@ PROBES = {"border colour": FACTS, "file size": ("bytes",), "picture size": ("wid
 
 def calibration_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
     """How sure the answers are beside how often they are right; the temperature is the card's, fitted elsewhere."""
-    findings, rows, measures = [], [], {}
+    findings, rows, measures, lines = [], [], {}, []
     for model in models:
         probabilities, labels = model.probabilities, model.answers.labels
         scaled = model.answers.logits / model.card.temperature
@@ -41,13 +41,24 @@ def calibration_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepRe
         )
         findings.append(_sureness(model, confidence, right, error))
         measures[model.name] = found
+        lines.append(_reliability_line(model))
     heads = ("model", "ECE", "adaptive ECE", "classwise ECE", "Brier score", "log loss")
     note = (
         "ECE: 15 bins of equal width (Guo et al. 2017), of equally many answers (Nixon et al. 2019), by class (Kull et "
         "al. 2019)."
     )
     table = AuditTable(title="Calibration", heads=heads, rows=tuple(rows), note=note)
-    return StepResult(step="calibration", findings=tuple(findings), tables=(table,), measures=measures)
+    told = "Bins of ten answers and more. Above the diagonal a model is less sure than right."
+    chart = AuditChart(title="Reliability", x_title="how sure", y_title="how often right", lines=tuple(lines),
+                       diagonal=True, note=told)  # fmt: skip
+    return StepResult(step="calibration", findings=tuple(findings), tables=(table,), charts=(chart,), measures=measures)
+
+
+def _reliability_line(model: AuditedModel) -> AuditLine:
+    """Confidence and accuracy of each bin that holds enough answers."""
+    bins = [one for one in reliability(model.probabilities, model.answers.labels).bins if one.images >= FEWEST]
+    x, y = tuple(one.confidence or 0.0 for one in bins), tuple(one.accuracy or 0.0 for one in bins)
+    return AuditLine(name=model.name, x=x, y=y)
 
 
 def _sureness(model: AuditedModel, confidence: NDArray[np.float64], right: NDArray[np.bool_], error: float) -> Finding:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from core.audit.charts import chart_html
+from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
 from core.audit.run import AuditReport
 from core.errors import InputError
@@ -29,6 +31,8 @@ th:first-child, td:first-child { text-align: left; } thead th { border-top: 0; f
 .sign { font-size: .85rem; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .5rem; white-space: nowrap; }
 .failed .sign { border-style: dashed; } .signature { margin-top: 2.5rem; break-inside: avoid; }
 .signature td { border: 0; border-bottom: 1px solid #85818e; height: 2.4rem; min-width: 14rem; text-align: left; }
+figure { margin: .6rem 0 .8rem; break-inside: avoid; } figure img { max-width: 100%; width: 40rem; }
+figcaption { font-size: .9rem; color: #55515e; } figcaption strong { color: #1d1b22; }
 code { font-size: .85rem; overflow-wrap: anywhere; }
 @page { size: A4; margin: 16mm; } @media print { body { margin: 0; max-width: none; font-size: 10.5pt; } }
 """
@@ -40,7 +44,7 @@ def html_report(report: AuditReport) -> str:
     if report.conditions:
         parts.append(f"<h2>Conditions</h2>{_findings(report.conditions, report)}")
     parts += [_step(result, report) for result in report.results]
-    parts.append(_signature(report))
+    parts += [_checklists(report), _signature(report)]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Audit: {escape(report.data)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>"
@@ -74,8 +78,16 @@ def _summary(report: AuditReport) -> str:
 
 def _step(result: StepResult, report: AuditReport) -> str:
     title = STEP_TITLES.get(result.step, result.step)
-    tables = "".join(map(_table, result.tables))
-    return f"<h2>{escape(title)}</h2>{_findings(result.findings, report)}{tables}"
+    charts, tables = "".join(map(chart_html, result.charts)), "".join(map(_table, result.tables))
+    return f"<h2>{escape(title)}</h2>{_findings(result.findings, report)}{charts}{tables}"
+
+
+def _checklists(report: AuditReport) -> str:
+    """What the report says to the points of two reporting checklists, by the steps that found something."""
+    run = [one.step for one in report.results if any(finding.status != "not run" for finding in one.findings)]
+    words = "What this report speaks to, and what it leaves to whoever reports on the models."
+    tables = "".join(_table(checklist_table(name, run)) for name in CHECKLISTS)
+    return f'<h2>Reporting checklists</h2><p class="quiet">{words}</p>{tables}'
 
 
 def _findings(findings: Sequence[Finding], report: AuditReport) -> str:
@@ -141,9 +153,22 @@ def write_report(report: AuditReport, out: Path) -> dict[str, Path]:
 def read_report(path: Path) -> AuditReport:
     """Read a report.json; InputError where it is none of ours."""
     try:
-        return AuditReport.model_validate_json(read_plain(path, LARGEST))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no report of an audit: name the report.json that an audit wrote.") from error
+        data = read_plain(path, LARGEST)
+    except OSError as error:
+        raise _no_report(str(path)) from error
+    return parsed_report(data, str(path))
+
+
+def parsed_report(data: bytes, name: str) -> AuditReport:
+    """The report that a report.json called `name` holds; InputError where it is none of ours."""
+    try:
+        return AuditReport.model_validate_json(data)
+    except (ValueError, RecursionError) as error:
+        raise _no_report(name) from error
+
+
+def _no_report(name: str) -> InputError:
+    return InputError(f"{name} is no report of an audit: name the report.json that an audit wrote.")
 
 
 def changed_findings(first: AuditReport, second: AuditReport) -> Sequence[str]:

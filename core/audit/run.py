@@ -4,9 +4,8 @@ goes on where it was."""
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +14,25 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import core
+from core.audit.behaviour import work_on
 from core.audit.findings import STEPS, Condition, Finding, Remark, StepResult, Strict, checked_conditions
+from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
+from core.audit.sampled_steps import Documents, explanation_step, looks_step, sampled_rows, shift_step
+from core.audit.shards import Document, Shard, ShardImage, Workers, run_shards
 from core.audit.steps import between_step, data_step, performance_step, use_step
-from core.audit.subject import AuditedModel, AuditedSet, picture_facts, read_audit_groups
+from core.audit.subject import AuditedModel, AuditedSet, group_of, read_audit_groups
 from core.classes import known_as
 from core.data.datasets import Dataset, read_data
 from core.decoding import find_images
 from core.errors import InputError
-from core.evaluation.predict_set import ask_all
 from core.evaluation.predictions import PREDICTIONS, answers_of, foreign_note, read_answers
-from core.files import write_whole
-from core.models.card import ModelCard, read_card
-from core.models.checkpoints import load_classifier
-from core.models.classifier import Classifier
+from core.models.card import read_card
 
-PART = 256  # images whose answers are kept at once
+PARTS = {"answers": 256, "others": 256, "pictures": 256, "shift": 5, "looks": 20, "explanations": 2}
+"""Images whose results are kept at once, by step."""
+
+FEW = {"explanations": 6}  # a step that takes this many images at most
 EVERY = "every"  # stands for all images of a set, whatever their split
 OTHER = "other"
 
@@ -45,12 +47,19 @@ STEP_FUNCTIONS: dict[str, Step] = {
     "shortcuts": shortcut_step,
     "unfamiliar": unfamiliar_step,
 }
+SAMPLED: dict[str, Callable[[Documents], StepResult]] = {
+    "shift": shift_step,
+    "looks": looks_step,
+    "explanations": explanation_step,
+}
 
 
 @dataclass(frozen=True)
 class AuditOrder:
     """What is audited: model folders, labelled images (None: the answers kept beside each model), pictures of `others`
     that are no cell of ours, a table of slides, the steps, and the conditions.
+
+    `sample` images, drawn by `seed`, are those that are changed and asked again; `wanted` is what thresholds are for.
     """
 
     models: tuple[Path, ...]
@@ -64,6 +73,10 @@ class AuditOrder:
     steps: tuple[str, ...] = STEPS
     conditions: tuple[Condition, ...] = ()
     device: str = "cpu"
+    sample: int = 25
+    seed: int = 0
+    wanted: Wanted = field(default_factory=Wanted)
+    workers: Workers = field(default_factory=Workers)
 
 
 class AuditedModelFacts(Strict):
@@ -104,11 +117,15 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "") -> AuditReport:
     """Answer, look and judge; InputError where nothing can be audited. The report is not yet written."""
     if not order.models:
         raise InputError("No model to audit: name one with --model.")
-    models, data, digest = _kept_answers(order) if order.place is None else _fresh_answers(order, tell)
+    if order.place is None:
+        models, data, digest = _kept_answers(order)
+        sample = None
+    else:
+        models, data, digest, sample = _fresh_answers(order, tell)
     results = []
     for name in order.steps:
         tell(f"Step {name}")
-        results.append(STEP_FUNCTIONS[name](models, data))
+        results.append(_step(name, order, models, data, sample, tell))
     facts = [
         AuditedModelFacts(name=model.name, title=model.card.title, weights_sha256=model.card.weights_sha256,
                           images=len(model.answers.labels))
@@ -124,6 +141,33 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "") -> AuditReport:
         notes=data.notes,
         command=command,
     )
+
+
+WITHOUT_PICTURES = tuple(name for name in STEPS if name not in SAMPLED)
+"""Steps that the answers alone allow, or at least say what they lack."""
+
+
+def _step(
+    name: str,
+    order: AuditOrder,
+    models: Sequence[AuditedModel],
+    data: AuditedSet,
+    sample: Mapping[str, pd.DataFrame] | None,
+    tell: Tell,
+) -> StepResult:
+    """One step: by the answers alone, or by changing the pictures of a sample and asking again."""
+    if name == "operating":
+        return operating_step(models, data, order.wanted)
+    if name in STEP_FUNCTIONS:
+        return STEP_FUNCTIONS[name](models, data)
+    documents: dict[str, list[Document]] = {}
+    for folder in order.models if sample is not None else ():
+        assert sample is not None
+        own = folder.resolve().name
+        count = min(order.sample, FEW[name]) if name in FEW else order.sample
+        shards = _shards(name, folder, sampled_rows(sample[own], count, order.seed), order)
+        documents[own] = run_shards(shards, work_on, order.out / "parts", order.workers, tell)
+    return SAMPLED[name](documents)
 
 
 def _kept_answers(order: AuditOrder) -> tuple[list[AuditedModel], AuditedSet, str]:
@@ -148,26 +192,39 @@ def _kept_novelty(path: Path) -> NDArray[np.float64]:
     return values if np.isfinite(values).all() else np.zeros(0)
 
 
-def _fresh_answers(order: AuditOrder, tell: Tell) -> tuple[list[AuditedModel], AuditedSet, str]:
+def _fresh_answers(
+    order: AuditOrder, tell: Tell
+) -> tuple[list[AuditedModel], AuditedSet, str, dict[str, pd.DataFrame]]:
+    """The models' answers, what was asked, its digest, and by model the images that could be read."""
     assert order.place is not None
     data = read_data(order.place, order.dataset)
     table, title = _part(data, order.split)
     others = _others(order.others)
-    digest = _digest(table)
     groups = read_audit_groups(order.groups, order.group_column) if order.groups else {}
-    facts = picture_facts(list(table["path"]), list(table["box"]), groups)
+    facts = _picture_facts(table, groups, order, tell)
+    if groups and (facts.empty or (facts["group"] == "").all()):
+        raise InputError(f"{order.groups} names none of the images: it needs their path or file name.")
     models: list[AuditedModel] = []
     unreadable: dict[str, str] = {}
     pictures: pd.DataFrame | None = None
+    readable: dict[str, pd.DataFrame] = {}
     for folder in order.models:
-        model, asked, failed = _asked(folder, table, others, digest, order, tell)
+        model, asked, failed = _asked(folder, table, others, order, tell)
         models.append(model)
         unreadable |= failed
+        readable[model.name] = table[table["row"].isin(asked["row"])].assign(label=asked["label"].to_numpy())
         own = asked.merge(facts, on="row", how="inner")[["image", "sha256", "label", *facts.columns.drop("row")]]
         pictures = own if pictures is None or len(own) > len(pictures) else pictures
-    if groups and (facts.empty or (facts["group"] == "").all()):
-        raise InputError(f"{order.groups} names none of the images: it needs their path or file name.")
-    return models, AuditedSet(title, pictures, tuple(unreadable.items()), data.notes), digest
+    return models, AuditedSet(title, pictures, tuple(unreadable.items()), data.notes), _digest(table), readable
+
+
+def _picture_facts(table: pd.DataFrame, groups: Mapping[str, str], order: AuditOrder, tell: Tell) -> pd.DataFrame:
+    """What the pictures themselves are, and the slide of each."""
+    documents = run_shards(_shards("pictures", None, table, order), work_on, order.out / "parts", order.workers, tell)
+    facts = pd.DataFrame([row for document in documents for row in document["rows"]])
+    if facts.empty:
+        return facts
+    return facts.assign(group=[group_of(Path(table["path"].iloc[row]), groups) for row in facts["row"]])
 
 
 def _part(data: Dataset, split: str | None) -> tuple[pd.DataFrame, str]:
@@ -194,8 +251,21 @@ def _digest(table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
+def _shards(step: str, folder: Path | None, table: pd.DataFrame, order: AuditOrder) -> list[Shard]:
+    """The table's rows in parts of the step's size."""
+    identity = "" if folder is None else read_card(folder / "card.json").model_dump_json()
+    model = "" if folder is None else str(folder.resolve())
+    columns = (table[name] for name in ("path", "box", "label", "row"))
+    images = [ShardImage(path, box, label, int(row)) for path, box, label, row in zip(*columns, strict=True)]
+    size = PARTS[step]
+    return [
+        Shard(step, model, identity, tuple(images[start : start + size]), order.seed, order.device)
+        for start in range(0, len(images), size)
+    ]
+
+
 def _asked(
-    folder: Path, table: pd.DataFrame, others: pd.DataFrame, digest: str, order: AuditOrder, tell: Tell
+    folder: Path, table: pd.DataFrame, others: pd.DataFrame, order: AuditOrder, tell: Tell
 ) -> tuple[AuditedModel, pd.DataFrame, dict[str, str]]:
     """One model's answers to the set and to other things, with the table of the first and what could not be read."""
     card = read_card(folder / "card.json")
@@ -205,11 +275,10 @@ def _asked(
     if not mine.any():
         raise InputError(f"{name} knows none of these classes: it knows {', '.join(card.classes)}. "
                          f"{foreign_note(known['label'][~mine])}")  # fmt: skip
-    keeper = _Keeper(folder, card, order, digest, tell)
-    asked, failed = keeper.answers(known[mine], "cells")
-    elsewhere, _ = keeper.answers(others, OTHER) if len(others) else (asked[:0], {})
+    asked, failed = _answers("answers", folder, known[mine], order, tell)
+    elsewhere = _answers("others", folder, others, order, tell)[0] if len(others) else asked[:0]
     logits = [f"logit_{label}" for label in card.classes]
-    novelty, other = asked["novelty"].to_numpy(np.float64), elsewhere["novelty"].to_numpy(np.float64)
+    novelty, other = (pd.to_numeric(part["novelty"]).to_numpy(np.float64) for part in (asked, elsewhere))
     model = AuditedModel(
         name,
         card,
@@ -221,45 +290,13 @@ def _asked(
     return model, asked, failed
 
 
-@dataclass
-class _Keeper:
-    """Answers a table in parts, each kept in a file of its own; what is there already is not asked again."""
-
-    folder: Path
-    card: ModelCard
-    order: AuditOrder
-    digest: str
-    tell: Tell
-    classifier: Classifier | None = None
-
-    def answers(self, table: pd.DataFrame, what: str) -> tuple[pd.DataFrame, dict[str, str]]:
-        parts: list[pd.DataFrame] = []
-        failed: dict[str, str] = {}
-        for start in range(0, len(table), PART):
-            found, unreadable = self._part(table.iloc[start : start + PART], f"{what}-{start // PART:05d}")
-            parts += [found] if len(found) else []
-            failed |= unreadable
-            self.tell(f"{self.folder.resolve().name}: {min(start + PART, len(table)):,} of {len(table):,} {what}")
-        if not parts:
-            raise InputError(
-                f"None of the {len(table):,} pictures could be read; the first: {next(iter(failed.items()))}"
-            )
-        return pd.concat(parts, ignore_index=True), failed
-
-    def _part(self, table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, dict[str, str]]:
-        key = hashlib.sha256(f"{self.card.model_dump_json()} {self.digest} {_digest(table)}".encode()).hexdigest()[:16]
-        file = self.order.out / "answers" / f"{self.folder.resolve().name}-{name}-{key}.parquet"
-        beside = file.with_suffix(".json")
-        if file.is_file() and beside.is_file():
-            return pd.read_parquet(file), json.loads(beside.read_text(encoding="utf-8"))
-        if self.classifier is None:
-            self.classifier = load_classifier(self.folder, self.order.device)
-        try:
-            asked = ask_all(self.classifier, table)
-            found, unreadable = asked.table, dict(asked.unreadable)
-        except InputError as error:  # not one of the part could be read
-            found, unreadable = pd.DataFrame(), {str(path): str(error) for path in table["path"]}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, found.to_parquet(index=False))
-        write_whole(beside, json.dumps(unreadable).encode())
-        return found, unreadable
+def _answers(
+    step: str, folder: Path, table: pd.DataFrame, order: AuditOrder, tell: Tell
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """One model's answers, and what could not be read; InputError where nothing could."""
+    documents = run_shards(_shards(step, folder, table, order), work_on, order.out / "parts", order.workers, tell)
+    rows = [row for document in documents for row in document["rows"]]
+    failed = {path: reason for document in documents for path, reason in document["unreadable"].items()}
+    if not rows:
+        raise InputError(f"None of the {len(table):,} pictures could be read; the first: {next(iter(failed.items()))}")
+    return pd.DataFrame(rows), failed

@@ -17,6 +17,7 @@ from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.metrics import Rates, class_means, class_rates, confusion_matrix
 
 LISTED = 12
+SURE = 0.95  # from which a wrong answer makes one doubt the label
 POWER_NOTE = "smallest difference that so many images can tell with a power of 80 %"
 
 
@@ -134,6 +135,9 @@ def performance_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepRe
         if there:
             findings.append(_weakest(model, min(there, key=lambda rate: rate.sensitivity.value or 0.0).name, counts))
         tables.append(_class_table(model, rates, counts))
+        if len(suspects := _suspects(model)):
+            findings.append(_suspected(model, suspects))
+            tables.append(_suspect_table(model, suspects))
         recall = {"mean_recall": means.sensitivity.value} if means.sensitivity.value is not None else {}
         lowest = {"lowest_recall": min(rate.sensitivity.value or 0.0 for rate in there)} if there else {}
         measures[model.name] = {"accuracy": accuracy.value or 0.0, **recall, **lowest}
@@ -176,14 +180,49 @@ def _weakest(model: AuditedModel, name: str, counts: NDArray[np.int64]) -> Findi
     )
 
 
+def _suspects(model: AuditedModel) -> NDArray[np.int64]:
+    """Places of the images that are surely named otherwise than they are labelled, the surest first."""
+    sureness = model.probabilities.max(axis=1)
+    places = np.flatnonzero(~model.right & (sureness >= SURE))
+    return places[np.argsort(-sureness[places], kind="stable")]
+
+
+def _suspected(model: AuditedModel, places: NDArray[np.int64]) -> Finding:
+    """A wrong answer that is sure is the model's worst, or the label's fault (Northcutt et al. 2021)."""
+    own = wilson(len(places), len(model.answers.labels))
+    several = "images are" if len(places) > 1 else "image is"
+    sentence = f"{len(places)} {several} named otherwise than labelled with {as_percent(SURE)} and more, "
+    sentence += (
+        f"{with_ends(own)} of all: either the model is surely wrong there, or the label is. Look at them one by one."
+    )
+    return estimated(own, step="performance", key="suspects", title="Surely against the label", status="information",
+                     model=model.name, sentence=sentence)  # fmt: skip
+
+
+def _suspect_table(model: AuditedModel, places: NDArray[np.int64]) -> AuditTable:
+    classes, sureness = model.answers.classes, model.probabilities.max(axis=1)
+    rows = tuple(
+        (
+            model.answers.images[place],
+            classes[model.answers.labels[place]],
+            classes[model.answers.predicted[place]],
+            as_percent(float(sureness[place])),
+        )
+        for place in places[:LISTED]
+    )
+    note = f"The surest {len(rows)} of {len(places)}."
+    title = f"{model.name}: surely against the label"
+    return AuditTable(title=title, heads=("image", "labelled", "named", "how sure"), rows=rows, note=note)
+
+
 def _class_table(model: AuditedModel, rates: Sequence[Rates], counts: NDArray[np.int64]) -> AuditTable:
     classes = model.answers.classes
     rows = [
         (
             classes[number],
             f"{int(counts[number].sum()):,}",
-            _with_ends(rate.sensitivity),
-            _with_ends(rate.precision),
+            with_ends(rate.sensitivity),
+            with_ends(rate.precision),
             *(str(int(count)) for count in counts[number]),
         )
         for number, rate in enumerate(rates)
@@ -192,7 +231,8 @@ def _class_table(model: AuditedModel, rates: Sequence[Rates], counts: NDArray[np
     return AuditTable(title=f"{model.name}: class by class", heads=heads, rows=tuple(rows))
 
 
-def _with_ends(found: Estimate) -> str:
+def with_ends(found: Estimate) -> str:
+    """A share with its interval; a dash where there is none."""
     ends = f"{as_percent(found.low)} to {as_percent(found.high)}"
     return f"{as_percent(found.value)} ({ends})" if found.defined else "–"
 

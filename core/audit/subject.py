@@ -65,7 +65,7 @@ class AuditedSet:
         return dict(zip(self.pictures["image"], self.pictures["group"], strict=True))
 
 
-def picture_facts(paths: Sequence[str], boxes: Sequence[str], groups: Mapping[str, str]) -> pd.DataFrame:
+def picture_facts(paths: Sequence[str], boxes: Sequence[str]) -> pd.DataFrame:
     """A row of facts for each picture, at its place `row` in `paths`; unreadable ones have none."""
     rows = []
     for row, (text, box) in enumerate(zip(paths, boxes, strict=True)):
@@ -75,9 +75,13 @@ def picture_facts(paths: Sequence[str], boxes: Sequence[str], groups: Mapping[st
         except InputError:
             continue
         facts = {"row": row, "width": rgb.shape[1], "height": rgb.shape[0], "bytes": path.stat().st_size}
-        group = groups.get(_ending(path), groups.get(path.name, ""))
-        rows.append({**facts, "sharpness": sharpness(rgb), **border_facts(rgb), "group": group})
+        rows.append({**facts, "sharpness": sharpness(rgb), **border_facts(rgb)})
     return pd.DataFrame(rows)
+
+
+def group_of(path: Path, groups: Mapping[str, str]) -> str:
+    """The slide of a picture by a table of `read_audit_groups`; "" where it has none."""
+    return groups.get(_ending(path), groups.get(path.name, ""))
 
 
 def border_facts(rgb: NDArray[np.uint8]) -> dict[str, float]:

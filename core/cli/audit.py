@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from core.audit.findings import MEASURES, STEPS, read_condition
+from core.audit.operating import Wanted
 from core.audit.report import changed_findings, read_report, write_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
+from core.audit.shards import Workers
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say
 from core.cli.predict import Device, Models
 from core.data.datasets import KINDS
@@ -54,6 +56,20 @@ def audit(
         list[str] | None,
         typer.Option("--require", help=f"A limit, such as accuracy>=0.97; repeat. Of {', '.join(MEASURES)}."),
     ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", min=5, max=100_000, help="Images that are changed and asked again.")
+    ] = 25,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Draws the sample.")] = 0,
+    sensitivity: Annotated[
+        float, typer.Option("--sensitivity", min=0.01, max=1.0, help="Each class's, that thresholds are chosen for.")
+    ] = 0.95,
+    risk: Annotated[
+        float, typer.Option("--risk", min=0.0, max=1.0, help="Share of wrong answers that may be given.")
+    ] = 0.01,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes of this machine.")] = 1,
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="Address of a Dask scheduler, such as tcp://HOST:8786.")
+    ] = "",
     device: Device = "auto",
     checkpoints: Checkpoints = None,
     as_json: AsJson = False,
@@ -77,6 +93,10 @@ def audit(
         steps=_steps(steps),
         conditions=conditions,
         device=str(chosen_device(device)),
+        sample=sample,
+        seed=seed,
+        wanted=Wanted(sensitivity=sensitivity, risk=risk),
+        workers=Workers(workers, cluster),
     )
     report = run_audit(order, say, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
     files = write_report(report, out)

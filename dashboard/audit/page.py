@@ -1,5 +1,5 @@
-"""The Audit page: the models' kept answers walked through step by step, each finding with a place for a decision and a
-remark, and the report to take away."""
+"""The Audit page: the models' kept answers, or an audit of one's own data from the command line, walked through step by
+step, each finding with a place for a decision and a remark, and the report to take away."""
 
 from __future__ import annotations
 
@@ -8,46 +8,102 @@ from typing import get_args
 
 import streamlit as st
 
-from core.audit.findings import STEP_TITLES, AuditTable, Decision, Finding, Remark, StepResult
-from core.audit.report import html_report
-from core.audit.run import AuditOrder, AuditReport, run_audit
+from core.audit.charts import chart_words
+from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Decision, Finding, Remark, StepResult
+from core.audit.operating import Wanted
+from core.audit.report import html_report, parsed_report
+from core.audit.run import WITHOUT_PICTURES, AuditOrder, AuditReport, run_audit
 from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
 from dashboard.models import chosen_names, root, signature_of, title
+from dashboard.ui.charts import DASHES, QUIET, Axis, Line, line_figure, show
 from dashboard.ui.format import quoted
-from dashboard.ui.html import table
+from dashboard.ui.html import CLASS_COLOURS, table
 
 DECISIONS: tuple[str, ...] = get_args(Decision)
 ICONS = {"passed": "check_circle", "failed": "report", "information": "info", "not run": "pending"}
 MOST_WORDS = 2000  # letters of a remark
 MOST_REMARKS = 2000  # that a browser keeps
+LARGEST_MB = 5  # of a report that is opened
+MOST_FINDINGS = 500  # that it may have
+COLOURS = tuple(CLASS_COLOURS.values())
 LEAD = (
     "Walk through what the models' answers to their test images show. Accept a finding, flag it, or set it aside with "
-    "a reason; the report takes it up. On your own images, with their slides and a check of the pictures' frames, the "
-    "same audit runs on the command line:"
+    "a reason; the report takes it up. On your own images the command line audits more: other light, focus and stain, "
+    "where the models look, the pictures' frames, and the maps. Open its report.json here and walk through it."
 )
 COMMAND = "python -m core audit --model resnet50 --data DIR --groups slides.csv --out audit/"
 
 
 def show_audit() -> None:
-    """Show the audit of the models switched on, or what is missing for one."""
+    """Show the audit that was opened, else that of the models switched on, or what is missing for one."""
     st.markdown(LEAD)
     st.code(COMMAND, language=None, wrap_lines=True)
+    opened = _opened()
+    if opened is not None:
+        _walk(opened)
+        return
     names = [name for name in chosen_names() if (root() / name / PREDICTIONS).is_file()]
     for name in (name for name in chosen_names() if name not in names):
         st.caption(f"{quoted(title(name))} keeps no answers to test images: it is left out.")
     if not names:
         st.info("No model with kept answers is switched on. Switch one on under “Models”.", icon=":material/rule:")
         return
+    wanted = _wanted()
     try:
         with st.spinner("Looking at the answers"):
-            report = _audited(str(root()), tuple((name, *_stamp(name)) for name in names))
+            report = _audited(str(root()), tuple((name, *_stamp(name)) for name in names), wanted)
     except InputError as error:
         st.error(quoted(str(error)), icon=":material/block:")
         return
     _walk(report)
+
+
+def _opened() -> AuditReport | None:
+    """The report that the visitor opened; None where there is none, or none any more."""
+    held = uploads.store()
+    if not held.audit:
+        file = st.file_uploader(
+            "Open the report.json of an audit", type="json", max_upload_size=LARGEST_MB, key=f"audit-{held.round}"
+        )
+        if file is None:
+            return None
+        try:
+            report = parsed_report(file.getvalue(), file.name)
+        except InputError as error:
+            st.error(quoted(str(error)), icon=":material/block:")
+            return None
+        if len(report.findings) > MOST_FINDINGS:
+            st.error(f"A report of more than {MOST_FINDINGS:,} findings cannot be walked through here.")
+            return None
+        held.audit = file.getvalue()
+        for remark in report.remarks:
+            held.remarks.setdefault((report.data_sha256[:16], remark.mark), (remark.decision, remark.words))
+    st.button("Close this report", icon=":material/close:", on_click=_close)
+    return parsed_report(held.audit, "the report")
+
+
+def _close() -> None:
+    """Back to the kept answers; decisions and remarks stay."""
+    held = uploads.store()
+    held.audit = b""
+    held.round += 1
+
+
+def _wanted() -> tuple[float, float]:
+    """What operating points are chosen for: sensitivity, and the largest share of wrong answers."""
+    with st.container(horizontal=True, gap="medium"):
+        sensitivity = st.slider(
+            "Wanted sensitivity, %", 50, 100, 95, key="audit-sensitivity",
+            help="Each class's probability threshold is the highest that reaches this.",
+        )  # fmt: skip
+        risk = st.slider(
+            "Wrong answers allowed, %", 0.0, 10.0, 1.0, 0.5, key="audit-risk",
+            help="The surest answers are given, as many as this allows; the others are left to a person.",
+        )  # fmt: skip
+    return sensitivity / 100, risk / 100
 
 
 def _stamp(name: str) -> tuple[int, int, tuple[tuple[str, int, int], ...]]:
@@ -56,10 +112,12 @@ def _stamp(name: str) -> tuple[int, int, tuple[tuple[str, int, int], ...]]:
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _audited(place: str, stamped: tuple[tuple[object, ...], ...]) -> AuditReport:
+def _audited(place: str, stamped: tuple[tuple[object, ...], ...], wanted: tuple[float, float]) -> AuditReport:
     names = [str(stamp[0]) for stamp in stamped]
-    order = AuditOrder(tuple(find(name, root()) for name in names), root())
-    command = " ".join(["python -m core audit", *(f"--model {name}" for name in names)])
+    models = tuple(find(name, root()) for name in names)
+    order = AuditOrder(models, root(), steps=WITHOUT_PICTURES, wanted=Wanted(*wanted))
+    words = ["python -m core audit", *(f"--model {name}" for name in names)]
+    command = " ".join([*words, f"--sensitivity {wanted[0]:g} --risk {wanted[1]:g}"])
     return run_audit(order, lambda line: None, command)
 
 
@@ -73,7 +131,8 @@ def _walk(report: AuditReport) -> None:
         f'<p class="ll-sentence">{told} <span class="ll-quiet">{escape(report.data)}. {len(said)} of '
         f"{len(report.findings)} findings have a decision or a remark.</span></p>"
     )
-    for tab, result in zip(st.tabs([STEP_TITLES[one.step] for one in report.results]), report.results, strict=True):
+    titles = [quoted(STEP_TITLES.get(one.step, one.step)) for one in report.results]
+    for tab, result in zip(st.tabs(titles) if titles else (), report.results, strict=True):
         with tab:
             _show_step(report, result)
     whole = report.model_copy(update={"remarks": said})
@@ -104,10 +163,33 @@ def _walk(report: AuditReport) -> None:
 def _show_step(report: AuditReport, result: StepResult) -> None:
     for finding in result.findings:
         _show_finding(report, finding)
+    for chart in result.charts:
+        _show_chart(chart)
     for one in result.tables:
         st.html(f'<p class="ll-title">{escape(one.title)}</p>{_as_html(one)}')
         if one.note:
             st.caption(quoted(one.note))
+
+
+def _show_chart(chart: AuditChart) -> None:
+    """The chart, its lines told apart by colour and dash."""
+    st.html(f'<p class="ll-title">{escape(chart.title)}</p>')
+    lines = [
+        Line(name=_line_title(line.name), x=line.x, y=line.y, hover=f"{chart.x_title} %{{x:.2f}}, %{{y:.3f}}",
+             colour=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)], markers=True)
+        for number, line in enumerate(chart.lines)
+    ]  # fmt: skip
+    if chart.diagonal:
+        lines.append(Line(name="as sure as right", x=(0, 1), y=(0, 1), hover="as sure as right", colour=QUIET, width=1))
+    figure = line_figure(lines, Axis(chart.x_title), Axis(chart.y_title), 320)
+    show(figure, f"chart-{chart.title}", chart_words(chart))
+    if chart.note:
+        st.caption(quoted(chart.note))
+
+
+def _line_title(name: str) -> str:
+    """A model's title where it is one of ours, else the name that the report has."""
+    return title(name) if (root() / name).is_dir() else name
 
 
 def _as_html(found: AuditTable) -> str:
@@ -122,7 +204,7 @@ def _as_html(found: AuditTable) -> str:
 def _show_finding(report: AuditReport, finding: Finding) -> None:
     key = _key(report, finding)
     decision, words = uploads.store().remarks.get(key, ("", ""))
-    whose = f"{title(finding.model)}: " if finding.model else ""
+    whose = f"{_line_title(finding.model)}: " if finding.model else ""
     with st.container(border=True, gap="xsmall", key=f"finding-{finding.mark}"):
         st.markdown(
             f":material/{ICONS[finding.status]}: **{quoted(whose + finding.title)}** ({finding.status}). "

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.audit.findings import Remark
 from core.audit.report import html_report
 from core.audit.run import AuditOrder, run_audit
 from core.classes import CLASSES
@@ -90,3 +91,36 @@ def test_damaged_answers_are_told(start: Start, models: Path) -> None:
     app = start("audit", root=models)
     assert_sound(app)
     assert "damaged or no parquet file" in alerts(app).replace("\\", "")
+
+
+def test_an_audit_from_the_command_line_is_opened_walked_and_closed(start: Start, models: Path) -> None:
+    """Its own remarks come along; what is said here joins them; closing gives the kept answers back."""
+    order = AuditOrder((models / "resnet50",), models, steps=("use", "performance"))
+    report = run_audit(order, lambda line: None)
+    remark = Remark(mark="performance/resnet50/accuracy", decision="flagged", words="look again")
+    document = report.model_copy(update={"data": "slides of our own", "remarks": (remark,)}).model_dump_json()
+    app = start("audit", root=models)
+    app = app.file_uploader[0].set_value(("report.json", document.encode(), "application/json")).run()
+    assert_sound(app)
+    assert [tab.label for tab in app.tabs] == ["Intended use", "Performance"] and "slides of our own" in html(app)
+    assert said(app, remark.mark, "remark").value == "look again"
+    assert said(go(go(app, "train"), "audit"), remark.mark, "decide").value == "flagged"
+    app = next(button for button in app.button if button.label == "Close this report").click().run()
+    assert_sound(app)
+    assert "slides of our own" not in html(app) and len(app.tabs) > 2
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"format": 1', b"[" * 100_000, b"\xff\xfe"])
+def test_a_file_that_is_no_report_is_told(start: Start, models: Path, data: bytes) -> None:
+    app = start("audit", root=models)
+    app = app.file_uploader[0].set_value(("mine.json", data, "application/json")).run()
+    assert_sound(app)
+    assert "mine.json is no report of an audit" in alerts(app) and len(app.tabs) > 2
+
+
+def test_the_sliders_choose_the_operating_point(start: Start, models: Path) -> None:
+    app = start("audit", root=models)
+    assert "thresholds for a sensitivity of 95.0 %" in html(app)
+    app = app.slider(key="audit-sensitivity").set_value(80).run()
+    assert_sound(app)
+    assert "thresholds for a sensitivity of 80.0 %" in html(app)
