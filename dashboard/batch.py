@@ -17,7 +17,6 @@ from dashboard.images import Subject, subject_of
 from dashboard.models import ModelEntry, entry
 from dashboard.ui.html import data_address
 
-FORMULA_STARTS = ("=", "+", "-", "@")
 SLICE = 1.2  # s of asking after which the page is drawn anew
 THUMBNAIL = 128
 MOST_KNOWN = 5 * uploads.MOST_FILES  # answers that a session keeps: a few sets of models or framings
@@ -128,16 +127,3 @@ def table_of(rows: Sequence[Asked], truth: bool) -> pd.DataFrame:
         row["unfamiliar to"] = asked.unfamiliar
         found.append(row)
     return pd.DataFrame(found)
-
-
-def csv_text(table: pd.DataFrame) -> str:
-    """Return the table as CSV; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return str(table.map(harmless).rename(columns=harmless).to_csv(index=False))
-
-
-def harmless(value: object) -> object:
-    """Put an apostrophe before a text that starts as a formula does; tabs and line breaks become spaces."""
-    if not isinstance(value, str):
-        return value
-    text = "".join(letter if letter.isprintable() else " " for letter in value)
-    return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) else text

@@ -11,10 +11,10 @@ from pathlib import Path
 from core.audit.charts import chart_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
-from core.audit.run import AuditReport
+from core.audit.run import IMAGES, AuditReport
 from core.errors import InputError
 from core.explanation.evidence import zipped
-from core.files import read_plain, write_whole
+from core.files import read_bounded, read_plain, write_whole
 
 LARGEST = 50_000_000  # bytes of a report that is read back
 SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "information": "for information", "not run": "not run"}
@@ -134,13 +134,13 @@ def _signature(report: AuditReport) -> str:
 
 
 def write_report(report: AuditReport, out: Path) -> dict[str, Path]:
-    """Write report.html, report.json and evidence.zip into `out`; InputError where the disk will not have them."""
-    files = {
-        "report.html": html_report(report).encode(),
-        "report.json": report.model_dump_json(indent=2).encode(),
-    }
-    manifest = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    files["evidence.zip"] = zipped({**files, "manifest.json": json.dumps(manifest, indent=2).encode()})
+    """Write report.html, report.json and evidence.zip into `out`; InputError where the disk will not have them.
+
+    The table of all answers goes into the zip as well, where it lies there.
+    """
+    images = read_bounded(out / IMAGES, LARGEST)
+    files = report_files(report)
+    files["evidence.zip"] = evidence_of(files if images is None else {**files, IMAGES: images})
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
@@ -148,6 +148,17 @@ def write_report(report: AuditReport, out: Path) -> dict[str, Path]:
     except OSError as error:
         raise InputError(f"The report cannot be written to {out}: {error.strerror or error}.") from error
     return {name: out / name for name in files}
+
+
+def report_files(report: AuditReport) -> dict[str, bytes]:
+    """The report as a page and as JSON, by file name."""
+    return {"report.html": html_report(report).encode(), "report.json": report.model_dump_json(indent=2).encode()}
+
+
+def evidence_of(files: dict[str, bytes]) -> bytes:
+    """A zip of the files with a manifest of their SHA-256."""
+    manifest = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    return zipped({**files, "manifest.json": json.dumps(manifest, indent=2).encode()})
 
 
 def read_report(path: Path) -> AuditReport:

@@ -21,18 +21,22 @@ from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
 from core.audit.sampled_steps import Documents, explanation_step, looks_step, sampled_rows, shift_step
 from core.audit.shards import Document, Shard, ShardImage, Workers, run_shards
 from core.audit.steps import between_step, data_step, performance_step, use_step
+from core.audit.subgroups import subgroup_step
 from core.audit.subject import AuditedModel, AuditedSet, group_of, read_audit_groups
 from core.classes import known_as
 from core.data.datasets import Dataset, read_data
+from core.data.readers import csv_text, utf8
 from core.decoding import find_images
 from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS, answers_of, foreign_note, read_answers
+from core.files import write_whole
 from core.models.card import read_card
 
 PARTS = {"answers": 256, "others": 256, "pictures": 256, "shift": 5, "looks": 20, "explanations": 2}
 """Images whose results are kept at once, by step."""
 
 FEW = {"explanations": 6}  # a step that takes this many images at most
+IMAGES = "images.csv"  # every answer, beside the report
 EVERY = "every"  # stands for all images of a set, whatever their split
 OTHER = "other"
 
@@ -42,6 +46,7 @@ STEP_FUNCTIONS: dict[str, Step] = {
     "use": use_step,
     "data": data_step,
     "performance": performance_step,
+    "subgroups": subgroup_step,
     "between": between_step,
     "calibration": calibration_step,
     "shortcuts": shortcut_step,
@@ -57,7 +62,8 @@ SAMPLED: dict[str, Callable[[Documents], StepResult]] = {
 @dataclass(frozen=True)
 class AuditOrder:
     """What is audited: model folders, labelled images (None: the answers kept beside each model), pictures of `others`
-    that are no cell of ours, a table of slides, the steps, and the conditions.
+    that are no cell of ours, a table of slides and its further columns that name `subgroups`, the steps, and the
+    conditions.
 
     `sample` images, drawn by `seed`, are those that are changed and asked again; `wanted` is what thresholds are for.
     """
@@ -70,6 +76,7 @@ class AuditOrder:
     others: Path | None = None
     groups: Path | None = None
     group_column: str = "group"
+    subgroups: tuple[str, ...] = ()
     steps: tuple[str, ...] = STEPS
     conditions: tuple[Condition, ...] = ()
     device: str = "cpu"
@@ -126,6 +133,8 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "") -> AuditReport:
     for name in order.steps:
         tell(f"Step {name}")
         results.append(_step(name, order, models, data, sample, tell))
+    if order.place is not None:
+        _keep_images(models, order.out)
     facts = [
         AuditedModelFacts(name=model.name, title=model.card.title, weights_sha256=model.card.weights_sha256,
                           images=len(model.answers.labels))
@@ -141,6 +150,28 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "") -> AuditReport:
         notes=data.notes,
         command=command,
     )
+
+
+def _keep_images(models: Sequence[AuditedModel], out: Path) -> None:
+    """Write a row for each model and image, as spreadsheets open it: what was asked, answered, and how surely."""
+    tables = [
+        pd.DataFrame(
+            {
+                "model": model.name,
+                "image": model.answers.images,
+                "label": [model.answers.classes[place] for place in model.answers.labels],
+                "answer": [model.answers.classes[place] for place in model.answers.predicted],
+                "probability": model.probabilities.max(axis=1).round(4),
+                "distance": model.novelty.round(4) if len(model.novelty) else "",
+            }
+        )
+        for model in models
+    ]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / IMAGES, csv_text(pd.concat(tables)).encode())
+    except OSError as error:
+        raise InputError(f"{IMAGES} cannot be written to {out}: {error.strerror or error}.") from error
 
 
 WITHOUT_PICTURES = tuple(name for name in STEPS if name not in SAMPLED)
@@ -215,7 +246,22 @@ def _fresh_answers(
         readable[model.name] = table[table["row"].isin(asked["row"])].assign(label=asked["label"].to_numpy())
         own = asked.merge(facts, on="row", how="inner")[["image", "sha256", "label", *facts.columns.drop("row")]]
         pictures = own if pictures is None or len(own) > len(pictures) else pictures
-    return models, AuditedSet(title, pictures, tuple(unreadable.items()), data.notes), _digest(table), readable
+    named = _subgroups(order, table)
+    audited = AuditedSet(title, pictures, tuple(unreadable.items()), data.notes, named)
+    return models, audited, _digest(table), readable
+
+
+def _subgroups(order: AuditOrder, table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """What each column of the table of slides that names subgroups says of each image."""
+    if order.subgroups and order.groups is None:
+        raise InputError("--subgroups names columns of the table that --groups names: give that too.")
+    found: dict[str, dict[str, str]] = {}
+    for column in order.subgroups if order.groups is not None else ():
+        assert order.groups is not None
+        said = read_audit_groups(order.groups, column)
+        paths = [Path(text) for text in table["path"]]
+        found[column] = {utf8(f"{path.parent.name}/{path.name}"): group_of(path, said) for path in paths}
+    return found
 
 
 def _picture_facts(table: pd.DataFrame, groups: Mapping[str, str], order: AuditOrder, tell: Tell) -> pd.DataFrame:

@@ -49,13 +49,15 @@ class AuditedModel:
 @dataclass(frozen=True)
 class AuditedSet:
     """The images: `title`, and a row each in `pictures` (image, sha256, label, width, height, bytes, sharpness, FACTS,
-    group) where the pictures are at hand; None where only answers are. `unreadable` are names with reasons.
+    group) where the pictures are at hand; None where only answers are. `unreadable` are names with reasons,
+    `subgroups` what each further column of the table says of each image that it names.
     """
 
     title: str
     pictures: pd.DataFrame | None = None
     unreadable: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    subgroups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def groups(self) -> Mapping[str, str]:
@@ -80,7 +82,7 @@ def picture_facts(paths: Sequence[str], boxes: Sequence[str]) -> pd.DataFrame:
 
 
 def group_of(path: Path, groups: Mapping[str, str]) -> str:
-    """The slide of a picture by a table of `read_audit_groups`; "" where it has none."""
+    """What a table of `read_audit_groups` says of a picture; "" where it says nothing."""
     return groups.get(_ending(path), groups.get(path.name, ""))
 
 
@@ -98,7 +100,7 @@ def sharpness(rgb: NDArray[np.uint8]) -> float:
 
 
 def read_audit_groups(path: Path, column: str) -> dict[str, str]:
-    """Which slide or patient each picture is of, from a CSV with the column `path` or `image` and the named one.
+    """What the named column of a CSV says of each picture (its slide or patient, say), which `path` or `image` names.
 
     Keys are "<folder>/<file>"; where no file name stands twice, file names alone too. InputError for a file without
     these columns.

@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from core.audit.findings import MEASURES, STEPS, read_condition
+from core.audit.launch import reported
 from core.audit.operating import Wanted
 from core.audit.report import changed_findings, read_report, write_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.shards import Workers
+from core.audit.signature import make_key, sign, verify
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say
 from core.cli.predict import Device, Models
 from core.data.datasets import KINDS
@@ -48,6 +50,10 @@ def audit(
         Path | None, typer.Option("--groups", help="CSV of path (or image) and slide or patient.")
     ] = None,
     group_column: Annotated[str, typer.Option("--group-column", help="Its column of slides.")] = "group",
+    subgroups: Annotated[
+        str,
+        typer.Option("--subgroups", help="Further columns of that CSV: laboratory,microscope"),
+    ] = "",
     out: Annotated[
         Path, typer.Option("--out", help="Folder of the report; an audit that was killed goes on there.")
     ] = Path("audit"),
@@ -90,6 +96,7 @@ def audit(
         others=others,
         groups=groups,
         group_column=group_column,
+        subgroups=tuple(name.strip() for name in subgroups.split(",") if name.strip()),
         steps=_steps(steps),
         conditions=conditions,
         device=str(chosen_device(device)),
@@ -98,8 +105,9 @@ def audit(
         wanted=Wanted(sensitivity=sensitivity, risk=risk),
         workers=Workers(workers, cluster),
     )
-    report = run_audit(order, say, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
-    files = write_report(report, out)
+    with reported(out, say) as tell:
+        report = run_audit(order, tell, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
+        files = write_report(report, out)
     emit(report.model_dump(mode="json"), [*_told(report), *(f"Written: {path}" for path in files.values())], as_json)
     if report.failed:
         raise typer.Exit(1)
@@ -133,3 +141,45 @@ def diff(
     """What changed between two audits: findings that came, went, or have another status or figure."""
     changes = changed_findings(read_report(first), read_report(second))
     emit(list(changes), list(changes) or ["Nothing differs."], as_json)
+
+
+@audit_commands.command("key")
+@reports_bad_input
+def key(path: Annotated[Path, typer.Argument(help="File of the private key; FILE.pub is the public one.")]) -> None:
+    """Make a key to sign with: keep FILE to yourself, give FILE.pub to those who verify."""
+    emit(
+        {"fingerprint": (found := make_key(path))}, [f"Written: {path} and {path}.pub", f"Fingerprint: {found}"], False
+    )
+
+
+@audit_commands.command("sign")
+@reports_bad_input
+def sign_evidence(
+    evidence: Annotated[Path, typer.Argument(help="evidence.zip of an audit.")],
+    key: Annotated[Path, typer.Option("--key", help="Your private key, from audit key.")],
+    name: Annotated[str, typer.Option("--name", help="Who signs.")],
+) -> None:
+    """Sign the evidence of an audit, after reading its report."""
+    emit({}, [f"Written: {sign(evidence, key, name)}"], False)
+
+
+@audit_commands.command("verify")
+@reports_bad_input
+def verify_evidence(
+    evidence: Annotated[Path, typer.Argument(help="evidence.zip of an audit.")],
+    public_key: Annotated[
+        Path | None, typer.Option("--public-key", help="Whose signature it must be (FILE.pub).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether evidence is what its manifest says, and what was signed; exit code 2 where it is not."""
+    found = verify(evidence, public_key)
+    signed = found.signed
+    told = [f"{evidence.name} holds {', '.join(found.files)}, unchanged since its manifest was written."]
+    if signed is None:
+        told.append("Nobody signed it: whoever changed it could have changed the manifest too.")
+    else:
+        told.append(f"Signed by {signed.signer} on {signed.date}, key {found.key}.")
+        told += [] if public_key else ["Whose key that is was not checked: compare it, or name it with --public-key."]
+    document = {"files": list(found.files), "signed": None if signed is None else signed.model_dump(mode="json")}
+    emit(document, told, as_json)

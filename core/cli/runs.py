@@ -13,7 +13,8 @@ from core.cli.common import AsJson, emit, reports_bad_input
 from core.errors import InputError
 from core.runs.directory import RunDirectory, default_runs, existing_run
 from core.runs.listing import RunEntry, entry_of, list_runs
-from core.training.launch import cancel, resume_run
+from core.runs.spawn import cancel
+from core.training.launch import resume_run
 
 Action = Literal["list", "cancel", "resume"]
 

@@ -1,5 +1,5 @@
 """Reading tables of labelled images: from a folder of class folders, from a CSV of paths and labels, and boxes around
-cells from Pascal VOC annotations. What is read may come from anyone."""
+cells from Pascal VOC annotations; and tables for spreadsheets. What is read may come from anyone."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ LARGEST_TABLE = 200 * 2**20  # bytes of a CSV
 DEEPEST = 3  # folders that an unpacked archive may put around the classes
 SEPARATORS = (",", ";", "\t")
 LARGEST_ANNOTATION = 2**20  # bytes
+FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 class Reading(NamedTuple):
@@ -407,3 +408,16 @@ def _box(item: ElementTree.Element, file: Path) -> Box:
     if x0 >= x1 or y0 >= y1:
         raise InputError(f"{file.name} holds a box of no area.")
     return x0, y0, x1, y1
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return the table as CSV; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return str(table.map(harmless).rename(columns=harmless).to_csv(index=False))
+
+
+def harmless(value: object) -> object:
+    """Put an apostrophe before a text that starts as a formula does; tabs and line breaks become spaces."""
+    if not isinstance(value, str):
+        return value
+    text = "".join(letter if letter.isprintable() else " " for letter in value)
+    return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) else text

@@ -31,13 +31,14 @@ def has_open(pid: int, path: Path) -> bool:
         return False
 
 
-def is_training(pid: int, run: Path) -> bool:
-    """Whether the process was started to train in `run`, by its command."""
+def works_in(pid: int, run: Path) -> bool:
+    """Whether the process was started to train or to audit in `run`, by its command."""
     try:
         words = psutil.Process(pid).cmdline()
     except (OSError, psutil.Error):
         return False
-    return "train" in words and "--run" in words and os.fspath(run) in words
+    kinds = (("train", "--run"), ("audit", "--out"))
+    return any(kind in words and option in words for kind, option in kinds) and os.fspath(run) in words
 
 
 def send(pid: int, number: signal.Signals, meant: Callable[[], bool]) -> bool:

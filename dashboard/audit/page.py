@@ -11,12 +11,13 @@ import streamlit as st
 from core.audit.charts import chart_words
 from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Decision, Finding, Remark, StepResult
 from core.audit.operating import Wanted
-from core.audit.report import html_report, parsed_report
+from core.audit.report import evidence_of, parsed_report, report_files
 from core.audit.run import WITHOUT_PICTURES, AuditOrder, AuditReport, run_audit
 from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
+from dashboard.audit.own import offer_own_audits
 from dashboard.models import chosen_names, root, signature_of, title
 from dashboard.ui.charts import DASHES, QUIET, Axis, Line, line_figure, show
 from dashboard.ui.format import quoted
@@ -31,8 +32,8 @@ MOST_FINDINGS = 500  # that it may have
 COLOURS = tuple(CLASS_COLOURS.values())
 LEAD = (
     "Walk through what the models' answers to their test images show. Accept a finding, flag it, or set it aside with "
-    "a reason; the report takes it up. On your own images the command line audits more: other light, focus and stain, "
-    "where the models look, the pictures' frames, and the maps. Open its report.json here and walk through it."
+    "a reason; the report takes it up. An audit of your own images looks at more: other light, focus and stain, where "
+    "the models look, the pictures' frames, and the maps. On the command line, with slides and subgroups:"
 )
 COMMAND = "python -m core audit --model resnet50 --data DIR --groups slides.csv --out audit/"
 
@@ -45,13 +46,14 @@ def show_audit() -> None:
     if opened is not None:
         _walk(opened)
         return
+    wanted = _wanted()
+    offer_own_audits(wanted)
     names = [name for name in chosen_names() if (root() / name / PREDICTIONS).is_file()]
     for name in (name for name in chosen_names() if name not in names):
         st.caption(f"{quoted(title(name))} keeps no answers to test images: it is left out.")
     if not names:
         st.info("No model with kept answers is switched on. Switch one on under “Models”.", icon=":material/rule:")
         return
-    wanted = _wanted()
     try:
         with st.spinner("Looking at the answers"):
             report = _audited(str(root()), tuple((name, *_stamp(name)) for name in names), wanted)
@@ -62,27 +64,36 @@ def show_audit() -> None:
 
 
 def _opened() -> AuditReport | None:
-    """The report that the visitor opened; None where there is none, or none any more."""
+    """The report that the visitor opened; None where there is none, or none that can be walked through."""
     held = uploads.store()
     if not held.audit:
         file = st.file_uploader(
             "Open the report.json of an audit", type="json", max_upload_size=LARGEST_MB, key=f"audit-{held.round}"
         )
-        if file is None:
-            return None
-        try:
-            report = parsed_report(file.getvalue(), file.name)
-        except InputError as error:
-            st.error(quoted(str(error)), icon=":material/block:")
-            return None
-        if len(report.findings) > MOST_FINDINGS:
-            st.error(f"A report of more than {MOST_FINDINGS:,} findings cannot be walked through here.")
+        report = None if file is None else _checked(file.getvalue(), file.name)
+        if file is None or report is None:
             return None
         held.audit = file.getvalue()
         for remark in report.remarks:
             held.remarks.setdefault((report.data_sha256[:16], remark.mark), (remark.decision, remark.words))
+    report = _checked(held.audit, "The report")
+    if report is None:
+        held.audit = b""
+        return None
     st.button("Close this report", icon=":material/close:", on_click=_close)
-    return parsed_report(held.audit, "the report")
+    return report
+
+
+def _checked(data: bytes, name: str) -> AuditReport | None:
+    """The report in a file, None (and words on the page) where it is none, or too long."""
+    try:
+        report = parsed_report(data, name)
+        if len(report.findings) > MOST_FINDINGS:
+            raise InputError(f"{name} has more than {MOST_FINDINGS:,} findings: it cannot be walked through here.")
+    except InputError as error:
+        st.error(quoted(str(error)), icon=":material/block:")
+        return None
+    return report
 
 
 def _close() -> None:
@@ -136,10 +147,11 @@ def _walk(report: AuditReport) -> None:
         with tab:
             _show_step(report, result)
     whole = report.model_copy(update={"remarks": said})
+    files = report_files(whole)
     with st.container(horizontal=True, gap="small", key="audit-report"):
         st.download_button(
             "Download the report",
-            html_report(whole).encode(),
+            files["report.html"],
             "leukolens-audit.html",
             "text/html",
             icon=":material/description:",
@@ -149,11 +161,20 @@ def _walk(report: AuditReport) -> None:
         )
         st.download_button(
             "Download as JSON",
-            whole.model_dump_json(indent=2).encode(),
+            files["report.json"],
             "leukolens-audit.json",
             "application/json",
             icon=":material/data_object:",
             on_click="ignore",
+        )
+        st.download_button(
+            "Download to sign",
+            evidence_of(files),
+            "evidence.zip",
+            "application/zip",
+            icon=":material/verified:",
+            on_click="ignore",
+            help="Page and JSON with a manifest. Then: python -m core audit sign evidence.zip --key FILE --name NAME",
         )
     st.caption(
         "Decisions and remarks outlive a reload. They go two hours after the last look: take the report with you."

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.data.readers import csv_text
 from core.preprocessing.parameters import CellParameters
 from dashboard import state, uploads
-from dashboard.batch import Asked, ask_some, csv_text, table_of
+from dashboard.batch import Asked, ask_some, table_of
 from dashboard.images import upload_title
 from dashboard.truth import answers_hidden, told
 from dashboard.ui.format import quoted

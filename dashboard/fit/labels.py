@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from core.classes import known_as
+from core.data.readers import csv_text
 from core.errors import InputError
 from dashboard import uploads
-from dashboard.batch import Asked, csv_text
+from dashboard.batch import Asked
 from dashboard.images import subject_of
 from dashboard.state import recall, remember
 from dashboard.ui.format import percent, quoted

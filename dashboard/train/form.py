@@ -14,9 +14,10 @@ from core.training.launch import checked_spec, start_run
 from core.training.recipe import Recipe, check_sizes
 from core.training.timing import Timing, estimate, known_timing, measured_timing, pairs, tabled_timing, threads
 from dashboard import state
+from dashboard.labelled_images import Images, choose_images
 from dashboard.state import enter, forget, kept, kept_option, recall, remember
 from dashboard.train.choices import Source, choose_settings, choose_source
-from dashboard.train.images import Images, Sides, choose_images, show_counts, sides_of
+from dashboard.train.images import Sides, show_counts, sides_of
 from dashboard.train.wording import estimate_in_words, plan_in_words, recipe_cautions
 from dashboard.ui.format import quoted
 

@@ -19,7 +19,8 @@ from core.files import read_bounded, read_end
 from core.models.card import CardScore, ModelCard, read_card
 from core.runs.directory import ACTIVE, RunDirectory, RunStatus
 from core.runs.publish import publish, published_name
-from core.training.launch import OUTPUT, cancel, resume_run
+from core.runs.spawn import OUTPUT, cancel
+from core.training.launch import resume_run
 from core.training.recipe import Recipe, checked_recipe
 from dashboard.models import root, title
 from dashboard.state import recall, remember

@@ -12,8 +12,8 @@ from PIL import Image
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
 from core.runs.listing import list_runs
+from core.runs.spawn import cancel
 from core.simulation import draw_cell
-from core.training.launch import cancel
 from tests.support.browser import PATIENCE
 
 sync_api = pytest.importorskip("playwright.sync_api")

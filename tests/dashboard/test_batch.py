@@ -8,7 +8,7 @@ import io
 import pandas as pd
 import pytest
 
-from dashboard.batch import csv_text
+from core.data.readers import csv_text
 
 
 @pytest.mark.parametrize("name", ["=1+1.png", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '=HYPERLINK("http://x")'])

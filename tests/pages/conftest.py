@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.runs.directory import RunDirectory
 from core.runs.listing import list_runs
-from core.training.launch import cancel
+from core.runs.spawn import cancel
 from tests.support.reading import ENTRY, Start, go
 from tests.support.tiny_models import make_root
 

@@ -10,10 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.audit.findings import Remark
-from core.audit.report import html_report
+from core.audit.launch import audits_folder
+from core.audit.report import html_report, write_report
 from core.audit.run import AuditOrder, run_audit
 from core.classes import CLASSES
+from core.runs.directory import RunDirectory
 from dashboard.audit.page import remarks_of
+from tests.support.datasets import cell
 from tests.support.reading import Start, alerts, assert_sound, go, html, shown
 from tests.support.tiny_models import make_model
 
@@ -124,3 +127,52 @@ def test_the_sliders_choose_the_operating_point(start: Start, models: Path) -> N
     app = app.slider(key="audit-sensitivity").set_value(80).run()
     assert_sound(app)
     assert "thresholds for a sensitivity of 80.0 %" in html(app)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two classes, on a server whose owner allows long work."""
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "on")
+    monkeypatch.setenv("LEUKOLENS_RUNS", str(tmp_path / "runs"))
+    for number in range(6):
+        label = ("basophil", "monocyte")[number % 2]
+        cell(tmp_path / "cells" / label / f"{number}.png", number, label)
+    return tmp_path / "cells"
+
+
+def test_an_audit_of_ones_own_images_is_started_and_listed(
+    start: Start, models: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr("core.audit.launch.spawn", lambda run, command, more: commands.append(list(command)))
+    app = start("audit", root=models)
+    app = app.text_input(key="training-place").set_value(str(place)).run()
+    assert_sound(app)
+    app = app.slider(key="audit-sample").set_value(40).run()
+    app = app.button(key="audit-start").click().run()
+    assert_sound(app)
+    assert not alerts(app), alerts(app)
+    (command,) = commands
+    assert command[command.index("--data") + 1] == str(place) and command[command.index("--sample") + 1] == "40"
+    assert command.count("--model") == 2 and "audit-auto: unknown" in html(app)
+
+
+def test_a_done_audit_is_opened(start: Start, models: Path, place: Path) -> None:
+    folder = audits_folder() / "mine"
+    report = run_audit(AuditOrder((models / "vgg19",), folder, steps=("performance",)), lambda line: None)
+    write_report(report.model_copy(update={"data": "slides of our own"}), folder)
+    RunDirectory(folder).report(state="done", pid=0, message="Done.")
+    app = start("audit", root=models)
+    assert "mine: done" in html(app)
+    app = app.button(key="audit-Open-mine").click().run()
+    assert_sound(app)
+    assert "slides of our own" in html(app) and [tab.label for tab in app.tabs] == ["Performance"]
+
+
+def test_where_long_work_may_not_be_started_none_is_offered(
+    start: Start, models: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "off")
+    app = start("audit", root=models)
+    assert_sound(app)
+    assert not [one for one in app.text_input if one.key == "training-place"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zipfile
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -173,8 +175,15 @@ def test_the_report_is_one_page_that_needs_nothing_and_reads_back(order: AuditOr
     assert "Signature" in page and report.data_sha256 in page
     assert read_report(files["report.json"]) == report and report.failed
     with zipfile.ZipFile(files["evidence.zip"]) as archive:
-        assert set(archive.namelist()) == {"report.html", "report.json", "manifest.json"}
-        assert set(json.loads(archive.read("manifest.json"))) == {"report.html", "report.json"}
+        assert set(archive.namelist()) == {"report.html", "report.json", "images.csv", "manifest.json"}
+        manifest = json.loads(archive.read("manifest.json"))
+        assert manifest == {
+            name: hashlib.sha256(archive.read(name)).hexdigest()
+            for name in ("report.html", "report.json", "images.csv")
+        }
+        table = pd.read_csv(BytesIO(archive.read("images.csv")))
+    right = table[table["model"] == "first"].eval("label == answer").mean()
+    assert right == pytest.approx(found(report, "performance", "accuracy", "first").figure)
 
 
 def test_a_hostile_name_is_text_in_the_report(order: AuditOrder) -> None:

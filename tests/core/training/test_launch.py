@@ -15,9 +15,9 @@ import pytest
 from core.errors import InputError
 from core.runs.directory import RunDirectory
 from core.runs.listing import list_runs
-from core.runs.process import has_open, is_training, runs_still, send
-from core.training import launch
-from core.training.launch import LaunchSpec, cancel, checked_spec, read_spec, resume_run, start_run
+from core.runs.process import has_open, runs_still, send, works_in
+from core.runs.spawn import NICENESS, cancel
+from core.training.launch import LaunchSpec, checked_spec, read_spec, resume_run, start_run
 from core.training.recipe import read_recipe, recipe_text, shipped_recipes
 from tests.support.stand_in_runs import RECIPE, until, use_toys
 
@@ -45,7 +45,7 @@ def test_a_run_is_a_process_of_its_own_beside_its_order(runs: Path, monkeypatch:
     holder = run.holder()
     assert holder is not None
     assert os.getsid(holder) == holder != os.getsid(0)
-    assert os.getpriority(os.PRIO_PROCESS, holder) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + launch.NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, holder) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
     assert read_spec(run.path) == ORDER
     assert read_recipe(str(run.path / "order.toml")) == RECIPE
 
@@ -57,7 +57,7 @@ def test_a_run_that_has_only_been_started_is_waiting_and_can_be_cancelled(
     assert (run.state(), run.alive()) == ("waiting", False)
     status = run.status()
     assert status is not None
-    until(lambda: is_training(status.pid, run.path))
+    until(lambda: works_in(status.pid, run.path))
     cancel(run, grace=10)
     assert run.state() == "cancelled"
     assert not runs_still(status.pid)
@@ -148,12 +148,12 @@ def test_what_a_process_does_is_seen_until_it_ends(tmp_path: Path) -> None:
         assert runs_still(process.pid)
         assert has_open(process.pid, lock) and has_open(process.pid, link)
         assert not has_open(process.pid, tmp_path) and not has_open(process.pid, tmp_path / "none")
-        assert is_training(process.pid, tmp_path / "a\udcff b") and not is_training(process.pid, tmp_path / "a")
+        assert works_in(process.pid, tmp_path / "a\udcff b") and not works_in(process.pid, tmp_path / "a")
         assert not send(process.pid, signal.SIGKILL, lambda: False)
         assert send(process.pid, signal.SIGKILL, lambda: True)
         until(lambda: not runs_still(process.pid))  # it has ended, and is not collected yet
         assert process.returncode is None
-        assert not has_open(process.pid, lock) and not is_training(process.pid, tmp_path / "a\udcff b")
+        assert not has_open(process.pid, lock) and not works_in(process.pid, tmp_path / "a\udcff b")
     assert process.returncode == -signal.SIGKILL
     assert not runs_still(process.pid) and not send(process.pid, signal.SIGTERM, lambda: False)
     assert not any(runs_still(number) for number in (-1, 0, 2**31, 2**40))

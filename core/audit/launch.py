@@ -1,0 +1,147 @@
+"""An audit as a process of its own that a page starts and watches: what it was told, its start, and its reports."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import InputError
+from core.files import read_bounded, write_whole
+from core.runs.directory import RunDirectory, default_runs, new_run
+from core.runs.listing import list_runs
+from core.runs.spawn import GO_ON, AbsolutePath, spawn
+
+AUDITS = ".audits"  # the folder of audits beside the runs, and no run itself
+SPEC = "command.json"
+LARGEST_SPEC = 100_000  # bytes
+MOST_GOING_ON = 4  # audits at once
+
+Tell = Callable[[str], None]
+
+
+class AuditSpec(BaseModel):
+    """What an audit is told: `models` and `data` are absolute paths, `dataset` is how the data are read.
+
+    Nothing of it is ever run as text: the command is put together anew from these fields.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    models: Annotated[tuple[AbsolutePath, ...], Field(min_length=1, max_length=20)]
+    data: AbsolutePath
+    dataset: str = Field(default="auto", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    sample: int = Field(default=25, ge=5, le=100_000)
+    sensitivity: float = Field(default=0.95, ge=0.01, le=1)
+    risk: float = Field(default=0.01, ge=0, le=1)
+
+    def command(self, out: Path) -> list[str]:
+        """The command that audits into `out`, and goes on there."""
+        words = [sys.executable, "-m", "core", "audit", "--data", self.data, "--dataset", self.dataset]
+        words += [word for model in self.models for word in ("--model", model)]
+        words += ["--sample", str(self.sample), "--sensitivity", f"{self.sensitivity:g}", "--risk", f"{self.risk:g}"]
+        return [*words, "--out", str(out)]
+
+
+def audits_folder() -> Path:
+    """Where the audits lie that pages start."""
+    return default_runs() / AUDITS
+
+
+def start_audit(folder: Path, name: str, spec: AuditSpec) -> RunDirectory:
+    """Begin the audit `name` in `folder`, as a process that outlives this one; InputError for a taken name."""
+    path = new_run(folder, name)
+    if sum(entry.going_on for entry in list_runs(folder).runs) >= MOST_GOING_ON:
+        raise InputError(f"{MOST_GOING_ON} audits go on already: cancel one, or come back later.")
+    try:
+        path.mkdir(parents=True)
+        write_whole(path / SPEC, spec.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise InputError(f"The audit's folder {path} cannot be written: {error.strerror or error}.") from error
+    run = RunDirectory(path)
+    spawn(run, spec.command(path), {})
+    return run
+
+
+def resume_audit(run: RunDirectory) -> None:
+    """Go on with an audit that was cancelled, killed or has failed; InputError where that is not possible."""
+    if run.alive() or run.state() not in ("failed", "cancelled", "interrupted", "unknown"):
+        raise InputError(f"{run.name} goes on already, or is done.")
+    spawn(run, read_audit_spec(run.path).command(run.path), {})
+
+
+def read_audit_spec(run: Path) -> AuditSpec:
+    """What the audit in `run` was told; InputError where the file is missing or was changed."""
+    data = read_bounded(run / SPEC, LARGEST_SPEC)
+    try:
+        return AuditSpec.model_validate(json.loads(data or b""))
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{run.name} was not started from here, or its {SPEC} was changed: start a new one."
+        ) from error
+
+
+def checked_audit(**facts: object) -> AuditSpec:
+    """The specification of these facts; InputError where one cannot be used."""
+    try:
+        return AuditSpec.model_validate(facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        told = f"{first['loc'][0]}: {reason[:1].lower()}{reason[1:]}"
+        raise InputError(f"The audit cannot be ordered so: {told}.") from error
+
+
+class _Ended(BaseException):
+    """The process was asked to end."""
+
+
+@contextmanager
+def reported(out: Path, tell: Tell) -> Iterator[Tell]:
+    """Hold the folder `out` while an audit works in it, and tell there, too, how far it is and how it ended.
+
+    InputError where another process audits there. A signal to end leaves what was found, and says so.
+    """
+    run = RunDirectory(out)
+
+    def both(message: str) -> None:
+        tell(message)
+        run.report(state="preparing", message=message)
+
+    with run.hold(), _ended_by_signals():
+        run.report(state="preparing", message="Reading the images")
+        try:
+            yield both
+        except _Ended:
+            run.report(state="cancelled", pid=0, message="Cancelled.", next_step=GO_ON)
+            raise SystemExit(128 + signal.SIGTERM) from None
+        except BaseException as error:
+            words = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            run.report(state="failed", pid=0, message="", error=words[:600] or "It was ended.", next_step=GO_ON)
+            raise
+        run.report(state="done", pid=0, message="Done.")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM raise `_Ended`, where this is the main thread of a command."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise _Ended
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,136 @@
+"""Audits of one's own images: started here, done in the background by the same command as on the command line, watched,
+ended, gone on with, and opened when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import streamlit as st
+
+from core.audit.launch import audits_folder, checked_audit, resume_audit, start_audit
+from core.errors import InputError
+from core.files import read_bounded
+from core.models.checkpoints import find
+from core.runs.directory import ACTIVE, RunDirectory, free_name
+from core.runs.listing import RunEntry, list_runs
+from core.runs.spawn import cancel
+from dashboard import uploads
+from dashboard.access import is_open
+from dashboard.labelled_images import choose_images
+from dashboard.models import chosen_names, root
+from dashboard.state import recall, remember
+from dashboard.ui.format import quoted
+
+FAULT = "audit-own-fault"
+LISTED = 8  # audits shown, the newest
+LARGEST_REPORT = 5_000_000  # bytes of a report that is walked through here
+MOST_SAMPLED = 500
+STATES = {
+    "waiting": "waits",
+    "preparing": "goes on",
+    "training": "goes on",
+    "finishing": "goes on",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "interrupted": "was interrupted",
+    "unknown": "unknown",
+}
+
+
+def offer_own_audits(wanted: tuple[float, float]) -> None:
+    """Offer an audit of images on the server, where long work may be started here, and list those begun."""
+    if not is_open():
+        return
+    with st.expander("Audit your own images", icon=":material/folder_open:", key="audit-own"):
+        _order(wanted)
+        _list()
+
+
+def _order(wanted: tuple[float, float]) -> None:
+    images = choose_images()
+    if images is None:
+        return
+    if images.data is None:
+        (st.info if images.undecided else st.error)(quoted(images.fault), icon=":material/block:")
+        return
+    count = len(images.data.table)
+    st.caption(f"{quoted(images.data.title)}: {count:,} images, {len(images.data.classes)} classes.")
+    sample = st.slider(
+        "Images that are changed and asked again", 5, MOST_SAMPLED, 25, 5, key="audit-sample",
+        help="For other light, focus and stain, and for where the models look. More take longer and tell more: two "
+        "cores need about 15 seconds an image for four models.",
+    )  # fmt: skip
+    st.button(
+        "Start the audit", type="primary", icon=":material/play_circle:", on_click=_start, key="audit-start",
+        args=(images.place, images.kind, sample, wanted),
+    )  # fmt: skip
+
+
+def _start(place: str, kind: str, sample: int, wanted: tuple[float, float]) -> None:
+    remember(FAULT, "")
+    try:
+        models = [str(find(name, root()).resolve()) for name in chosen_names() if (root() / name).is_dir()]
+        sensitivity, risk = wanted
+        spec = checked_audit(models=models, data=place, dataset=kind, sample=sample, sensitivity=sensitivity, risk=risk)
+        folder = audits_folder()
+        start_audit(folder, free_name(folder, f"audit-{kind}"), spec)
+    except InputError as error:
+        remember(FAULT, str(error))
+
+
+@st.fragment(run_every=2.0)
+def _list() -> None:
+    """The newest audits, each with what can be done about it, and what went wrong with the last button."""
+    if uploads.store().audit:  # one was just opened: it takes the whole page
+        st.rerun(scope="app")
+    for entry in list_runs(audits_folder()).runs[:LISTED]:
+        _show(entry)
+    if recall(FAULT, ""):
+        st.error(quoted(recall(FAULT, "")), icon=":material/block:")
+
+
+def _show(entry: RunEntry) -> None:
+    status = entry.status
+    told = (status.error or status.message) if status is not None else entry.problem
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"audit-run-{entry.name}"):
+        st.html(
+            f'<p class="ll-sentence">{escape(entry.name)}: {STATES.get(entry.state, "unknown")}. '
+            f'<span class="ll-quiet">{escape(told)}</span></p>'
+        )
+        if entry.state in ACTIVE:
+            _button("Cancel", "stop_circle", _cancel, entry.name)
+        elif entry.state == "done":
+            _button("Open", "rule", _open, entry.name)
+        else:
+            _button("Resume", "play_circle", _resume, entry.name)
+
+
+def _button(label: str, icon: str, act: Callable[[str], None], name: str) -> None:
+    st.button(label, icon=f":material/{icon}:", key=f"audit-{label}-{name}", on_click=act, args=(name,))
+
+
+def _cancel(name: str) -> None:
+    _told(lambda: cancel(RunDirectory(audits_folder() / name)))
+
+
+def _resume(name: str) -> None:
+    _told(lambda: resume_audit(RunDirectory(audits_folder() / name)))
+
+
+def _open(name: str) -> None:
+    """Walk through the audit's report on this page."""
+    data = read_bounded(audits_folder() / name / "report.json", LARGEST_REPORT)
+    if data is None:
+        remember(FAULT, f"The report of {name} is missing, or larger than {LARGEST_REPORT / 1e6:.0f} MB.")
+        return
+    uploads.store().audit = data
+
+
+def _told(act: Callable[[], None]) -> None:
+    remember(FAULT, "")
+    try:
+        act()
+    except InputError as error:
+        remember(FAULT, str(error))
