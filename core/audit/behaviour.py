@@ -69,7 +69,7 @@ def answered(shard: Shard) -> Document:
     return {"rows": rows, "unreadable": dict(asked.unreadable)}
 
 
-def described(shard: Shard) -> Document:
+def described_pictures(shard: Shard) -> Document:
     """Sizes, border colour and sharpness of each picture; unreadable ones are left out."""
     facts = picture_facts([image.path for image in shard.images], [image.box for image in shard.images])
     numbers = [image.row for image in shard.images]
@@ -241,7 +241,7 @@ def map_worth(shard: Shard) -> Document:
 FUNCTIONS: dict[str, Callable[[Shard], Document]] = {
     "answers": answered,
     "others": answered,
-    "pictures": described,
+    "pictures": described_pictures,
     "shift": under_shift,
     "looks": looked_at,
     "explanations": map_worth,

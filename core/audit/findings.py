@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import InputError
 from core.evaluation.intervals import Estimate
@@ -107,6 +107,12 @@ class AuditTable(Strict):
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
 
+    @model_validator(mode="after")
+    def _rectangular(self) -> AuditTable:
+        if any(len(row) != len(self.heads) for row in self.rows):
+            raise ValueError("a row has more or fewer cells than there are heads")
+        return self
+
 
 class AuditLine(Strict):
     """A line of a chart: its name, and its points."""
@@ -114,6 +120,12 @@ class AuditLine(Strict):
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _paired(self) -> AuditLine:
+        if len(self.x) != len(self.y):
+            raise ValueError("a line has as many x as y")
+        return self
 
 
 class AuditChart(Strict):

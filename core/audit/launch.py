@@ -1,13 +1,9 @@
-"""An audit as a process of its own that a page starts and watches: what it was told, its start, and its reports."""
+"""An audit as a process of its own that a page starts and watches: what it was told, its start, and how to go on."""
 
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,14 +13,12 @@ from core.errors import InputError
 from core.files import read_bounded, write_whole
 from core.runs.directory import RunDirectory, default_runs, new_run
 from core.runs.listing import list_runs
-from core.runs.spawn import GO_ON, AbsolutePath, spawn
+from core.runs.spawn import AbsolutePath, spawn
 
 AUDITS = ".audits"  # the folder of audits beside the runs, and no run itself
 SPEC = "command.json"
 LARGEST_SPEC = 100_000  # bytes
 MOST_GOING_ON = 4  # audits at once
-
-Tell = Callable[[str], None]
 
 
 class AuditSpec(BaseModel):
@@ -98,50 +92,3 @@ def checked_audit(**facts: object) -> AuditSpec:
         reason = first["msg"].removeprefix("Value error, ")
         told = f"{first['loc'][0]}: {reason[:1].lower()}{reason[1:]}"
         raise InputError(f"The audit cannot be ordered so: {told}.") from error
-
-
-class _Ended(BaseException):
-    """The process was asked to end."""
-
-
-@contextmanager
-def reported(out: Path, tell: Tell) -> Iterator[Tell]:
-    """Hold the folder `out` while an audit works in it, and tell there, too, how far it is and how it ended.
-
-    InputError where another process audits there. A signal to end leaves what was found, and says so.
-    """
-    run = RunDirectory(out)
-
-    def both(message: str) -> None:
-        tell(message)
-        run.report(state="preparing", message=message)
-
-    with run.hold(), _ended_by_signals():
-        run.report(state="preparing", message="Reading the images")
-        try:
-            yield both
-        except _Ended:
-            run.report(state="cancelled", pid=0, message="Cancelled.", next_step=GO_ON)
-            raise SystemExit(128 + signal.SIGTERM) from None
-        except BaseException as error:
-            words = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            run.report(state="failed", pid=0, message="", error=words[:600] or "It was ended.", next_step=GO_ON)
-            raise
-        run.report(state="done", pid=0, message="Done.")
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM raise `_Ended`, where this is the main thread of a command."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: object) -> None:
-        raise _Ended
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

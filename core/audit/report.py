@@ -25,7 +25,7 @@ h3 { font-size: 1rem; margin: 1.1rem 0 .3rem; break-after: avoid; }
 .quiet { color: #55515e; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; margin: .2rem 0 .4rem; }
 th, td { text-align: right; padding: .2rem .8rem .2rem 0; border-top: 1px solid #d9d6df; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; } thead th { border-top: 0; font-weight: 600; }
+th:first-child, td:first-child, .words { text-align: left; } thead th { border-top: 0; font-weight: 600; }
 .finding { margin: .35rem 0; padding: .3rem 0 .3rem .8rem; border-left: 4px solid #b9b5c2; break-inside: avoid; }
 .finding.failed { border-left: 4px double #a04e30; } .finding.passed { border-left-color: #147c71; }
 .sign { font-size: .85rem; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .5rem; white-space: nowrap; }
@@ -101,7 +101,8 @@ def _finding(finding: Finding, remark: Remark | None) -> str:
     kind = finding.status.replace(" ", "-")
     return (
         f'<div class="finding {kind}"><span class="sign">{SIGNS[finding.status]}</span> '
-        f"<strong>{whose}{escape(finding.title)}.</strong> {escape(finding.sentence)}{condition}{_said(remark)}</div>"
+        f"<strong>{whose}{escape(finding.title)}.</strong> {_unbroken(finding.sentence)}{condition}"
+        f"{_said(remark)}</div>"
     )
 
 
@@ -115,13 +116,29 @@ def _said(remark: Remark | None) -> str:
 
 
 def _table(table: AuditTable) -> str:
-    heads = "".join(f"<th>{escape(head)}</th>" for head in table.heads)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    kinds = [
+        ' class="words"' if any(not _numeric(row[k]) for row in table.rows) else "" for k in range(len(table.heads))
+    ]
+    heads = "".join(f"<th{kind}>{escape(head)}</th>" for kind, head in zip(kinds, table.heads, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(f"<td{kind}>{_unbroken(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) + "</tr>"
+        for row in table.rows
+    )
     note = f'<p class="quiet">{escape(table.note)}</p>' if table.note else ""
     return (
         f'<h3>{escape(table.title)}</h3><div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
         f"</table></div>{note}"
     )
+
+
+def _numeric(cell: str) -> bool:
+    """Whether a cell stands with numbers, at the right."""
+    return cell in ("", "–") or any(letter.isdigit() for letter in cell)
+
+
+def _unbroken(text: str) -> str:
+    """A cell or sentence for the page, in which no line ends before a per cent sign."""
+    return escape(text).replace(" %", "&nbsp;%")
 
 
 def _signature(report: AuditReport) -> str:
@@ -133,12 +150,12 @@ def _signature(report: AuditReport) -> str:
     )
 
 
-def write_report(report: AuditReport, out: Path) -> dict[str, Path]:
+def write_report(report: AuditReport, out: Path, with_images: bool = False) -> dict[str, Path]:
     """Write report.html, report.json and evidence.zip into `out`; InputError where the disk will not have them.
 
-    The table of all answers goes into the zip as well, where it lies there.
+    `with_images` puts the table of all answers that lies there into the zip as well.
     """
-    images = read_bounded(out / IMAGES, LARGEST)
+    images = read_bounded(out / IMAGES, LARGEST) if with_images else None
     files = report_files(report)
     files["evidence.zip"] = evidence_of(files if images is None else {**files, IMAGES: images})
     try:

@@ -26,7 +26,7 @@ BETTER = {"deletion": -1.0, "insertion": 1.0}  # which way a faithful map goes
 
 
 def sampled_rows(table: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
-    """Some `count` rows, equally many of each `label` as far as there are, in the table's order, drawn by `seed`."""
+    """Some `count` rows, equally many of each `label` as far as there are, drawn by `seed`; the labels come in turn."""
     left, chosen = count, []
     sizes = table["label"].value_counts().sort_values()
     for number, (label, size) in enumerate(sizes.items()):
@@ -34,7 +34,10 @@ def sampled_rows(table: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame
         places = np.flatnonzero((table["label"] == label).to_numpy())
         chosen.append(np.random.default_rng([seed, number]).permutation(places)[:share])
         left -= share
-    return table.iloc[np.sort(np.concatenate(chosen))] if chosen else table
+    if not chosen:
+        return table
+    turns = [(turn, number, place) for number, places in enumerate(chosen) for turn, place in enumerate(places)]
+    return table.iloc[[place for _, _, place in sorted(turns)]]
 
 
 def _not_run(step: str, title: str) -> StepResult:
@@ -263,9 +266,8 @@ def _faithful(model: str, rows: Sequence[Document], score: str) -> Finding:
     found = known[worst]
     beaten = [control for control, one in known.items() if one.low is not None and one.low > 0]
     told = f"Better than {_listed(beaten)}" if beaten else "No better than any map that knows no model"
-    told += (
-        f"; against {_named(worst)} by {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}), {found.of} cells."
-    )
+    ends = f"{found.low:+.3f} to {found.high:+.3f}, {found.of} cells"
+    told += f"; its lead is smallest over {_named(worst)}: {found.value:+.3f} ({ends})."
     return Finding(step=step, key=score, title=title, status="passed" if len(beaten) == len(known) else "failed",
                    model=model, sentence=told, figure=found.value, low=found.low, high=found.high, of=found.of,
                    condition="better than a random map, an edge map and a blob in the middle")  # fmt: skip

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from core.errors import InputError
 from core.files import write_whole
 
@@ -147,17 +145,27 @@ def _in_processes(
     threads = max(1, (os.cpu_count() or 1) // processes)
     for _ in range(TRIES):
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, spawn, torch.set_num_threads, (threads,)) as pool:
+        with ProcessPoolExecutor(processes, spawn, _take_threads, (threads,)) as pool:
             jobs = {pool.submit(work, shard): shard for shard in left.values()}
-            for job in as_completed(jobs):
-                try:
-                    document = job.result()
-                except BrokenProcessPool:
-                    continue
-                yield left.pop(jobs[job].name), document
+            try:
+                for job in as_completed(jobs):
+                    try:
+                        document = job.result()
+                    except BrokenProcessPool:
+                        continue
+                    yield left.pop(jobs[job].name), document
+            except BaseException:  # the audit ends here: what was not begun is not
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         if not left:
             return
     raise _lost(next(iter(left.values())))
+
+
+def _take_threads(count: int) -> None:
+    """In a new process, before it loads what computes: how many threads are its own."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(count)
 
 
 def _on_cluster(

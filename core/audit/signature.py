@@ -58,10 +58,10 @@ class Verified:
     @property
     def key(self) -> str:
         """The fingerprint of the key, "" without a signature."""
-        return "" if self.signed is None else fingerprint(base64.b64decode(self.signed.public_key))
+        return "" if self.signed is None else key_fingerprint(base64.b64decode(self.signed.public_key))
 
 
-def fingerprint(key: bytes) -> str:
+def key_fingerprint(key: bytes) -> str:
     """A public key's SHA-256, short enough to be read aloud."""
     digest = hashlib.sha256(key).hexdigest()[:32]
     return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
@@ -86,10 +86,10 @@ def make_key(path: Path) -> str:
         raise InputError(f"{path} is there already: name another file, so that no key is lost.") from error
     except OSError as error:
         raise InputError(f"No key can be written to {path}: {error.strerror or error}.") from error
-    return fingerprint(key.public_key().public_bytes(*RAW))
+    return key_fingerprint(key.public_key().public_bytes(*RAW))
 
 
-def sign(evidence: Path, key: Path, signer: str) -> Path:
+def sign_evidence(evidence: Path, key: Path, signer: str) -> Path:
     """Sign the zip `evidence` as `signer` with the private key in `key` (PEM); returns the file that was written.
 
     InputError where the evidence does not hold, or the key is none.
@@ -113,7 +113,7 @@ def sign(evidence: Path, key: Path, signer: str) -> Path:
     return target
 
 
-def verify(evidence: Path, public_key: Path | None = None) -> Verified:
+def verify_evidence(evidence: Path, public_key: Path | None = None) -> Verified:
     """Check the zip's files against its manifest, and its signature where there is one (must be, with `public_key`).
 
     InputError says what does not hold.
@@ -136,7 +136,7 @@ def verify(evidence: Path, public_key: Path | None = None) -> Verified:
     except (InvalidSignature, ValueError) as error:
         raise InputError(f"{beside.name} is no valid signature: name, date or key were changed.") from error
     if public_key is not None and _public_key(public_key) != raw:
-        raise InputError(f"{evidence.name} was signed with another key than {public_key}: {fingerprint(raw)}.")
+        raise InputError(f"{evidence.name} was signed with another key than {public_key}: {key_fingerprint(raw)}.")
     return Verified(files, signed)
 
 

@@ -38,7 +38,7 @@ class Subgroup:
         return self.p < LEVEL and (self.own.value or 0.0) < (self.rest.value or 0.0)
 
 
-def compared(right: NDArray[np.bool_], values: Sequence[str]) -> list[Subgroup]:
+def compared_subgroups(right: NDArray[np.bool_], values: Sequence[str]) -> list[Subgroup]:
     """Each value with FEWEST images or more against all others; images without a value count nowhere."""
     named = np.array([bool(value) for value in values])
     kinds = [str(kind) for kind in np.unique(np.asarray(values, dtype=str)[named])] if named.any() else []
@@ -60,7 +60,7 @@ def subgroup_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResul
     for column, said in data.subgroups.items():
         for model in models:
             values = [said.get(image, "") for image in model.answers.images]
-            parts = compared(model.right, values)
+            parts = compared_subgroups(model.right, values)
             findings.append(_judged(column, model, parts, values))
             if parts:
                 tables.append(_subgroup_table(column, model, parts))

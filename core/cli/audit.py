@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.audit.findings import MEASURES, STEPS, read_condition
-from core.audit.launch import reported
 from core.audit.operating import Wanted
 from core.audit.report import changed_findings, read_report, write_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.shards import Workers
-from core.audit.signature import make_key, sign, verify
+from core.audit.signature import make_key, sign_evidence, verify_evidence
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say
 from core.cli.predict import Device, Models
 from core.data.datasets import KINDS
 from core.errors import InputError
 from core.models.checkpoints import available, default_root, find
 from core.models.devices import chosen_device
+from core.runs.directory import RunDirectory
+from core.runs.spawn import GO_ON
+
+Tell = Callable[[str], None]
 
 audit_commands = typer.Typer(
     invoke_without_command=True,
@@ -107,7 +113,7 @@ def audit(
     )
     with reported(out, say) as tell:
         report = run_audit(order, tell, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
-        files = write_report(report, out)
+        files = write_report(report, out, with_images=data is not None)
     emit(report.model_dump(mode="json"), [*_told(report), *(f"Written: {path}" for path in files.values())], as_json)
     if report.failed:
         raise typer.Exit(1)
@@ -145,7 +151,9 @@ def diff(
 
 @audit_commands.command("key")
 @reports_bad_input
-def key(path: Annotated[Path, typer.Argument(help="File of the private key; FILE.pub is the public one.")]) -> None:
+def key_command(
+    path: Annotated[Path, typer.Argument(help="File of the private key; FILE.pub is the public one.")],
+) -> None:
     """Make a key to sign with: keep FILE to yourself, give FILE.pub to those who verify."""
     emit(
         {"fingerprint": (found := make_key(path))}, [f"Written: {path} and {path}.pub", f"Fingerprint: {found}"], False
@@ -154,18 +162,18 @@ def key(path: Annotated[Path, typer.Argument(help="File of the private key; FILE
 
 @audit_commands.command("sign")
 @reports_bad_input
-def sign_evidence(
+def sign_command(
     evidence: Annotated[Path, typer.Argument(help="evidence.zip of an audit.")],
     key: Annotated[Path, typer.Option("--key", help="Your private key, from audit key.")],
     name: Annotated[str, typer.Option("--name", help="Who signs.")],
 ) -> None:
     """Sign the evidence of an audit, after reading its report."""
-    emit({}, [f"Written: {sign(evidence, key, name)}"], False)
+    emit({}, [f"Written: {sign_evidence(evidence, key, name)}"], False)
 
 
 @audit_commands.command("verify")
 @reports_bad_input
-def verify_evidence(
+def verify_command(
     evidence: Annotated[Path, typer.Argument(help="evidence.zip of an audit.")],
     public_key: Annotated[
         Path | None, typer.Option("--public-key", help="Whose signature it must be (FILE.pub).")
@@ -173,7 +181,7 @@ def verify_evidence(
     as_json: AsJson = False,
 ) -> None:
     """Whether evidence is what its manifest says, and what was signed; exit code 2 where it is not."""
-    found = verify(evidence, public_key)
+    found = verify_evidence(evidence, public_key)
     signed = found.signed
     told = [f"{evidence.name} holds {', '.join(found.files)}, unchanged since its manifest was written."]
     if signed is None:
@@ -183,3 +191,50 @@ def verify_evidence(
         told += [] if public_key else ["Whose key that is was not checked: compare it, or name it with --public-key."]
     document = {"files": list(found.files), "signed": None if signed is None else signed.model_dump(mode="json")}
     emit(document, told, as_json)
+
+
+class _Ended(BaseException):
+    """The process was asked to end."""
+
+
+@contextmanager
+def reported(out: Path, tell: Tell) -> Iterator[Tell]:
+    """Hold the folder `out` while an audit works in it, and tell there, too, how far it is and how it ended.
+
+    InputError where another process audits there. A signal to end leaves what was found, and says so.
+    """
+    run = RunDirectory(out)
+
+    def both(message: str) -> None:
+        tell(message)
+        run.report(state="preparing", message=message)
+
+    with run.hold(), _ended_by_signals():
+        run.report(state="preparing", message="Reading the images")
+        try:
+            yield both
+        except _Ended:
+            run.report(state="cancelled", pid=0, message="Cancelled.", next_step=GO_ON)
+            raise SystemExit(128 + signal.SIGTERM) from None
+        except BaseException as error:
+            words = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            run.report(state="failed", pid=0, message="", error=words[:600] or "It was ended.", next_step=GO_ON)
+            raise
+        run.report(state="done", pid=0, message="Done.")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM raise `_Ended`, where this is the main thread of a command."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise _Ended
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

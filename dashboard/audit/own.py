@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from core.audit.launch import audits_folder, checked_audit, resume_audit, start_audit
+from core.audit.operating import Wanted
 from core.errors import InputError
 from core.files import read_bounded
 from core.models.checkpoints import find
@@ -23,6 +24,7 @@ from dashboard.state import recall, remember
 from dashboard.ui.format import quoted
 
 FAULT = "audit-own-fault"
+SENSITIVITY, RISK = "audit-sensitivity", "audit-risk"  # the sliders that choose the operating point, in per cent
 LISTED = 8  # audits shown, the newest
 LARGEST_REPORT = 5_000_000  # bytes of a report that is walked through here
 MOST_SAMPLED = 500
@@ -39,16 +41,14 @@ STATES = {
 }
 
 
-def offer_own_audits(wanted: tuple[float, float]) -> None:
+def offer_own_audits() -> None:
     """Offer an audit of images on the server, where long work may be started here, and list those begun."""
-    if not is_open():
-        return
-    with st.expander("Audit your own images", icon=":material/folder_open:", key="audit-own"):
-        _order(wanted)
+    if is_open():
+        _order()
         _list()
 
 
-def _order(wanted: tuple[float, float]) -> None:
+def _order() -> None:
     images = choose_images()
     if images is None:
         return
@@ -64,15 +64,17 @@ def _order(wanted: tuple[float, float]) -> None:
     )  # fmt: skip
     st.button(
         "Start the audit", type="primary", icon=":material/play_circle:", on_click=_start, key="audit-start",
-        args=(images.place, images.kind, sample, wanted),
+        args=(images.place, images.kind, sample),
     )  # fmt: skip
 
 
-def _start(place: str, kind: str, sample: int, wanted: tuple[float, float]) -> None:
+def _start(place: str, kind: str, sample: int) -> None:
     remember(FAULT, "")
     try:
         models = [str(find(name, root()).resolve()) for name in chosen_names() if (root() / name).is_dir()]
-        sensitivity, risk = wanted
+        plain = Wanted()
+        sensitivity = st.session_state.get(SENSITIVITY, 100 * plain.sensitivity) / 100
+        risk = st.session_state.get(RISK, 100 * plain.risk) / 100
         spec = checked_audit(models=models, data=place, dataset=kind, sample=sample, sensitivity=sensitivity, risk=risk)
         folder = audits_folder()
         start_audit(folder, free_name(folder, f"audit-{kind}"), spec)

@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
-from dashboard.audit.own import offer_own_audits
+from dashboard.audit.own import RISK, SENSITIVITY, offer_own_audits
 from dashboard.models import chosen_names, root, signature_of, title
 from dashboard.ui.charts import DASHES, QUIET, Axis, Line, line_figure, show
 from dashboard.ui.format import quoted
@@ -32,22 +32,18 @@ MOST_FINDINGS = 500  # that it may have
 COLOURS = tuple(CLASS_COLOURS.values())
 LEAD = (
     "Walk through what the models' answers to their test images show. Accept a finding, flag it, or set it aside with "
-    "a reason; the report takes it up. An audit of your own images looks at more: other light, focus and stain, where "
-    "the models look, the pictures' frames, and the maps. On the command line, with slides and subgroups:"
+    "a reason; the report takes it up."
 )
 COMMAND = "python -m core audit --model resnet50 --data DIR --groups slides.csv --out audit/"
 
 
 def show_audit() -> None:
     """Show the audit that was opened, else that of the models switched on, or what is missing for one."""
-    st.markdown(LEAD)
-    st.code(COMMAND, language=None, wrap_lines=True)
     opened = _opened()
     if opened is not None:
         _walk(opened)
         return
     wanted = _wanted()
-    offer_own_audits(wanted)
     names = [name for name in chosen_names() if (root() / name / PREDICTIONS).is_file()]
     for name in (name for name in chosen_names() if name not in names):
         st.caption(f"{quoted(title(name))} keeps no answers to test images: it is left out.")
@@ -67,21 +63,35 @@ def _opened() -> AuditReport | None:
     """The report that the visitor opened; None where there is none, or none that can be walked through."""
     held = uploads.store()
     if not held.audit:
-        file = st.file_uploader(
-            "Open the report.json of an audit", type="json", max_upload_size=LARGEST_MB, key=f"audit-{held.round}"
-        )
-        report = None if file is None else _checked(file.getvalue(), file.name)
-        if file is None or report is None:
-            return None
-        held.audit = file.getvalue()
-        for remark in report.remarks:
-            held.remarks.setdefault((report.data_sha256[:16], remark.mark), (remark.decision, remark.words))
+        st.markdown(LEAD)
+        with st.expander("Your own images, or the report of an audit", icon=":material/folder_open:", key="audit-own"):
+            _offer_upload()
+            offer_own_audits()
+            st.caption("On the command line, with slides, subgroups and other things besides:")
+            st.code(COMMAND, language=None, wrap_lines=True)
+    if not held.audit:
+        return None
     report = _checked(held.audit, "The report")
     if report is None:
         held.audit = b""
         return None
     st.button("Close this report", icon=":material/close:", on_click=_close)
     return report
+
+
+def _offer_upload() -> None:
+    """Take a report.json; what was said in it joins what is said here."""
+    held = uploads.store()
+    file = st.file_uploader(
+        "Open the report.json of an audit", type="json", max_upload_size=LARGEST_MB, key=f"audit-{held.round}"
+    )
+    report = None if file is None else _checked(file.getvalue(), file.name)
+    if file is None or report is None:
+        return
+    held.audit = file.getvalue()
+    for remark in report.remarks:
+        held.remarks.setdefault((report.data_sha256[:16], remark.mark), (remark.decision, remark.words))
+    st.rerun()
 
 
 def _checked(data: bytes, name: str) -> AuditReport | None:
@@ -107,11 +117,11 @@ def _wanted() -> tuple[float, float]:
     """What operating points are chosen for: sensitivity, and the largest share of wrong answers."""
     with st.container(horizontal=True, gap="medium"):
         sensitivity = st.slider(
-            "Wanted sensitivity, %", 50, 100, 95, key="audit-sensitivity",
+            "Wanted sensitivity, %", 50, 100, round(100 * Wanted().sensitivity), key=SENSITIVITY,
             help="Each class's probability threshold is the highest that reaches this.",
         )  # fmt: skip
         risk = st.slider(
-            "Wrong answers allowed, %", 0.0, 10.0, 1.0, 0.5, key="audit-risk",
+            "Wrong answers allowed, %", 0.0, 10.0, 100 * Wanted().risk, 0.5, key=RISK,
             help="The surest answers are given, as many as this allows; the others are left to a person.",
         )  # fmt: skip
     return sensitivity / 100, risk / 100

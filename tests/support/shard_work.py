@@ -13,6 +13,13 @@ def length_of(shard: Shard) -> Document:
     return {"rows": [Path(image.path).stat().st_size for image in shard.images], "process": os.getpid()}
 
 
+def threads_of(shard: Shard) -> Document:
+    """How many threads a worker computes with."""
+    import torch
+
+    return {"rows": [torch.get_num_threads()]}
+
+
 def dies_once(shard: Shard) -> Document:
     """As `length_of`; the process that first meets a file beside which no mark lies makes one and ends."""
     mark = Path(shard.images[0].path).with_suffix(".mark")

@@ -166,7 +166,7 @@ def test_the_answers_that_were_kept_are_audited_without_pictures(order: AuditOrd
 
 def test_the_report_is_one_page_that_needs_nothing_and_reads_back(order: AuditOrder) -> None:
     report = audit(replace(order, conditions=(read_condition("accuracy>=0.99"),)))
-    files = write_report(report, order.out)
+    files = write_report(report, order.out, with_images=True)
     page = files["report.html"].read_text(encoding="utf-8")
     assert (
         not re.search(r"src=\"(?!data:image/png;base64,)|href=|url\(|@import|<script", page)

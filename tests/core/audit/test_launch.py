@@ -13,11 +13,11 @@ from core.audit.launch import (
     AuditSpec,
     checked_audit,
     read_audit_spec,
-    reported,
     resume_audit,
     start_audit,
 )
 from core.audit.report import read_report
+from core.cli.audit import reported
 from core.errors import InputError
 from core.runs.directory import RunDirectory
 from core.runs.spawn import cancel

@@ -15,11 +15,9 @@ from core.audit.operating import (
     risk_coverage,
     threshold_for,
 )
-from core.audit.subject import AuditedModel, AuditedSet
+from core.audit.subject import AuditedSet
 from core.classes import CLASSES
-from core.evaluation.predictions import Answers
-from core.models.card import read_card
-from tests.support.tiny_models import make_model
+from tests.support.audited import model_of
 
 
 @pytest.mark.parametrize("sensitivity", [0.3, 0.5, 0.8, 0.95, 1.0])
@@ -59,13 +57,6 @@ def test_halves_keep_slides_together_and_classes_apart() -> None:
     chosen = chosen_half(labels, slides)
     sides = {slide: {bool(chosen[k]) for k in range(40) if slides[k] == slide} for slide in slides}
     assert all(len(side) == 1 for side in sides.values()) and chosen.sum() == 20
-
-
-def model_of(tmp_path: Path, logits: np.ndarray, labels: np.ndarray) -> AuditedModel:
-    make_model(tmp_path, "made-up")
-    card = read_card(tmp_path / "made-up" / "card.json")
-    images = tuple(f"{number}.png" for number in range(len(labels)))
-    return AuditedModel("made-up", card, Answers(CLASSES, images, labels, logits.argmax(axis=1), logits))
 
 
 def test_a_model_that_knows_when_it_is_wrong_gives_what_it_can(tmp_path: Path) -> None:

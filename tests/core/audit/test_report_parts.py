@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from core.audit.charts import chart_html, chart_png
 from core.audit.checklists import CHECKLISTS, checklist_table
-from core.audit.findings import STEPS, AuditChart, AuditLine
+from core.audit.findings import STEPS, AuditChart, AuditLine, AuditTable
 from core.audit.probes import calibration_step
 from core.audit.steps import performance_step
 from core.audit.subject import AuditedModel, AuditedSet
@@ -80,3 +81,10 @@ def test_the_reliability_line_is_that_of_the_bins(model: AuditedModel) -> None:
     full = [one for one in bins if one.images >= 10]
     assert chart.diagonal and chart.lines[0].x == tuple(one.confidence for one in full)
     assert chart.lines[0].y == tuple(one.accuracy for one in full)
+
+
+def test_a_report_with_a_torn_table_or_line_is_none() -> None:
+    with pytest.raises(ValidationError, match="more or fewer cells"):
+        AuditTable(title="t", heads=("a", "b"), rows=(("1",),))
+    with pytest.raises(ValidationError, match="as many x as y"):
+        AuditLine(name="l", x=(0.0,), y=())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from distributed import LocalCluster
@@ -11,7 +14,13 @@ from distributed import LocalCluster
 from core.audit import shards as sharding
 from core.audit.shards import Document, Shard, ShardImage, Workers, run_shards
 from core.errors import InputError
-from tests.support.shard_work import dies_always, dies_once, length_of
+from tests.support.shard_work import dies_always, dies_once, length_of, threads_of
+
+
+@pytest.fixture(autouse=True)
+def plain_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page's test leaves its script as the main module, which new processes would run."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 @pytest.fixture
@@ -59,19 +68,25 @@ def test_a_damaged_result_is_made_anew(shards: list[Shard], tmp_path: Path) -> N
 
 
 def test_processes_share_the_work(shards: list[Shard], tmp_path: Path) -> None:
-    import os
-
     documents = run(shards, tmp_path, Workers(2))
     assert sizes(documents) == [1, 2, 3, 4, 5]
     assert os.getpid() not in {document["process"] for document in documents}
+
+
+def test_processes_share_the_cores(shards: list[Shard], tmp_path: Path) -> None:
+    own = max(1, (os.cpu_count() or 1) // 2)
+    assert set(sizes(run(shards[:2], tmp_path, Workers(2), threads_of))) == {own}
 
 
 def test_a_lost_worker_costs_its_part_alone(shards: list[Shard], tmp_path: Path) -> None:
     assert sizes(run(shards, tmp_path, Workers(2), dies_once)) == [1, 2, 3, 4, 5]
 
 
-def test_a_part_that_always_loses_its_worker_is_told(shards: list[Shard], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"3 times without an answer.*2\.bin"):
+def test_a_part_that_always_loses_its_worker_is_told(
+    shards: list[Shard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharding, "TRIES", 1)
+    with pytest.raises(InputError, match=r"1 times without an answer.*2\.bin"):
         run(shards[2:3] + shards[4:], tmp_path, Workers(2), dies_always)
 
 

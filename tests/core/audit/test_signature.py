@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from typer.testing import CliRunner
 
 from core.audit.report import evidence_of
-from core.audit.signature import make_key, sign, verify
+from core.audit.signature import make_key, sign_evidence, verify_evidence
 from core.cli.app import app
 from core.errors import InputError
 
@@ -34,10 +34,10 @@ def key(tmp_path: Path) -> Path:
 
 
 def test_what_was_signed_is_verified(evidence: Path, key: Path) -> None:
-    found = verify(evidence)
+    found = verify_evidence(evidence)
     assert found.signed is None and found.files == ("report.html", "report.json")
-    target = sign(evidence, key, "  Dr   Ada\nLovelace ")
-    found = verify(evidence, key.with_name("mine.pub"))
+    target = sign_evidence(evidence, key, "  Dr   Ada\nLovelace ")
+    found = verify_evidence(evidence, key.with_name("mine.pub"))
     assert found.signed is not None and found.signed.signer == "Dr Ada Lovelace" and len(found.key.split()) == 8
     document = json.loads(target.read_bytes())
     signature = base64.b64decode(document.pop("signature"))
@@ -52,33 +52,33 @@ def test_the_private_key_is_its_owners(key: Path) -> None:
 
 
 def test_other_evidence_is_told(evidence: Path, key: Path) -> None:
-    sign(evidence, key, "Ada")
+    sign_evidence(evidence, key, "Ada")
     evidence.write_bytes(evidence_of({"report.html": b"<p>other", "report.json": b"{}"}))
     with pytest.raises(InputError, match="not what Ada signed"):
-        verify(evidence)
+        verify_evidence(evidence)
 
 
 @pytest.mark.parametrize("field, value", [("signer", "Bob"), ("date", "2020-01-01T00:00:00Z")])
 def test_a_changed_signature_is_told(evidence: Path, key: Path, field: str, value: str) -> None:
-    target = sign(evidence, key, "Ada")
+    target = sign_evidence(evidence, key, "Ada")
     target.write_text(json.dumps(json.loads(target.read_text()) | {field: value}))
     with pytest.raises(InputError, match="no valid signature"):
-        verify(evidence)
+        verify_evidence(evidence)
 
 
 def test_anothers_key_is_told(evidence: Path, key: Path, tmp_path: Path) -> None:
     make_key(tmp_path / "others")
     with pytest.raises(InputError, match="is not signed"):
-        verify(evidence, tmp_path / "others.pub")
-    sign(evidence, key, "Ada")
+        verify_evidence(evidence, tmp_path / "others.pub")
+    sign_evidence(evidence, key, "Ada")
     with pytest.raises(InputError, match="another key"):
-        verify(evidence, tmp_path / "others.pub")
+        verify_evidence(evidence, tmp_path / "others.pub")
 
 
 def test_a_file_that_is_not_as_the_manifest_says_is_told(evidence: Path, key: Path) -> None:
     with zipfile.ZipFile(evidence, "a") as archive:
         archive.writestr("more.html", "<p>")
-    for ask in (verify, lambda path: sign(path, key, "Ada")):
+    for ask in (verify_evidence, lambda path: sign_evidence(path, key, "Ada")):
         with pytest.raises(InputError, match=r"manifest says: more\.html"):
             ask(evidence)
 
@@ -87,9 +87,9 @@ def test_a_file_that_is_not_as_the_manifest_says_is_told(evidence: Path, key: Pa
 def test_what_is_no_evidence_is_told(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "evidence.zip").write_bytes(data)
     with pytest.raises(InputError, match="no evidence of an audit"):
-        verify(tmp_path / "evidence.zip")
+        verify_evidence(tmp_path / "evidence.zip")
     with pytest.raises(InputError, match="cannot be read"):
-        verify(tmp_path / "nowhere.zip")
+        verify_evidence(tmp_path / "nowhere.zip")
 
 
 def test_keys_of_another_kind_are_told(evidence: Path, tmp_path: Path) -> None:
@@ -103,13 +103,13 @@ def test_keys_of_another_kind_are_told(evidence: Path, tmp_path: Path) -> None:
     ):
         (tmp_path / "key").write_bytes(data)
         with pytest.raises(InputError, match=told):
-            sign(evidence, tmp_path / "key", "Ada")
+            sign_evidence(evidence, tmp_path / "key", "Ada")
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 300])
 def test_a_signature_needs_a_name(evidence: Path, key: Path, name: str) -> None:
     with pytest.raises(InputError, match="needs a name"):
-        sign(evidence, key, name)
+        sign_evidence(evidence, key, name)
 
 
 def test_the_commands_say_it_in_a_line(evidence: Path, tmp_path: Path) -> None:

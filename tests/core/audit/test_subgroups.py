@@ -11,11 +11,11 @@ import pytest
 from scipy.stats import hypergeom
 
 from core.audit.run import AuditOrder, run_audit
-from core.audit.subgroups import compared, subgroup_step
+from core.audit.subgroups import compared_subgroups, subgroup_step
 from core.audit.subject import AuditedSet
 from core.errors import InputError
 from core.simulation import draw_cell
-from tests.core.audit.test_operating import model_of
+from tests.support.audited import model_of
 from tests.support.tiny_models import make_model
 
 
@@ -37,7 +37,7 @@ def test_a_weak_laboratory_is_named_and_chance_is_not(tmp_path: Path) -> None:
 
 def test_p_is_fishers_and_corrected() -> None:
     right = np.array([True] * 18 + [False] * 2 + [True] * 9 + [False] * 11)
-    one, other = compared(right, ["a"] * 20 + ["b"] * 20)
+    one, other = compared_subgroups(right, ["a"] * 20 + ["b"] * 20)
     tail = hypergeom(40, 27, 20)
     plain = sum(tail.pmf(k) for k in range(28) if tail.pmf(k) <= tail.pmf(18) * (1 + 1e-9))
     assert one.p == other.p == pytest.approx(min(1.0, 2 * plain))

@@ -28,6 +28,7 @@ def audit(*arguments: object) -> Result:
 
 def test_a_limit_that_fails_ends_with_1_and_the_report_is_written(root: Path, cells: Path, tmp_path: Path) -> None:
     words = ("--checkpoints", root, "--model", "islam_cnn", "--data", cells, "--out", tmp_path / "out", "--json")
+    words += ("--steps", "performance,looks", "--sample", "5")
     result = audit(*words, "--require", "accuracy>=1.0", "--require", "accuracy<=1")
     assert result.exit_code == 1, result.stderr
     document = json.loads(result.stdout)
