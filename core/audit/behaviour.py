@@ -231,10 +231,8 @@ def map_worth(shard: Shard) -> Document:
             while not task.done:
                 task.advance()
         scores = {row.score: {"map": row.value, **row.controls} for row in scoring.scoring().rows}
-        result = check.result()
-        last = [level.similarity for level in result.levels if level.similarity is not None]
         facts = {"row": image.row, "label": image.label, "answer": answer, "scores": scores}
-        rows.append({**facts, "forgets": result.passed, "like": last[-1] if last else None})
+        rows.append({**facts, "forgets": check.result().passed})
     return {"rows": rows}
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import InputError
-from core.files import read_bounded, write_whole
-from core.runs.directory import RunDirectory, default_runs, new_run
-from core.runs.listing import list_runs
-from core.runs.spawn import AbsolutePath, spawn
+from core.runs.directory import RunDirectory, default_runs
+from core.runs.order import AbsolutePath, checked_order, keep_order, read_order
+from core.runs.spawn import spawn
 
 AUDITS = ".audits"  # the folder of audits beside the runs, and no run itself
-SPEC = "command.json"
-LARGEST_SPEC = 100_000  # bytes
 MOST_GOING_ON = 4  # audits at once
 
 
@@ -52,16 +48,8 @@ def audits_folder() -> Path:
 
 def start_audit(folder: Path, name: str, spec: AuditSpec) -> RunDirectory:
     """Begin the audit `name` in `folder`, as a process that outlives this one; InputError for a taken name."""
-    path = new_run(folder, name)
-    if sum(entry.going_on for entry in list_runs(folder).runs) >= MOST_GOING_ON:
-        raise InputError(f"{MOST_GOING_ON} audits go on already: cancel one, or come back later.")
-    try:
-        path.mkdir(parents=True)
-        write_whole(path / SPEC, spec.model_dump_json(indent=2).encode())
-    except OSError as error:
-        raise InputError(f"The audit's folder {path} cannot be written: {error.strerror or error}.") from error
-    run = RunDirectory(path)
-    spawn(run, spec.command(path), {})
+    run = keep_order(folder, name, "audits go on", spec, MOST_GOING_ON)
+    spawn(run, spec.command(run.path), {})
     return run
 
 
@@ -74,21 +62,9 @@ def resume_audit(run: RunDirectory) -> None:
 
 def read_audit_spec(run: Path) -> AuditSpec:
     """What the audit in `run` was told; InputError where the file is missing or was changed."""
-    data = read_bounded(run / SPEC, LARGEST_SPEC)
-    try:
-        return AuditSpec.model_validate(json.loads(data or b""))
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{run.name} was not started from here, or its {SPEC} was changed: start a new one."
-        ) from error
+    return read_order(AuditSpec, run, ": start a new one.")
 
 
 def checked_audit(**facts: object) -> AuditSpec:
     """The specification of these facts; InputError where one cannot be used."""
-    try:
-        return AuditSpec.model_validate(facts)
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        told = f"{first['loc'][0]}: {reason[:1].lower()}{reason[1:]}"
-        raise InputError(f"The audit cannot be ordered so: {told}.") from error
+    return checked_order(AuditSpec, "audit", facts)

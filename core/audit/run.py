@@ -232,6 +232,7 @@ def _fresh_answers(
     table, title = _part(data, order.split)
     others = _others(order.others)
     groups = read_audit_groups(order.groups, order.group_column) if order.groups else {}
+    named = _subgroups(order, table)  # before any work: a wrong column is told at once
     facts = _picture_facts(table, groups, order, tell)
     if groups and (facts.empty or (facts["group"] == "").all()):
         raise InputError(f"{order.groups} names none of the images: it needs their path or file name.")
@@ -246,22 +247,23 @@ def _fresh_answers(
         readable[model.name] = table[table["row"].isin(asked["row"])].assign(label=asked["label"].to_numpy())
         own = asked.merge(facts, on="row", how="inner")[["image", "sha256", "label", *facts.columns.drop("row")]]
         pictures = own if pictures is None or len(own) > len(pictures) else pictures
-    named = _subgroups(order, table)
     audited = AuditedSet(title, pictures, tuple(unreadable.items()), data.notes, named)
     return models, audited, _digest(table), readable
 
 
 def _subgroups(order: AuditOrder, table: pd.DataFrame) -> dict[str, dict[str, str]]:
     """What each column of the table of slides that names subgroups says of each image."""
-    if order.subgroups and order.groups is None:
+    if not order.subgroups:
+        return {}
+    if order.groups is None:
         raise InputError("--subgroups names columns of the table that --groups names: give that too.")
-    found: dict[str, dict[str, str]] = {}
-    for column in order.subgroups if order.groups is not None else ():
-        assert order.groups is not None
-        said = read_audit_groups(order.groups, column)
-        paths = [Path(text) for text in table["path"]]
-        found[column] = {utf8(f"{path.parent.name}/{path.name}"): group_of(path, said) for path in paths}
-    return found
+    said = {column: read_audit_groups(order.groups, column) for column in order.subgroups}
+    paths = [Path(text) for text in table["path"]]
+    names = [utf8(f"{path.parent.name}/{path.name}") for path in paths]
+    return {
+        column: {name: group_of(path, told) for name, path in zip(names, paths, strict=True)}
+        for column, told in said.items()
+    }
 
 
 def _picture_facts(table: pd.DataFrame, groups: Mapping[str, str], order: AuditOrder, tell: Tell) -> pd.DataFrame:

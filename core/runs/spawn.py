@@ -11,9 +11,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
 
 from core.errors import InputError
 from core.files import read_end
@@ -25,16 +22,6 @@ OUTPUT = "log.txt"
 NICENESS = 5  # added to ours, so that pages stay quick while the work goes on
 GRACE = 20.0  # s that a process has to end by itself once asked
 GO_ON = "Resume it: it goes on after what was finished."
-
-
-def _plain_path(text: str) -> str:
-    if not Path(text).is_absolute() or not text.isprintable():
-        raise ValueError("an absolute path in printable characters is needed")
-    return text
-
-
-AbsolutePath = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_plain_path)]
-"""A path as an order for a process may name it."""
 
 
 def spawn(run: RunDirectory, command: Sequence[str], more: Mapping[str, str]) -> None:

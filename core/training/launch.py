@@ -3,23 +3,20 @@ train on: the part of its command that its recipe does not hold."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import InputError
-from core.files import read_bounded, write_whole
-from core.runs.directory import RunDirectory, new_run
-from core.runs.listing import list_runs
-from core.runs.spawn import AbsolutePath, spawn
+from core.runs.directory import RunDirectory
+from core.runs.order import AbsolutePath, checked_order, keep_order, read_order
+from core.runs.spawn import spawn
 from core.training.recipe import Recipe, read_recipe, recipe_text
 from core.training.run_state import begun
 
-RECIPE, SPEC = "order.toml", "command.json"
-LARGEST_SPEC = 100_000  # bytes
+RECIPE = "order.toml"
 MOST_GOING_ON = 20  # runs that train or are queued at once
 
 
@@ -49,41 +46,19 @@ class LaunchSpec(BaseModel):
 
 def checked_spec(data: str, dataset: str, gpus: tuple[int, ...] = ()) -> LaunchSpec:
     """The specification of a training, of these facts; InputError where one cannot be used."""
-    try:
-        return LaunchSpec(data=data, dataset=dataset, gpus=gpus)
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(
-            f"The training cannot be ordered so: {first['loc'][0]}: {reason[:1].lower()}{reason[1:]}."
-        ) from error
+    return checked_order(LaunchSpec, "training", {"data": data, "dataset": dataset, "gpus": gpus})
 
 
 def read_spec(run: Path) -> LaunchSpec:
     """What `run` was told to train on; InputError where it was begun otherwise, or the file was changed."""
-    data = read_bounded(run / SPEC, LARGEST_SPEC)
-    try:
-        return LaunchSpec.model_validate(json.loads(data or b""))
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{run.name} was not started from here, or its {SPEC} was changed. Resume it on the command line: "
-            f"python -m core train RECIPE --data FOLDER --run {run} --resume."
-        ) from error
+    command = f"python -m core train RECIPE --data FOLDER --run {run} --resume"
+    return read_order(LaunchSpec, run, f". Resume it on the command line: {command}.")
 
 
 def start_run(runs: Path, name: str, recipe: Recipe, spec: LaunchSpec) -> RunDirectory:
     """Begin the run `name` in the folder `runs`, as a process that outlives this one; InputError for a taken name."""
-    path = new_run(runs, name)
-    if sum(entry.going_on for entry in list_runs(runs).runs) >= MOST_GOING_ON:
-        raise InputError(f"{MOST_GOING_ON} trainings go on or wait already: cancel one, or come back later.")
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
-        write_whole(path / RECIPE, recipe_text(recipe.model_dump(mode="json")).encode())
-        write_whole(path / SPEC, spec.model_dump_json(indent=2).encode())
-    except OSError as error:
-        raise InputError(f"The run's folder {path} cannot be written: {error.strerror or error}.") from error
-    run = RunDirectory(path)
+    order = {RECIPE: recipe_text(recipe.model_dump(mode="json")).encode()}
+    run = keep_order(runs, name, "trainings go on or wait", spec, MOST_GOING_ON, order)
     _spawn(run, spec, resume=False)
     return run
 

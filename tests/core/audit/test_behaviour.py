@@ -182,7 +182,7 @@ def test_the_weakest_shift_and_sureness_that_stays_are_named() -> None:
 
 def worth(row: int, own: float, forgets: bool | None) -> Document:
     controls = {"random": 0.5, "edges": 0.45, "centre": 0.4}
-    return {"row": row, "label": "monocyte", "answer": "monocyte", "forgets": forgets, "like": 0.1,
+    return {"row": row, "label": "monocyte", "answer": "monocyte", "forgets": forgets,
             "scores": {"deletion": {"map": own, **controls}, "insertion": {"map": 1 - own, **controls}}}  # fmt: skip
 
 

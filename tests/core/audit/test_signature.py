@@ -106,6 +106,18 @@ def test_keys_of_another_kind_are_told(evidence: Path, tmp_path: Path) -> None:
             sign_evidence(evidence, tmp_path / "key", "Ada")
 
 
+def test_a_damaged_stream_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "evidence.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("report.html", "<p>" * 1000)
+        archive.writestr("manifest.json", "{}")
+    data = bytearray(path.read_bytes())
+    data[45:55] = b"\xff" * 10  # within the first file's compressed bytes
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="no evidence of an audit"):
+        verify_evidence(path)
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 300])
 def test_a_signature_needs_a_name(evidence: Path, key: Path, name: str) -> None:
     with pytest.raises(InputError, match="needs a name"):
