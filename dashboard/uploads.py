@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import hashlib
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -22,7 +23,7 @@ from core.classes import common_name
 from core.decoding import DecodedImage, decode
 from core.errors import InputError
 
-STORE = "uploads"
+STORE, OWNER = "uploads", "owner-of-what-is-kept"
 MOST_FILES, MOST_BYTES = 100, 200 * 2**20  # of one browser
 MOST_OF_ALL = 1024 * 2**20  # of all browsers together: beyond it, those that were not seen for longest go
 MOST_BROWSERS = 10_000  # that are known at the same time, most of them without images
@@ -63,8 +64,8 @@ class UploadStore:
 
     `refused` and `repeated` say of the last batch what was wrong, and what had come before. `round` counts batches and
     forgettings: the widgets' keys carry it, so that they begin anew and keep nothing. `labels` are classes that the
-    visitor gave to uploads, by key; `remarks` what they said to findings of audits, by the report and the finding;
-    `audit` the report.json of an audit that they opened, b"" for none.
+    visitor gave to uploads, by key; `audit` the report.json of an audit that they opened, b"" for none, `audit_run` the
+    name of that audit where it was done on this server.
     """
 
     files: dict[str, Upload] = field(default_factory=dict)
@@ -73,8 +74,8 @@ class UploadStore:
     round: int = 0
     taken: int = 0
     labels: dict[str, str] = field(default_factory=dict)
-    remarks: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     audit: bytes = b""
+    audit_run: str = ""
 
     @property
     def size(self) -> int:
@@ -131,6 +132,12 @@ def store() -> UploadStore:
     if token is None:
         return st.session_state.setdefault(STORE, UploadStore())
     return _shelf().of(token)
+
+
+def owner() -> str:
+    """Return what tells this browser from all others; without its token, this session."""
+    token = browser_token(st.context.cookies.get(COOKIE))
+    return token or st.session_state.setdefault(OWNER, secrets.token_hex(16))
 
 
 def browser_token(cookie: str | None) -> str | None:

@@ -33,6 +33,7 @@ CORE = (
     "simulation",
     "decoding",
     "settings",
+    "database",
     "files",
     "classes",
     "errors",

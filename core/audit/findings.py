@@ -15,6 +15,7 @@ from core.evaluation.intervals import Estimate
 
 Status = Literal["passed", "failed", "information", "not run"]
 Decision = Literal["accepted", "flagged", "set aside"]
+Standing = Literal["diagnostic", "reviewed", "released"]
 STEPS = (
     "use",
     "data",
@@ -92,11 +93,13 @@ class Finding(Strict):
 
 
 class Remark(Strict):
-    """What an auditor says to a finding, named by `mark`: a decision ("" for none) and words."""
+    """What an auditor says to a finding, named by `mark`: a decision ("" for none) and words; who, and when (UTC)."""
 
     mark: str
     decision: Decision | Literal[""] = ""
     words: str = Field(default="", max_length=2000)
+    who: str = Field(default="", max_length=200)
+    when: str = Field(default="", max_length=40)
 
 
 class AuditTable(Strict):

@@ -18,6 +18,11 @@ from core.files import read_bounded, read_plain, write_whole
 
 LARGEST = 50_000_000  # bytes of a report that is read back
 SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "information": "for information", "not run": "not run"}
+STANDINGS = {
+    "diagnostic": "As it was made; nobody has said yet to have read it.",
+    "reviewed": "An auditor says to have read every finding.",
+    "released": "An auditor says that it was read and may be relied on, within what it says.",
+}
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1d1b22; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; break-after: avoid; }
@@ -60,6 +65,7 @@ def _head(report: AuditReport) -> str:
     notes = "".join(f'<p class="quiet">{escape(note)}</p>' for note in report.notes)
     return (
         f"<h1>Model audit</h1><p>{escape(report.data)}. Made by {escape(report.software)}. Not a medical device.</p>"
+        f"<p>Status of this report: <strong>{report.standing}</strong>. {STANDINGS[report.standing]}</p>"
         f"{notes}<table><thead><tr><th>model</th><th>images answered</th><th>weights, SHA-256</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
@@ -112,7 +118,9 @@ def _said(remark: Remark | None) -> str:
         return ""
     decision = f"<em>{escape(remark.decision)}</em>" if remark.decision else ""
     words = escape(remark.words)
-    return f'<br><span class="remark">Auditor: {decision}{": " if decision and words else ""}{words}</span>'
+    by = ", ".join(escape(part) for part in (remark.who, remark.when) if part)
+    told = f"{decision}{': ' if decision and words else ''}{words}"
+    return f'<br><span class="remark">Auditor{f" ({by})" if by else ""}: {told}</span>'
 
 
 def _table(table: AuditTable) -> str:

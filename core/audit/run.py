@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import core
 from core.audit.behaviour import work_on
-from core.audit.findings import STEPS, Condition, Finding, Remark, StepResult, Strict, checked_conditions
+from core.audit.findings import STEPS, Condition, Finding, Remark, Standing, StepResult, Strict, checked_conditions
 from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
 from core.audit.sampled_steps import Documents, explanation_step, looks_step, sampled_rows, shift_step
@@ -96,9 +96,13 @@ class AuditedModelFacts(Strict):
 
 
 class AuditReport(Strict):
-    """Everything that an audit found."""
+    """Everything that an audit found.
+
+    `standing` is what an auditor says of it: diagnostic (as it was made), reviewed, or released for use.
+    """
 
     format: int = 1
+    standing: Standing = "diagnostic"
     software: str
     data: str
     data_sha256: str

@@ -127,7 +127,8 @@ def _open(name: str) -> None:
     if data is None:
         remember(FAULT, f"The report of {name} is missing, or larger than {LARGEST_REPORT / 1e6:.0f} MB.")
         return
-    uploads.store().audit = data
+    held = uploads.store()
+    held.audit, held.audit_run = data, name
 
 
 def _told(act: Callable[[], None]) -> None:

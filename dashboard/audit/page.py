@@ -4,12 +4,11 @@ step, each finding with a place for a decision and a remark, and the report to t
 from __future__ import annotations
 
 from html import escape
-from typing import get_args
 
 import streamlit as st
 
 from core.audit.charts import chart_words
-from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Decision, Finding, Remark, StepResult
+from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Finding, StepResult
 from core.audit.operating import Wanted
 from core.audit.report import evidence_of, parsed_report, report_files
 from core.audit.run import WITHOUT_PICTURES, AuditOrder, AuditReport, run_audit
@@ -18,15 +17,22 @@ from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
 from dashboard.audit.own import RISK, SENSITIVITY, offer_own_audits
+from dashboard.audit.remarks import (
+    Said,
+    ask_for_remark,
+    keep_point,
+    kept_point,
+    said_in,
+    show_auditor,
+    take_over,
+    with_remarks,
+)
 from dashboard.models import chosen_names, root, signature_of, title
 from dashboard.ui.charts import DASHES, QUIET, Axis, Line, line_figure, show
 from dashboard.ui.format import quoted
 from dashboard.ui.html import CLASS_COLOURS, table
 
-DECISIONS: tuple[str, ...] = get_args(Decision)
 ICONS = {"passed": "check_circle", "failed": "report", "information": "info", "not run": "pending"}
-MOST_WORDS = 2000  # letters of a remark
-MOST_REMARKS = 2000  # that a browser keeps
 LARGEST_MB = 5  # of a report that is opened
 MOST_FINDINGS = 500  # that it may have
 COLOURS = tuple(CLASS_COLOURS.values())
@@ -73,7 +79,7 @@ def _opened() -> AuditReport | None:
         return None
     report = _checked(held.audit, "The report")
     if report is None:
-        held.audit = b""
+        held.audit, held.audit_run = b"", ""
         return None
     st.button("Close this report", icon=":material/close:", on_click=_close)
     return report
@@ -88,9 +94,8 @@ def _offer_upload() -> None:
     report = None if file is None else _checked(file.getvalue(), file.name)
     if file is None or report is None:
         return
-    held.audit = file.getvalue()
-    for remark in report.remarks:
-        held.remarks.setdefault((report.data_sha256[:16], remark.mark), (remark.decision, remark.words))
+    held.audit, held.audit_run = file.getvalue(), ""
+    take_over(report)
     st.rerun()
 
 
@@ -109,19 +114,24 @@ def _checked(data: bytes, name: str) -> AuditReport | None:
 def _close() -> None:
     """Back to the kept answers; decisions and remarks stay."""
     held = uploads.store()
-    held.audit = b""
+    held.audit, held.audit_run = b"", ""
     held.round += 1
 
 
 def _wanted() -> tuple[float, float]:
     """What operating points are chosen for: sensitivity, and the largest share of wrong answers."""
+    plain = Wanted()
+    for key, usual, most in ((SENSITIVITY, plain.sensitivity, 100), (RISK, plain.risk, 10)):
+        if key not in st.session_state:
+            kept = kept_point(key, 100 * usual, 50 if key == SENSITIVITY else 0, most)
+            st.session_state[key] = round(kept) if key == SENSITIVITY else kept
     with st.container(horizontal=True, gap="medium"):
         sensitivity = st.slider(
-            "Wanted sensitivity, %", 50, 100, round(100 * Wanted().sensitivity), key=SENSITIVITY,
+            "Wanted sensitivity, %", 50, 100, key=SENSITIVITY, on_change=keep_point, args=(SENSITIVITY,),
             help="Each class's probability threshold is the highest that reaches this.",
         )  # fmt: skip
         risk = st.slider(
-            "Wrong answers allowed, %", 0.0, 10.0, 100 * Wanted().risk, 0.5, key=RISK,
+            "Wrong answers allowed, %", 0.0, 10.0, step=0.5, key=RISK, on_change=keep_point, args=(RISK,),
             help="The surest answers are given, as many as this allows; the others are left to a person.",
         )  # fmt: skip
     return sensitivity / 100, risk / 100
@@ -146,17 +156,18 @@ def _audited(place: str, stamped: tuple[tuple[object, ...], ...], wanted: tuple[
 def _walk(report: AuditReport) -> None:
     """The steps as tabs, and the report with the remarks so far."""
     failed = sum(finding.status == "failed" for finding in report.findings)
-    said = remarks_of(report)
+    said = said_in(report)
+    whole = with_remarks(report, said)
     told = "No check failed." if not failed else f"{failed} check{'s' if failed > 1 else ''} failed."
     st.html(
-        f'<p class="ll-sentence">{told} <span class="ll-quiet">{escape(report.data)}. {len(said)} of '
+        f'<p class="ll-sentence">{told} <span class="ll-quiet">{escape(report.data)}. {len(whole.remarks)} of '
         f"{len(report.findings)} findings have a decision or a remark.</span></p>"
     )
+    show_auditor(report, said)
     titles = [quoted(STEP_TITLES.get(one.step, one.step)) for one in report.results]
     for tab, result in zip(st.tabs(titles) if titles else (), report.results, strict=True):
         with tab:
-            _show_step(report, result)
-    whole = report.model_copy(update={"remarks": said})
+            _show_step(report, result, said)
     files = report_files(whole)
     with st.container(horizontal=True, gap="small", key="audit-report"):
         st.download_button(
@@ -187,13 +198,14 @@ def _walk(report: AuditReport) -> None:
             help="Page and JSON with a manifest. Then: python -m core audit sign evidence.zip --key FILE --name NAME",
         )
     st.caption(
-        "Decisions and remarks outlive a reload. They go two hours after the last look: take the report with you."
+        "Decisions and remarks are kept on the server as you make them, for a year: those to an audit of own images "
+        "for all who may open it, others for this browser. The downloads take them along."
     )
 
 
-def _show_step(report: AuditReport, result: StepResult) -> None:
+def _show_step(report: AuditReport, result: StepResult, said: Said) -> None:
     for finding in result.findings:
-        _show_finding(report, finding)
+        _show_finding(report, finding, said)
     for chart in result.charts:
         _show_chart(chart)
     for one in result.tables:
@@ -232,9 +244,7 @@ def _as_html(found: AuditTable) -> str:
     return table(found.title, heads, rows)
 
 
-def _show_finding(report: AuditReport, finding: Finding) -> None:
-    key = _key(report, finding)
-    decision, words = uploads.store().remarks.get(key, ("", ""))
+def _show_finding(report: AuditReport, finding: Finding, said: Said) -> None:
     whose = f"{_line_title(finding.model)}: " if finding.model else ""
     with st.container(border=True, gap="xsmall", key=f"finding-{finding.mark}"):
         st.markdown(
@@ -243,47 +253,4 @@ def _show_finding(report: AuditReport, finding: Finding) -> None:
         )
         if finding.condition:
             st.caption(quoted(f"Condition: {finding.condition}."))
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.segmented_control(
-                "Decision",
-                DECISIONS,
-                default=decision or None,
-                key=f"decide-{key}",
-                label_visibility="collapsed",
-                on_change=_take,
-                args=(key,),
-            )
-            st.text_input(
-                "Remark",
-                value=words,
-                max_chars=MOST_WORDS,
-                placeholder="Remark",
-                key=f"remark-{key}",
-                label_visibility="collapsed",
-                on_change=_take,
-                args=(key,),
-            )
-
-
-def _key(report: AuditReport, finding: Finding) -> tuple[str, str]:
-    return report.data_sha256[:16], finding.mark
-
-
-def _take(key: tuple[str, str]) -> None:
-    """Keep a decision and a remark as they are made."""
-    held = uploads.store().remarks
-    chosen = (st.session_state.get(f"decide-{key}") or "", (st.session_state.get(f"remark-{key}") or "").strip())
-    held.pop(key, None)
-    if any(chosen):
-        held[key] = chosen
-    while len(held) > MOST_REMARKS:
-        held.pop(next(iter(held)))
-
-
-def remarks_of(report: AuditReport) -> tuple[Remark, ...]:
-    """What this browser's auditor said to the findings of a report."""
-    held = uploads.store().remarks
-    pairs = ((finding.mark, held.get(_key(report, finding))) for finding in report.findings)
-    return tuple(
-        Remark.model_validate({"mark": mark, "decision": said[0], "words": said[1]}) for mark, said in pairs if said
-    )
+        ask_for_remark(report, finding, said)

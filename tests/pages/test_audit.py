@@ -10,12 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.audit.findings import Remark
+from core.audit.journal import Journal
 from core.audit.launch import audits_folder
 from core.audit.report import html_report, write_report
 from core.audit.run import AuditOrder, run_audit
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
-from dashboard.audit.page import remarks_of
+from dashboard.audit.remarks import journal_mark, with_remarks
 from tests.support.datasets import cell
 from tests.support.reading import Start, alerts, assert_sound, go, html, shown
 from tests.support.tiny_models import make_model
@@ -68,18 +69,58 @@ def test_a_decision_and_a_remark_are_kept_and_go_into_the_report(start: Start, m
     assert said(app, "performance/resnet50/accuracy", "remark").value == "<b>look</b> again"
 
 
-def test_remarks_of_one_report_are_not_anothers(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dashboard import uploads
-
+def test_remarks_of_one_report_are_not_anothers(models: Path, tmp_path: Path) -> None:
+    """What was said of one version of a model does not go over to the next."""
     report = run_audit(AuditOrder((models / "resnet50",), models), lambda line: None)
-    held = uploads.UploadStore()
+    finding = next(one for one in report.findings if one.mark == "performance/resnet50/accuracy")
+    journal = Journal(tmp_path / "audits.db")
+    said = Remark(mark=journal_mark(report, finding), decision="flagged", words="<b>look</b>", who="A. Auditor")
+    journal.say("walk", said, 0)
+    whole = with_remarks(report, journal.said("walk"))
+    page = html_report(whole)
+    assert "A. Auditor" in page and "<em>flagged</em>: &lt;b&gt;look&lt;/b&gt;" in page and "accepted" not in page
+    facts = tuple(model.model_copy(update={"weights_sha256": "f" * 64}) for model in report.models)
+    assert not with_remarks(report.model_copy(update={"models": facts}), journal.said("walk")).remarks
+
+
+def test_a_second_tab_never_overwrites_in_silence(start: Start, models: Path) -> None:
+    """Two tabs of one browser on one finding: the later one is told, and may say its own or leave the other's."""
+    first, second = start("audit", root=models), start("audit", root=models)
+    second.session_state["owner-of-what-is-kept"] = first.session_state["owner-of-what-is-kept"]
     mark = "performance/resnet50/accuracy"
-    held.remarks[(report.data_sha256[:16], mark)] = ("flagged", "<b>look</b>")
-    held.remarks[("another", mark)] = ("accepted", "")
-    monkeypatch.setattr(uploads, "store", lambda: held)
-    (remark,) = remarks_of(report)
-    page = html_report(report.model_copy(update={"remarks": (remark,)}))
-    assert "Auditor: <em>flagged</em>: &lt;b&gt;look&lt;/b&gt;" in page and "accepted" not in page
+    second = second.run()
+    first = said(first, mark, "remark").set_value("a cut-off nucleus").run()
+    second = said(second, mark, "remark").set_value("fine").run()
+    assert_sound(second)
+    assert "Somebody spoke to this in the meantime" in alerts(second) and "Yours: fine" in alerts(second)
+    assert said(second, mark, "remark").value == "a cut-off nucleus"
+    second = next(button for button in second.button if button.label == "Say mine instead").click().run()
+    assert "Somebody spoke" not in alerts(second) and said(second, mark, "remark").value == "fine"
+    assert said(first.run(), mark, "remark").value == "fine"
+
+
+def test_who_says_it_and_what_the_report_stands_for_are_kept(start: Start, models: Path) -> None:
+    app = start("audit", root=models)
+    app = next(one for one in app.text_input if one.label == "Your name").set_value("A. Auditor").run()
+    app = next(one for one in app.segmented_control if "standing" in str(one.key)).set_value("reviewed").run()
+    assert_sound(app)
+    walk = f"{app.session_state['owner-of-what-is-kept']}:kept"
+    (entry,) = Journal().said(walk).values()
+    assert (entry.words, entry.who) == ("reviewed", "A. Auditor")
+    app = go(go(app, "train"), "audit")
+    assert next(one for one in app.segmented_control if "standing" in str(one.key)).value == "reviewed"
+
+
+def test_what_cannot_be_kept_is_told(
+    start: Start, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that cannot be one, as on a disk that takes nothing."""
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("LEUKOLENS_HOME", str(tmp_path / "file" / "home"))
+    app = start("audit", root=models)
+    app = said(app, "performance/resnet50/accuracy", "remark").set_value("look").run()
+    assert_sound(app)
+    assert "What you said was not kept" in alerts(app)
 
 
 def test_without_kept_answers_it_says_what_to_do(start: Start, tmp_path: Path) -> None:
@@ -127,6 +168,8 @@ def test_the_sliders_choose_the_operating_point(start: Start, models: Path) -> N
     app = app.slider(key="audit-sensitivity").set_value(80).run()
     assert_sound(app)
     assert "thresholds for a sensitivity of 80.0 %" in html(app)
+    app = go(go(app, "train"), "audit")
+    assert app.slider(key="audit-sensitivity").value == 80
 
 
 @pytest.fixture
