@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
+from core.audit.exports import write_report
 from core.audit.findings import MEASURES, STEPS, read_condition
 from core.audit.operating import Wanted
-from core.audit.report import changed_findings, read_report, write_report
+from core.audit.report import changed_findings, read_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.shards import Workers
 from core.audit.signature import make_key, sign_evidence, verify_evidence

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.audit.exports import write_report
 from core.audit.findings import Remark
 from core.audit.journal import Journal
 from core.audit.launch import audits_folder
-from core.audit.report import html_report, write_report
+from core.audit.report import html_report
 from core.audit.run import AuditOrder, run_audit
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory

@@ -17,9 +17,10 @@ from PIL import Image
 
 from core.audit import run as auditing
 from core.audit import shards as sharding
+from core.audit.exports import write_report
 from core.audit.findings import STEPS, Finding, checked_conditions, read_condition
 from core.audit.probes import calibration_step
-from core.audit.report import changed_findings, html_report, read_report, write_report
+from core.audit.report import changed_findings, html_report, read_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.subject import AuditedModel, AuditedSet
 from core.classes import CLASSES as MODEL
