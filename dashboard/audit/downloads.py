@@ -3,12 +3,18 @@ registries. Each file is made when its button is pressed."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
-from core.audit.exports import evidence_of, report_files, report_json
+from core.audit.exports import cards_zip, evidence_of, report_files, report_json
 from core.audit.pdf import pdf_report
 from core.audit.report import html_report
 from core.audit.run import AuditReport
+from core.errors import InputError
+from core.models.card import ModelCard, read_card
+from core.models.checkpoints import available
+from dashboard.models import root
 
 
 def offer_downloads(report: AuditReport) -> None:
@@ -43,14 +49,33 @@ def offer_downloads(report: AuditReport) -> None:
         )
         st.download_button(
             "Download to sign",
-            lambda: evidence_of(report_files(report)),
+            lambda: evidence_of(report_files(report, _cards(report))),
             "evidence.zip",
             "application/zip",
             icon=":material/verified:",
             on_click="ignore",
             help="All of these with a manifest. Then: python -m core audit sign evidence.zip --key FILE --name NAME",
         )
+        st.download_button(
+            "Cards for other registries",
+            lambda: cards_zip(report, _cards(report)),
+            "leukolens-cards.zip",
+            "application/zip",
+            icon=":material/badge:",
+            on_click="ignore",
+            help="Of each model: the Coalition for Health AI's Applied Model Card as JSON, and a Model Facts label. "
+            "What is not known is “Not stated”.",
+        )
     st.caption(
         "Decisions and remarks are kept on the server as you make them, for a year: those to an audit of own images "
         "for all who may open it, others for this browser. The downloads take them along."
     )
+
+
+def _cards(report: AuditReport) -> dict[str, ModelCard]:
+    """The cards of the report's models that are here."""
+    found = {}
+    for name in {model.name for model in report.models} & set(available(root())):
+        with suppress(InputError):
+            found[name] = read_card(root() / name / "card.json")
+    return found

@@ -204,7 +204,7 @@ def test_an_audit_of_ones_own_images_is_started_and_listed(
 def test_a_done_audit_is_opened(start: Start, models: Path, place: Path) -> None:
     folder = audits_folder() / "mine"
     report = run_audit(AuditOrder((models / "vgg19",), folder, steps=("performance",)), lambda line: None)
-    write_report(report.model_copy(update={"data": "slides of our own"}), folder)
+    write_report(report.model_copy(update={"data": "slides of our own"}), folder, {})
     RunDirectory(folder).report(state="done", pid=0, message="Done.")
     app = start("audit", root=models)
     assert "mine: done" in html(app)

@@ -34,7 +34,8 @@ def test_a_limit_that_fails_ends_with_1_and_the_report_is_written(root: Path, ce
     document = json.loads(result.stdout)
     assert [one["status"] for one in document["conditions"]] == ["failed", "passed"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "parts", "report.html", "report.json", "images.csv", "evidence.zip", "run.lock", "status.json"
+        "parts", "report.html", "report.pdf", "report.json", "images.csv", "exports", "evidence.zip", "run.lock",
+        "status.json", "conditions.json",
     }  # fmt: skip
     assert audit(*words, "--require", "accuracy<=1").exit_code == 0
 
