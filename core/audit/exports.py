@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.audit.cards import other_cards
+from core.audit.conditions import CONDITIONS
 from core.audit.pdf import pdf_report
 from core.audit.report import LARGEST, html_report
 from core.audit.run import IMAGES, AuditReport
@@ -40,11 +41,12 @@ def write_report(report: AuditReport, out: Path, cards: Cards, with_images: bool
 
 
 def report_files(report: AuditReport, cards: Cards) -> dict[str, bytes]:
-    """The report as a page, as a PDF and as JSON, and the cards of its models, by file name."""
+    """The report as a page, as a PDF and as JSON, its frozen conditions and its models' cards, by file name."""
     return {
         "report.html": html_report(report).encode(),
         "report.pdf": pdf_report(report),
         "report.json": report_json(report),
+        **({CONDITIONS: report.frozen.bytes()} if report.frozen else {}),
         **other_cards(report, cards),
     }
 

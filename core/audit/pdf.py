@@ -75,4 +75,6 @@ def _signature(sheet: Sheet, report: AuditReport) -> None:
     sheet.lines(f"Fingerprint of the data: {report.data_sha256}", SMALL)
     if report.command:
         sheet.lines(f"Made again by: {report.command}", SMALL)
+    if report.frozen:
+        sheet.lines(report.frozen.sentence, SMALL)
     sheet.to_be_signed(("Name", "Date", "Signature"))

@@ -161,6 +161,7 @@ def _unbroken(text: str) -> str:
 
 def _signature(report: AuditReport) -> str:
     command = f"<p>Made again by: <code>{escape(report.command)}</code></p>" if report.command else ""
+    command += f"<p>{escape(report.frozen.sentence)}</p>" if report.frozen else ""
     return (
         f'<div class="signature"><h2>Data and signature</h2><p>Fingerprint of the data: '
         f"<code>{report.data_sha256}</code></p>{command}<table><tbody><tr><td>Name</td><td></td></tr><tr><td>Date</td>"

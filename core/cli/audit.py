@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from core.audit.cards import FOLDER
+from core.audit.conditions import freeze_conditions, refuse_other_conditions
 from core.audit.exports import write_report
 from core.audit.findings import MEASURES, STEPS, read_condition
 from core.audit.operating import Wanted
@@ -114,8 +115,10 @@ def audit(
         wanted=Wanted(sensitivity=sensitivity, risk=risk),
         workers=Workers(workers, cluster),
     )
+    refuse_other_conditions(out, conditions)  # before the folder's status is touched
     with reported(out, say) as tell:
-        report = run_audit(order, tell, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
+        frozen = freeze_conditions(out, conditions)
+        report = run_audit(order, tell, shlex.join(["python", "-m", "core", *sys.argv[1:]]), frozen)
         cards = {folder.resolve().name: read_card(folder / "card.json") for folder in order.models}
         files = write_report(report, out, cards, with_images=data is not None)
     emit(report.model_dump(mode="json"), [*_told(report), *_written(files, out)], as_json)
@@ -218,7 +221,7 @@ def reported(out: Path, tell: Tell) -> Iterator[Tell]:
         tell(message)
         run.report(state="preparing", message=message)
 
-    with run.hold(), _ended_by_signals():
+    with run.hold("audits", "--out"), _ended_by_signals():
         run.report(state="preparing", message="Reading the images")
         try:
             yield both

@@ -56,7 +56,8 @@ def test_everything_that_was_found_stands_in_it() -> None:
     remark = Remark(mark=found[0].mark, decision="flagged", words="look again", who="A. Auditor", when="2026-11-27")
     made = report(
         *found, tables=(table,), charts=(CHART,), standing="reviewed", remarks=(remark,),
-        command="python -m core audit", notes=("Only answers.",), conditions=(finding("limit", step="conditions", status="passed"),),
+        command="python -m core audit", notes=("Only answers.",),
+        conditions=(finding("limit", step="conditions", status="passed"),),
     )  # fmt: skip
     text = words(made)
     for told in (
