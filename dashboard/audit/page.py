@@ -16,6 +16,7 @@ from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
+from dashboard.audit.gallery import show_gallery
 from dashboard.audit.own import RISK, SENSITIVITY, offer_own_audits
 from dashboard.audit.remarks import (
     Said,
@@ -168,6 +169,7 @@ def _walk(report: AuditReport) -> None:
     for tab, result in zip(st.tabs(titles) if titles else (), report.results, strict=True):
         with tab:
             _show_step(report, result, said)
+            show_gallery(result.step, report)
     files = report_files(whole)
     with st.container(horizontal=True, gap="small", key="audit-report"):
         st.download_button(
