@@ -17,6 +17,7 @@ from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
 from dashboard.audit.gallery import show_gallery
+from dashboard.audit.on_a_cell import show_shifts_on_a_cell
 from dashboard.audit.own import RISK, SENSITIVITY, offer_own_audits
 from dashboard.audit.remarks import (
     Said,
@@ -76,6 +77,7 @@ def _opened() -> AuditReport | None:
             offer_own_audits()
             st.caption("On the command line, with slides, subgroups and other things besides:")
             st.code(COMMAND, language=None, wrap_lines=True)
+    show_shifts_on_a_cell()
     if not held.audit:
         return None
     report = _checked(held.audit, "The report")
