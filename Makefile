@@ -30,7 +30,7 @@ run: $(INSTALLED)  ## Set up what is missing, start the dashboard, print its add
 setup: $(INSTALLED)  ## Make the virtual environment and install what is needed, no more
 
 test: $(INSTALLED)  ## Run all tests (the browser's need chromium; the real cells' need LEUKOLENS_DATA)
-	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --dist loadfile
+	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)  ## Check style and types
 	@$(IN_VENV) -m ruff check .

@@ -65,7 +65,7 @@ class UploadStore:
     `refused` and `repeated` say of the last batch what was wrong, and what had come before. `round` counts batches and
     forgettings: the widgets' keys carry it, so that they begin anew and keep nothing. `labels` are classes that the
     visitor gave to uploads, by key; `audit` the report.json of an audit that they opened, b"" for none, `audit_run` the
-    name of that audit where it was done on this server.
+    name of that audit where it was done on this server; `auditor` who they say they are.
     """
 
     files: dict[str, Upload] = field(default_factory=dict)
@@ -76,6 +76,7 @@ class UploadStore:
     labels: dict[str, str] = field(default_factory=dict)
     audit: bytes = b""
     audit_run: str = ""
+    auditor: str = ""
 
     @property
     def size(self) -> int:

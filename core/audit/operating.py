@@ -1,6 +1,6 @@
 """Where to put the thresholds, and what that costs: a probability per class for a wanted sensitivity, abstention, and
-net benefit. Thresholds are chosen on one half of the images and judged on the other, so that nothing is judged by what
-it was chosen on."""
+net benefit. Thresholds are chosen on a split of their own, or on one half of the images and judged on the other, so
+that nothing is judged by what it was chosen on."""
 
 from __future__ import annotations
 
@@ -48,6 +48,35 @@ def chosen_half(labels: NDArray[np.int64], groups: Sequence[str] | None, seed: i
     return chosen
 
 
+@dataclass(frozen=True)
+class ThresholdSides:
+    """Probabilities `(N, K)` and labels that thresholds are chosen on, and those they are judged on; in words too."""
+
+    chosen: Floats
+    chosen_labels: NDArray[np.int64]
+    judged: Floats
+    judged_labels: NDArray[np.int64]
+    choosing: str
+    judging: str
+
+
+def threshold_sides(model: AuditedModel, data: AuditedSet) -> ThresholdSides | None:
+    """The model's answers to a split of its own beside those audited, else two halves of these; None for too few."""
+    own, labels = model.probabilities, model.answers.labels
+    if model.choosing is not None:
+        other = model.choosing.probabilities(model.card.temperature)
+        return ThresholdSides(
+            other, model.choosing.labels, own, labels, "the images to choose on", "the audited images"
+        )
+    groups = [data.groups.get(image, "") for image in model.answers.images] if data.groups else None
+    half = chosen_half(labels, groups)
+    if not half.any() or half.all():
+        return None
+    what = "images" if groups is None else "slides"
+    words = (f"one half of the {what}", f"the other half of the {what}")
+    return ThresholdSides(own[half], labels[half], own[~half], labels[~half], *words)
+
+
 def threshold_for(scores: Floats, positive: Flags, sensitivity: float) -> float:
     """The highest threshold at which at least `sensitivity` of the positives have a score of it or more."""
     ranked = np.sort(scores[positive])[::-1]
@@ -78,13 +107,12 @@ def operating_step(models: Sequence[AuditedModel], data: AuditedSet, wanted: Wan
     tables: list[AuditTable] = []
     lines, measures = [], {}
     for model in models:
-        groups = [data.groups.get(image, "") for image in model.answers.images] if data.groups else None
-        chosen = chosen_half(model.answers.labels, groups)
-        if not chosen.any() or chosen.all():
+        sides = threshold_sides(model, data)
+        if sides is None:
             continue
-        rows = [_class_row(model, place, chosen, wanted) for place in range(len(model.answers.classes))]
-        tables += [_threshold_table(model, rows, wanted), _decision_table(model)]
-        finding, coverage = _abstention(model, chosen, wanted, groups is not None)
+        rows = [_class_row(name, sides, place, wanted) for place, name in enumerate(model.answers.classes)]
+        tables += [_threshold_table(model, rows, wanted, sides), _decision_table(model)]
+        finding, coverage = _abstention(model, sides, wanted)
         findings.append(finding)
         measures[model.name] = {"coverage": coverage}
         lines.append(_risk_line(model))
@@ -100,25 +128,26 @@ def operating_step(models: Sequence[AuditedModel], data: AuditedSet, wanted: Wan
     )
 
 
-def _class_row(model: AuditedModel, place: int, chosen: Flags, wanted: Wanted) -> tuple[str, ...]:
-    """A class's threshold, and what it reaches on the other half."""
-    scores, positive = model.probabilities[:, place], model.answers.labels == place
-    name = model.answers.classes[place]
-    if min(int((positive & chosen).sum()), int((positive & ~chosen).sum())) < FEWEST:
+def _class_row(name: str, sides: ThresholdSides, place: int, wanted: Wanted) -> tuple[str, ...]:
+    """A class's threshold, and what it reaches where it is judged."""
+    positive, own = sides.chosen_labels == place, sides.judged_labels == place
+    if min(int(positive.sum()), int(own.sum())) < FEWEST:
         return (name, "too few images", "–", "–")
-    limit = threshold_for(scores[chosen], positive[chosen], wanted.sensitivity)
-    called, own = scores[~chosen] >= limit, positive[~chosen]
+    limit = threshold_for(sides.chosen[:, place], positive, wanted.sensitivity)
+    called = sides.judged[:, place] >= limit
     found = wilson(int((called & own).sum()), int(own.sum()))
     spared = wilson(int((~called & ~own).sum()), int((~own).sum()))
     return (name, f"{limit:.3f}", with_ends(found), with_ends(spared))
 
 
-def _threshold_table(model: AuditedModel, rows: Sequence[tuple[str, ...]], wanted: Wanted) -> AuditTable:
+def _threshold_table(
+    model: AuditedModel, rows: Sequence[tuple[str, ...]], wanted: Wanted, sides: ThresholdSides
+) -> AuditTable:
     return AuditTable(
         title=f"{model.name}: thresholds for a sensitivity of {as_percent(wanted.sensitivity)}",
         heads=("class", "probability from", "sensitivity", "specificity"),
         rows=tuple(rows),
-        note="Each class against the rest. Chosen on one half of the images, judged on the other.",
+        note=f"Each class against the rest. Chosen on {sides.choosing}, judged on {sides.judging}.",
     )
 
 
@@ -142,27 +171,24 @@ def _decision_table(model: AuditedModel) -> AuditTable:
     )
 
 
-def _abstention(model: AuditedModel, chosen: Flags, wanted: Wanted, grouped: bool) -> tuple[Finding, float]:
-    """How many answers can be given at the wanted risk, and whether the risk holds on the other half."""
-    sureness, right = model.probabilities.max(axis=1), model.right
-    coverage, risk = risk_coverage(sureness[chosen], right[chosen])
+def _abstention(model: AuditedModel, sides: ThresholdSides, wanted: Wanted) -> tuple[Finding, float]:
+    """How many answers can be given at the wanted risk, and whether the risk holds where it is judged."""
+    sureness, right = sides.judged.max(axis=1), sides.judged.argmax(axis=1) == sides.judged_labels
+    known = sides.chosen.max(axis=1)
+    coverage, risk = risk_coverage(known, sides.chosen.argmax(axis=1) == sides.chosen_labels)
     kept = coverage[risk <= wanted.risk]
     title, facts = "Leaving the unsure ones", {"step": "operating", "key": "abstention", "model": model.name}
     if not len(kept):
         words = f"Even its surest answers are wrong more often than {as_percent(wanted.risk)}."
         return estimated(undefined(len(right)), title=title, status="failed", sentence=words, **facts), 0.0
-    ranked = np.sort(sureness[chosen])[::-1]
+    ranked = np.sort(known)[::-1]
     limit = float(ranked[round(kept.max() * len(ranked)) - 1])
-    given = sureness[~chosen] >= limit
+    given = sureness >= limit
     share = wilson(int(given.sum()), len(given))
-    wrong = wilson(int((~right[~chosen] & given).sum()), int(given.sum()))
+    wrong = wilson(int((~right & given).sum()), int(given.sum()))
     holds = wrong.low is None or wrong.low <= wanted.risk
-    told = (
-        f"Answers of {as_percent(limit)} and more were wrong in at most {as_percent(wanted.risk)} on one half of the "
-    )
-    told += (
-        f"{'slides' if grouped else 'images'}; on the other half {as_percent(share.value)} of the images get one, and "
-    )
+    told = f"Answers of {as_percent(limit)} and more were wrong in at most {as_percent(wanted.risk)} on "
+    told += f"{sides.choosing}; on {sides.judging} {as_percent(share.value)} of the images get one, and "
     told += f"{with_ends(wrong)} of these are wrong."
     condition = f"the interval of wrong answers reaches down to {as_percent(wanted.risk)}"
     status: Status = "passed" if holds else "failed"

@@ -19,6 +19,7 @@ from core.audit.statistics import adaptive_error, brier_score, classwise_error, 
 from core.audit.steps import as_percent
 from core.audit.subject import FACTS, AuditedModel, AuditedSet
 from core.evaluation.intervals import delong, wilson
+from core.evaluation.metrics import fit_temperature
 
 SHORTCUT = 0.9  # AUC from which the frame alone tells a class too well
 FEWEST = 10  # images of a class for a probe
@@ -28,7 +29,7 @@ PROBES = {"border colour": FACTS, "file size": ("bytes",), "picture size": ("wid
 
 def calibration_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
     """How sure the answers are beside how often they are right; the temperature is the card's, fitted elsewhere."""
-    findings, rows, measures, lines = [], [], {}, []
+    findings, rows, measures, lines, temperatures = [], [], {}, [], []
     for model in models:
         probabilities, labels = model.probabilities, model.answers.labels
         scaled = model.answers.logits / model.card.temperature
@@ -42,16 +43,36 @@ def calibration_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepRe
         findings.append(_sureness(model, confidence, right, error))
         measures[model.name] = found
         lines.append(_reliability_line(model))
+        temperatures += _temperature_rows(model)
     heads = ("model", "ECE", "adaptive ECE", "classwise ECE", "Brier score", "log loss")
     note = (
         "ECE: 15 bins of equal width (Guo et al. 2017), of equally many answers (Nixon et al. 2019), by class (Kull et "
         "al. 2019)."
     )
     table = AuditTable(title="Calibration", heads=heads, rows=tuple(rows), note=note)
+    words = "Before: logits as they are. The card's temperature was fitted on its validation images (Guo et al. 2017); "
+    words += "one that is fitted anew rests on the images to choose on, never on those that are audited."
+    scaled_table = AuditTable(title="Calibration before and after", rows=tuple(temperatures), note=words,
+                              heads=("model", "temperature", "of", "ECE", "log loss"))  # fmt: skip
     told = "Bins of ten answers and more. Above the diagonal a model is less sure than right."
     chart = AuditChart(title="Reliability", x_title="how sure", y_title="how often right", lines=tuple(lines),
                        diagonal=True, note=told)  # fmt: skip
-    return StepResult(step="calibration", findings=tuple(findings), tables=(table,), charts=(chart,), measures=measures)
+    tables = (table, scaled_table)
+    return StepResult(step="calibration", findings=tuple(findings), tables=tables, charts=(chart,), measures=measures)
+
+
+def _temperature_rows(model: AuditedModel) -> list[tuple[str, ...]]:
+    """Calibration at temperature 1, at the card's, and at one fitted anew where there are images to choose on."""
+    known = {"before": 1.0, "the card": model.card.temperature}
+    if model.choosing is not None and len(model.choosing.labels):
+        known["the images to choose on"] = fit_temperature(model.choosing.logits, model.choosing.labels)
+    rows: list[tuple[str, ...]] = []
+    labels = model.answers.labels
+    for name, temperature in known.items():
+        error = reliability(model.answers.probabilities(temperature), labels).ece or 0.0
+        loss = log_loss(model.answers.logits / temperature, labels)
+        rows.append((model.name, f"{temperature:.2f}", name, f"{error:.3f}", f"{loss:.3f}"))
+    return rows
 
 
 def _reliability_line(model: AuditedModel) -> AuditLine:

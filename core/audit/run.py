@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from core.audit.shards import Document, Shard, ShardImage, Workers, run_shards
 from core.audit.steps import between_step, data_step, performance_step, use_step
 from core.audit.subgroups import subgroup_step
 from core.audit.subject import AuditedModel, AuditedSet, group_of, read_audit_groups
+from core.audit.verified import CHECKED, verified
 from core.classes import known_as
 from core.data.datasets import Dataset, read_data
 from core.data.readers import csv_text, utf8
@@ -66,7 +67,9 @@ class AuditOrder:
     that are no cell of ours, a table of slides and its further columns that name `subgroups`, the steps, and the
     conditions.
 
-    `sample` images, drawn by `seed`, are those that are changed and asked again; `wanted` is what thresholds are for.
+    `choose_on` is the split that thresholds are chosen on (None: halves of the audited one); `verify` compares some
+    maps with a reference library's. `sample` images, drawn by `seed`, are those that are changed and asked again;
+    `wanted` is what thresholds are for.
     """
 
     models: tuple[Path, ...]
@@ -85,6 +88,8 @@ class AuditOrder:
     seed: int = 0
     wanted: Wanted = field(default_factory=Wanted)
     workers: Workers = field(default_factory=Workers)
+    choose_on: str | None = None
+    verify: bool = False
 
 
 class AuditedModelFacts(Strict):
@@ -134,6 +139,8 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "", frozen: FrozenCo
     """
     if not order.models:
         raise InputError("No model to audit: name one with --model.")
+    if order.place is None and (order.choose_on or order.verify):
+        raise InputError("--choose-on and --verify need images: name them with --data.")
     if order.place is None:
         models, data, digest = _kept_answers(order)
         sample = None
@@ -209,7 +216,12 @@ def _step(
         count = min(order.sample, FEW[name]) if name in FEW else order.sample
         shards = _shards(name, folder, sampled_rows(sample[own], count, order.seed), order)
         documents[own] = run_shards(shards, work_on, order.out / "parts", order.workers, tell)
-    return SAMPLED[name](documents)
+    found = SAMPLED[name](documents)
+    if name != "explanations" or not order.verify or sample is None:
+        return found
+    rows = {folder: sampled_rows(sample[folder.resolve().name], CHECKED, order.seed) for folder in order.models}
+    checked = [verified(folder, own, order.seed, order.device, tell) for folder, own in rows.items()]
+    return found.model_copy(update={"findings": (*found.findings, *checked)})
 
 
 def _kept_answers(order: AuditOrder) -> tuple[list[AuditedModel], AuditedSet, str]:
@@ -247,12 +259,15 @@ def _fresh_answers(
     facts = _picture_facts(table, groups, order, tell)
     if groups and (facts.empty or (facts["group"] == "").all()):
         raise InputError(f"{order.groups} names none of the images: it needs their path or file name.")
+    choosing = _choosing(order, data, title)
     models: list[AuditedModel] = []
     unreadable: dict[str, str] = {}
     pictures: pd.DataFrame | None = None
     readable: dict[str, pd.DataFrame] = {}
     for folder in order.models:
         model, asked, failed = _asked(folder, table, others, order, tell)
+        if choosing is not None:
+            model = replace(model, choosing=_asked(folder, choosing, others[:0], order, tell)[0].answers)
         models.append(model)
         unreadable |= failed
         readable[model.name] = table[table["row"].isin(asked["row"])].assign(label=asked["label"].to_numpy())
@@ -260,6 +275,17 @@ def _fresh_answers(
         pictures = own if pictures is None or len(own) > len(pictures) else pictures
     audited = AuditedSet(title, pictures, tuple(unreadable.items()), data.notes, named)
     return models, audited, _digest(table), readable
+
+
+def _choosing(order: AuditOrder, data: Dataset, title: str) -> pd.DataFrame | None:
+    """The images that thresholds are chosen on; InputError where they are those that are audited."""
+    if order.choose_on is None:
+        return None
+    table, chosen = _part(data, order.choose_on)
+    if chosen == title or EVERY in (order.choose_on, order.split):
+        raise InputError("--choose-on must name another split than the one that is audited: thresholds that are judged "
+                         "on what they were chosen on look better than they are.")  # fmt: skip
+    return table
 
 
 def _subgroups(order: AuditOrder, table: pd.DataFrame) -> dict[str, dict[str, str]]:

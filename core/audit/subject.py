@@ -25,7 +25,8 @@ FACTS = ("red", "green", "blue", "red_spread", "green_spread", "blue_spread")
 @dataclass(frozen=True)
 class AuditedModel:
     """A model's `card` and its `answers`; `novelty` are its distances, and those to pictures of `other` things, where
-    it has such a measure. `other_logits` `(M, K)` are its logits to these.
+    it has such a measure. `other_logits` `(M, K)` are its logits to these. `choosing` are its answers to images that
+    thresholds are chosen on, where there are such.
     """
 
     name: str
@@ -34,6 +35,7 @@ class AuditedModel:
     novelty: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     other_logits: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 1)))
     other_novelty: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    choosing: Answers | None = None
 
     @property
     def right(self) -> NDArray[np.bool_]:

@@ -82,6 +82,13 @@ def audit(
     risk: Annotated[
         float, typer.Option("--risk", min=0.0, max=1.0, help="Share of wrong answers that may be given.")
     ] = 0.01,
+    choose_on: Annotated[
+        str | None,
+        typer.Option("--choose-on", help="Split for thresholds. Default: half of the audited one."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare some maps with the reference library's (slow).")
+    ] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes of this machine.")] = 1,
     cluster: Annotated[
         str, typer.Option("--cluster", help="Address of a Dask scheduler, such as tcp://HOST:8786.")
@@ -114,6 +121,8 @@ def audit(
         seed=seed,
         wanted=Wanted(sensitivity=sensitivity, risk=risk),
         workers=Workers(workers, cluster),
+        choose_on=choose_on,
+        verify=verify,
     )
     refuse_other_conditions(out, conditions)  # before the folder's status is touched
     with reported(out, say) as tell:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from html import escape
 
 import streamlit as st
-from dashboard.audit.downloads import offer_downloads
 
 from core.audit.charts import chart_words
 from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Finding, StepResult
@@ -17,6 +16,9 @@ from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
+from dashboard.audit.downloads import offer_downloads
+from dashboard.audit.gallery import show_gallery
+from dashboard.audit.on_a_cell import show_shifts_on_a_cell
 from dashboard.audit.own import RISK, SENSITIVITY, offer_own_audits
 from dashboard.audit.remarks import (
     Said,
@@ -76,6 +78,7 @@ def _opened() -> AuditReport | None:
             offer_own_audits()
             st.caption("On the command line, with slides, subgroups and other things besides:")
             st.code(COMMAND, language=None, wrap_lines=True)
+    show_shifts_on_a_cell()
     if not held.audit:
         return None
     report = _checked(held.audit, "The report")
@@ -169,6 +172,7 @@ def _walk(report: AuditReport) -> None:
     for tab, result in zip(st.tabs(titles) if titles else (), report.results, strict=True):
         with tab:
             _show_step(report, result, said)
+            show_gallery(result.step, report)
     offer_downloads(whole)
 
 

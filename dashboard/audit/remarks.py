@@ -18,10 +18,9 @@ from dashboard.ui.format import quoted
 DECISIONS: tuple[str, ...] = get_args(Decision)
 STANDINGS: tuple[str, ...] = get_args(Standing)
 MOST_WORDS = 2000  # letters of a remark
-WHO = "auditor-name"
 STANDING = "report//standing"  # the mark under which the journal keeps what a report stands for
 POINT = "operating//chosen"  # and what an operating point is chosen for
-FAULT = "remark-fault"
+FAULT, NAMED = "remark-fault", "auditor-name"
 HELP_STANDING = "Diagnostic: as it was made. Reviewed: you have read every finding. Released: it may be relied on."
 Said = dict[str, JournalEntry]
 
@@ -84,8 +83,8 @@ def show_auditor(report: AuditReport, said: Said) -> None:
         st.error(quoted(fault), icon=":material/block:")
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="audit-who"):
         st.text_input(
-            "Your name", value=recall(WHO, ""), max_chars=LONGEST_NAME, key=f"training-{WHO}", on_change=_take_name,
-            help="It stands beside what you say, here and in the report.",
+            "Your name", value=uploads.store().auditor, max_chars=LONGEST_NAME, key=NAMED, on_change=_take_name,
+            help="It stands beside what you say, here and in the report.", width=360,
         )  # fmt: skip
         key, walk = "audit-standing", walk_of(report)
         _follow(key, (_standing(said),), said.get(STANDING), walk)
@@ -98,7 +97,7 @@ def show_auditor(report: AuditReport, said: Said) -> None:
 
 
 def _take_name() -> None:
-    remember(WHO, (st.session_state[f"training-{WHO}"] or "").strip())
+    uploads.store().auditor = (st.session_state[NAMED] or "").strip()
 
 
 def _take_standing(walk: str, key: str) -> None:
@@ -163,7 +162,7 @@ def _take(walk: str, mark: str, decide: str, remark: str) -> None:
 
 def _say(walk: str, remark: Remark) -> None:
     remember(FAULT, "")
-    named = remark.model_copy(update={"who": recall(WHO, "")})
+    named = remark.model_copy(update={"who": uploads.store().auditor})
     try:
         kept = Journal().say(walk, named, st.session_state.get(_seen_key(walk, remark.mark)))
         st.session_state[_seen_key(walk, remark.mark)] = kept.number

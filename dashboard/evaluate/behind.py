@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.evaluation.metrics import Bin, Figures
-from dashboard.evaluate.images import at_point, in_bin, show_images
+from dashboard.evaluate.images import at_point, in_bin, show_answers
 from dashboard.evaluate.models import Evaluated
 from dashboard.ui.format import share
 
@@ -33,7 +33,7 @@ def show_point(models: Sequence[Evaluated]) -> None:
         f"Here {model.title} finds {share(float(true))} of class {name} and misses {len(missed):,}; it takes "
         f"{share(float(false))} of the others for it, {len(alarms):,} in all."
     )
-    show_images(model, sentence, [*missed, *alarms], "roc", f"{name}-{false}-{true}")
+    show_answers(model, sentence, [*missed, *alarms], "roc", f"{name}-{false}-{true}")
     st.button("Close", key="roc-close", type="tertiary", icon=":material/close:", on_click=_forget, args=(POINT,))
 
 
@@ -92,7 +92,7 @@ def _show_answers(model: Evaluated, row: Bin) -> None:
         f"{model.title} is {100 * row.low:.0f} to {100 * row.high:.0f} % sure of {len(found):,} answers: "
         f"{len(found) - wrong:,} are right, {wrong:,} wrong."
     )
-    show_images(model, sentence, found, "calibration", f"{row.low:.3f}")
+    show_answers(model, sentence, found, "calibration", f"{row.low:.3f}")
 
 
 def _take_lists() -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from core.evaluation.metrics import Figures
 from dashboard import state
 from dashboard.evaluate.charts import model_grid
-from dashboard.evaluate.images import in_cell, show_images
+from dashboard.evaluate.images import in_cell, show_answers
 from dashboard.evaluate.models import Evaluated
 from dashboard.ui.charts import ACCENT, TYPE, empty_figure, on_dark_ground, plain_text, show
 from dashboard.ui.format import share
@@ -175,7 +175,7 @@ def _show_images(model: Evaluated, true: str, named: str) -> None:
     if model.answers is None or model.card is None:
         return
     found = in_cell(model.answers, true, named, model.card.temperature)
-    show_images(model, _sentence(model.title, len(found), true, named), found, "matrix", f"{true}-{named}")
+    show_answers(model, _sentence(model.title, len(found), true, named), found, "matrix", f"{true}-{named}")
 
 
 def _sentence(title: str, count: int, true: str, named: str) -> str:

@@ -124,6 +124,29 @@ def test_what_cannot_be_kept_is_told(
     assert "What you said was not kept" in alerts(app)
 
 
+def test_disagreements_and_mistakes_are_looked_at(
+    start: Start, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the made-up answers each model errs on one class, so that each pair differs on two lists of twenty."""
+    for number in range(100):
+        cell(tmp_path / "data" / "cells" / f"{number}.png", number % 3, CLASSES[number % 5])
+    monkeypatch.setenv("LEUKOLENS_DATA", str(tmp_path / "data"))
+    app = start("audit", root=models)
+    between = app.selectbox(key="audit-gallery-between")
+    assert between.options == [
+        "Choose what to see",
+        "ResNet-50 right, VGG-19 wrong (20)",
+        "VGG-19 right, ResNet-50 wrong (20)",
+    ]
+    app = app.selectbox(key="audit-gallery-between").select_index(2).run()
+    assert_sound(app)
+    told = html(app)
+    assert "VGG-19 right, ResNet-50 wrong (20). The surest come first." in told
+    assert told.count(f"{CLASSES[1]}, truly {CLASSES[0]}") == 20 and "not found" not in told
+    mistakes = app.selectbox(key="audit-gallery-performance")
+    assert mistakes.options[1] == f"ResNet-50: {CLASSES[0]} called {CLASSES[1]} (20)"
+
+
 def test_without_kept_answers_it_says_what_to_do(start: Start, tmp_path: Path) -> None:
     make_model(tmp_path / "bare", "resnet50")
     app = start("audit", root=tmp_path / "bare")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from core.audit.operating import (
 )
 from core.audit.subject import AuditedSet
 from core.classes import CLASSES
+from core.evaluation.predictions import Answers
 from tests.support.audited import model_of
 
 
@@ -87,3 +89,20 @@ def test_three_images_are_too_few(tmp_path: Path) -> None:
         [model_of(tmp_path, np.eye(5)[labels], labels)], AuditedSet("made up"), Wanted()
     ).findings
     assert finding.status == "not run"
+
+
+def test_thresholds_come_from_the_images_to_choose_on_where_there_are_such(tmp_path: Path) -> None:
+    """The audited answers are all surer: a threshold that was chosen elsewhere calls every one of them."""
+    random = np.random.default_rng(1)
+    labels = np.arange(200) % 5
+    model = model_of(tmp_path, 9 * np.eye(5)[labels] + random.normal(0, 0.1, (200, 5)), labels)
+    unsure = 3 * np.eye(5)[labels] + random.normal(0, 0.5, (200, 5))
+    choosing = Answers(CLASSES, tuple(map(str, range(200))), labels, unsure.argmax(axis=1), unsure)
+    model = replace(model, choosing=choosing)
+    result = operating_step([model], AuditedSet("made up"), Wanted(sensitivity=0.9))
+    rows = {row[0]: row for row in result.tables[0].rows}
+    scores = choosing.probabilities(model.card.temperature)
+    for place, name in enumerate(CLASSES):
+        limit = threshold_for(scores[:, place], labels == place, 0.9)
+        assert rows[name][1] == f"{limit:.3f}" and rows[name][2].startswith("100.0 %")
+    assert "Chosen on the images to choose on" in result.tables[0].note
