@@ -63,12 +63,16 @@ class AuditedCard:
         return " ".join(_sentence(line) for line in self.card.limits) if self.card and self.card.limits else NOT_STATED
 
     @property
-    def failed(self) -> str:
+    def failures(self) -> tuple[Finding, ...]:
         """The checks of this model and of the data that failed."""
-        told = [
-            _told(one) for one in self.report.findings if one.status == "failed" and one.model in ("", self.facts.name)
-        ]
-        return f"Failed in the audit: {' '.join(told)}" if told else "No check of the audit failed."
+        own = ("", self.facts.name)
+        return tuple(one for one in self.report.findings if one.status == "failed" and one.model in own)
+
+    @property
+    def failed(self) -> str:
+        """The same in sentences."""
+        told = " ".join(_told(one) for one in self.failures)
+        return f"Failed in the audit: {told}" if told else "No check of the audit failed."
 
     def figures(self, steps: Sequence[str]) -> list[Finding]:
         """The findings of these steps that have a figure."""
@@ -266,7 +270,7 @@ def model_facts(known: AuditedCard) -> str:
             ("Safety and efficacy evaluation", NOT_STATED),
         ]),
         ("Warnings", [
-            ("Risks", known.failed), ("Inappropriate settings", known.limits), ("Clinical rationale", NOT_STATED),
+            ("Risks", _risks(known)), ("Inappropriate settings", known.limits), ("Clinical rationale", NOT_STATED),
             ("Inappropriate decision support", NOT_STATED), ("Generalisability", _generalises(known)),
             ("Discontinue use if", NOT_STATED),
         ]),
@@ -309,6 +313,14 @@ def _performance(known: AuditedCard) -> list[tuple[str, str]]:
     return rows
 
 
+def _risks(known: AuditedCard) -> str:
+    """What failed: by name alone where the label has no room for the sentences."""
+    if len(known.failed) <= LONGEST:
+        return known.failed
+    names = "; ".join(dict.fromkeys(one.title for one in known.failures))
+    return f"{len(known.failures)} checks failed in the audit (report.html says what was found): {names}."
+
+
 def _generalises(known: AuditedCard) -> str:
     told = " ".join(
         _told(one) for one in known.findings if one.step in ("shift", "subgroups") and one.status != "not run"
@@ -316,10 +328,15 @@ def _generalises(known: AuditedCard) -> str:
     return told or NOT_STATED
 
 
+def _fitting(text: str) -> str:
+    more = " (more in report.html)"
+    return text if len(text) <= LONGEST else cut_short(text, LONGEST - len(more)) + more
+
+
 def _rows(rows: Sequence[tuple[str, str]]) -> str:
     """The rows that say something; the heads of the others in one line."""
     said = "".join(
-        f'<tr><th scope="row">{escape(head)}</th><td>{escape(cut_short(told, LONGEST))}</td></tr>'
+        f'<tr><th scope="row">{escape(head)}</th><td>{escape(_fitting(told))}</td></tr>'
         for head, told in rows
         if told != NOT_STATED
     )

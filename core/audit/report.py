@@ -151,7 +151,7 @@ def _table(table: AuditTable) -> str:
 
 def numeric(cell: str) -> bool:
     """Whether a table's cell stands with numbers, at the right."""
-    return cell in ("", "–") or any(letter.isdigit() for letter in cell)
+    return cell in ("", "–") or cell.lstrip("+-−<>≤≥± ")[:1].isdigit()
 
 
 def _unbroken(text: str) -> str:

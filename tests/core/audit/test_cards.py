@@ -124,6 +124,14 @@ def test_the_label_has_the_published_heads_and_takes_names_as_text(known: Audite
     assert "Not stated: benefits, target population and use case" in page
 
 
+def test_many_failures_are_all_named_on_the_label(known: AuditedCard) -> None:
+    many = tuple(found(f"number-{k}", status="failed", sentence="x " * 100) for k in range(20))
+    report = known.report.model_copy(update={"results": (StepResult(step="performance", findings=many),)})
+    page = model_facts(AuditedCard(report, known.facts, known.card))
+    assert "20 checks failed in the audit" in page and all(f"Title number-{k}" in page for k in range(20))
+    assert len(page) < 9000
+
+
 def test_a_card_of_other_weights_is_not_taken(known: AuditedCard, card: ModelCard) -> None:
     other = card.model_copy(update={"weights_sha256": "0" * 64})
     without = other_cards(known.report, {})

@@ -15,6 +15,7 @@ from core.audit.charts import chart_html, chart_png
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEPS, AuditChart, AuditLine, AuditTable
 from core.audit.probes import calibration_step
+from core.audit.report import numeric
 from core.audit.steps import performance_step
 from core.audit.subject import AuditedModel, AuditedSet
 from core.classes import CLASSES
@@ -88,3 +89,15 @@ def test_a_report_with_a_torn_table_or_line_is_none() -> None:
         AuditTable(title="t", heads=("a", "b"), rows=(("1",),))
     with pytest.raises(ValidationError, match="as many x as y"):
         AuditLine(name="l", x=(0.0,), y=())
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "–", "12", "98.0 % (97.0 % to 99.0 %)", "+2.9", "-0.04", "< 0.01", "1.2e-05", "3 kB"]
+)
+def test_figures_stand_at_the_right(cell: str) -> None:
+    assert numeric(cell)
+
+
+@pytest.mark.parametrize("cell", ["mobilenet_v3_small", "basophil/41.jpg", "monocyte", "- none"])
+def test_names_stand_at_the_left(cell: str) -> None:
+    assert not numeric(cell)
