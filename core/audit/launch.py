@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from core.audit.conditions import MOST, canonical
+from core.audit.findings import read_condition
 from core.errors import InputError
 from core.runs.directory import RunDirectory, default_runs
 from core.runs.order import AbsolutePath, checked_order, keep_order, read_order
@@ -17,8 +19,19 @@ AUDITS = ".audits"  # the folder of audits beside the runs, and no run itself
 MOST_GOING_ON = 4  # audits at once
 
 
+def _condition(text: str) -> str:
+    try:
+        return canonical(read_condition(text))
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+ConditionText = Annotated[str, Field(max_length=200), AfterValidator(_condition)]
+
+
 class AuditSpec(BaseModel):
-    """What an audit is told: `models` and `data` are absolute paths, `dataset` is how the data are read.
+    """What an audit is told: `models` and `data` are absolute paths, `dataset` is how the data are read,
+    `conditions` are as --require takes them.
 
     Nothing of it is ever run as text: the command is put together anew from these fields.
     """
@@ -32,12 +45,14 @@ class AuditSpec(BaseModel):
     sample: int = Field(default=25, ge=5, le=100_000)
     sensitivity: float = Field(default=0.95, ge=0.01, le=1)
     risk: float = Field(default=0.01, ge=0, le=1)
+    conditions: Annotated[tuple[ConditionText, ...], Field(max_length=MOST)] = ()
 
     def command(self, out: Path) -> list[str]:
         """The command that audits into `out`, and goes on there."""
         words = [sys.executable, "-m", "core", "audit", "--data", self.data, "--dataset", self.dataset]
         words += [word for model in self.models for word in ("--model", model)]
         words += ["--sample", str(self.sample), "--sensitivity", f"{self.sensitivity:g}", "--risk", f"{self.risk:g}"]
+        words += [word for condition in self.conditions for word in ("--require", condition)]
         return [*words, "--out", str(out)]
 
 

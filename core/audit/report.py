@@ -1,9 +1,7 @@
-"""The report of an audit as one page that opens offline and prints on A4, as JSON, and as a zip with a manifest."""
+"""The report of an audit as one page that opens offline and prints on A4, read back from JSON, and against another."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -11,10 +9,9 @@ from pathlib import Path
 from core.audit.charts import chart_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
-from core.audit.run import IMAGES, AuditReport
+from core.audit.run import AuditReport
 from core.errors import InputError
-from core.explanation.evidence import zipped
-from core.files import read_bounded, read_plain, write_whole
+from core.files import read_plain
 
 LARGEST = 50_000_000  # bytes of a report that is read back
 SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "information": "for information", "not run": "not run"}
@@ -23,6 +20,7 @@ STANDINGS = {
     "reviewed": "An auditor says to have read every finding.",
     "released": "An auditor says that it was read and may be relied on, within what it says.",
 }
+CHECKLISTS_SAY = "What this report speaks to, and what it leaves to whoever reports on the models."
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1d1b22; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; break-after: avoid; }
@@ -72,14 +70,17 @@ def _head(report: AuditReport) -> str:
 
 
 def _summary(report: AuditReport) -> str:
-    """What failed, first: that is what a reader must know."""
+    told, failed = in_short(report)
+    return f"<h2>In short</h2><p>{told}</p>{_findings(failed, report)}"
+
+
+def in_short(report: AuditReport) -> tuple[str, list[Finding]]:
+    """How many checks failed, and these: that is what a reader must know first."""
     failed = [finding for finding in report.findings if finding.status == "failed"]
-    open_ones = [finding for finding in report.findings if finding.status == "not run"]
-    if not failed:
-        told = "<p>No check failed. What was not run stands below.</p>" if open_ones else "<p>No check failed.</p>"
-        return f"<h2>In short</h2>{told}"
-    count = f"{len(failed)} check{'s' if len(failed) > 1 else ''} failed."
-    return f"<h2>In short</h2><p>{count}</p>{_findings(failed, report)}"
+    if failed:
+        return f"{len(failed)} check{'s' if len(failed) > 1 else ''} failed.", failed
+    open_ones = any(finding.status == "not run" for finding in report.findings)
+    return "No check failed." + (" What was not run stands below." if open_ones else ""), []
 
 
 def _step(result: StepResult, report: AuditReport) -> str:
@@ -90,10 +91,9 @@ def _step(result: StepResult, report: AuditReport) -> str:
 
 def _checklists(report: AuditReport) -> str:
     """What the report says to the points of two reporting checklists, by the steps that found something."""
-    run = [one.step for one in report.results if any(finding.status != "not run" for finding in one.findings)]
-    words = "What this report speaks to, and what it leaves to whoever reports on the models."
+    run = run_steps(report)
     tables = "".join(_table(checklist_table(name, run)) for name in CHECKLISTS)
-    return f'<h2>Reporting checklists</h2><p class="quiet">{words}</p>{tables}'
+    return f'<h2>Reporting checklists</h2><p class="quiet">{CHECKLISTS_SAY}</p>{tables}'
 
 
 def _findings(findings: Sequence[Finding], report: AuditReport) -> str:
@@ -118,14 +118,24 @@ def _said(remark: Remark | None) -> str:
         return ""
     decision = f"<em>{escape(remark.decision)}</em>" if remark.decision else ""
     words = escape(remark.words)
-    by = ", ".join(escape(part) for part in (remark.who, remark.when) if part)
     told = f"{decision}{': ' if decision and words else ''}{words}"
-    return f'<br><span class="remark">Auditor{f" ({by})" if by else ""}: {told}</span>'
+    return f'<br><span class="remark">{escape(by_whom(remark))}: {told}</span>'
+
+
+def by_whom(remark: Remark) -> str:
+    """Whose remark it is, and when it was made."""
+    by = ", ".join(part for part in (remark.who, remark.when) if part)
+    return f"Auditor{f' ({by})' if by else ''}"
+
+
+def run_steps(report: AuditReport) -> list[str]:
+    """The steps that found something, for the checklists."""
+    return [one.step for one in report.results if any(finding.status != "not run" for finding in one.findings)]
 
 
 def _table(table: AuditTable) -> str:
     kinds = [
-        ' class="words"' if any(not _numeric(row[k]) for row in table.rows) else "" for k in range(len(table.heads))
+        ' class="words"' if any(not numeric(row[k]) for row in table.rows) else "" for k in range(len(table.heads))
     ]
     heads = "".join(f"<th{kind}>{escape(head)}</th>" for kind, head in zip(kinds, table.heads, strict=True))
     rows = "".join(
@@ -139,8 +149,8 @@ def _table(table: AuditTable) -> str:
     )
 
 
-def _numeric(cell: str) -> bool:
-    """Whether a cell stands with numbers, at the right."""
+def numeric(cell: str) -> bool:
+    """Whether a table's cell stands with numbers, at the right."""
     return cell in ("", "–") or any(letter.isdigit() for letter in cell)
 
 
@@ -151,39 +161,12 @@ def _unbroken(text: str) -> str:
 
 def _signature(report: AuditReport) -> str:
     command = f"<p>Made again by: <code>{escape(report.command)}</code></p>" if report.command else ""
+    command += f"<p>{escape(report.frozen.sentence)}</p>" if report.frozen else ""
     return (
         f'<div class="signature"><h2>Data and signature</h2><p>Fingerprint of the data: '
         f"<code>{report.data_sha256}</code></p>{command}<table><tbody><tr><td>Name</td><td></td></tr><tr><td>Date</td>"
         "<td></td></tr><tr><td>Signature</td><td></td></tr></tbody></table></div>"
     )
-
-
-def write_report(report: AuditReport, out: Path, with_images: bool = False) -> dict[str, Path]:
-    """Write report.html, report.json and evidence.zip into `out`; InputError where the disk will not have them.
-
-    `with_images` puts the table of all answers that lies there into the zip as well.
-    """
-    images = read_bounded(out / IMAGES, LARGEST) if with_images else None
-    files = report_files(report)
-    files["evidence.zip"] = evidence_of(files if images is None else {**files, IMAGES: images})
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            write_whole(out / name, data)
-    except OSError as error:
-        raise InputError(f"The report cannot be written to {out}: {error.strerror or error}.") from error
-    return {name: out / name for name in files}
-
-
-def report_files(report: AuditReport) -> dict[str, bytes]:
-    """The report as a page and as JSON, by file name."""
-    return {"report.html": html_report(report).encode(), "report.json": report.model_dump_json(indent=2).encode()}
-
-
-def evidence_of(files: dict[str, bytes]) -> bytes:
-    """A zip of the files with a manifest of their SHA-256."""
-    manifest = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    return zipped({**files, "manifest.json": json.dumps(manifest, indent=2).encode()})
 
 
 def read_report(path: Path) -> AuditReport:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import core
 from core.audit.behaviour import work_on
+from core.audit.conditions import FrozenConditions
 from core.audit.findings import STEPS, Condition, Finding, Remark, Standing, StepResult, Strict, checked_conditions
 from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
@@ -103,7 +104,8 @@ class AuditedModelFacts(Strict):
 class AuditReport(Strict):
     """Everything that an audit found.
 
-    `standing` is what an auditor says of it: diagnostic (as it was made), reviewed, or released for use.
+    `standing` is what an auditor says of it: diagnostic (as it was made), reviewed, or released for use. `frozen` are
+    the conditions as they stood when it began, None where nothing was kept in a folder.
     """
 
     format: int = 1
@@ -116,6 +118,7 @@ class AuditReport(Strict):
     conditions: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     command: str = ""
+    frozen: FrozenConditions | None = None
     remarks: tuple[Remark, ...] = ()
 
     @property
@@ -129,8 +132,11 @@ class AuditReport(Strict):
         return any(finding.status == "failed" for finding in self.conditions)
 
 
-def run_audit(order: AuditOrder, tell: Tell, command: str = "") -> AuditReport:
-    """Answer, look and judge; InputError where nothing can be audited. The report is not yet written."""
+def run_audit(order: AuditOrder, tell: Tell, command: str = "", frozen: FrozenConditions | None = None) -> AuditReport:
+    """Answer, look and judge; InputError where nothing can be audited. The report is not yet written.
+
+    `frozen` are the order's conditions as they were written down before.
+    """
     if not order.models:
         raise InputError("No model to audit: name one with --model.")
     if order.place is None and (order.choose_on or order.verify):
@@ -160,6 +166,7 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "") -> AuditReport:
         conditions=tuple(checked_conditions(order.conditions, results)),
         notes=data.notes,
         command=command,
+        frozen=frozen,
     )
 
 

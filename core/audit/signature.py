@@ -25,7 +25,7 @@ from core.files import read_plain, write_whole
 
 MANIFEST, SIGNATURE = "manifest.json", ".sig.json"
 LARGEST_KEY, LARGEST_SIGNATURE = 10_000, 10_000  # bytes
-LARGEST_EVIDENCE, MOST_FILES = 200_000_000, 50  # bytes of all files together, and their number
+LARGEST_EVIDENCE, MOST_FILES = 200_000_000, 300  # bytes of all files together, and their number
 RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 

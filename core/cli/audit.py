@@ -6,16 +6,19 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.audit.cards import FOLDER
+from core.audit.conditions import freeze_conditions, refuse_other_conditions
+from core.audit.exports import write_report
 from core.audit.findings import MEASURES, STEPS, read_condition
 from core.audit.operating import Wanted
-from core.audit.report import changed_findings, read_report, write_report
+from core.audit.report import changed_findings, read_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.shards import Workers
 from core.audit.signature import make_key, sign_evidence, verify_evidence
@@ -23,6 +26,7 @@ from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say
 from core.cli.predict import Device, Models
 from core.data.datasets import KINDS
 from core.errors import InputError
+from core.models.card import read_card
 from core.models.checkpoints import available, default_root, find
 from core.models.devices import chosen_device
 from core.runs.directory import RunDirectory
@@ -120,12 +124,20 @@ def audit(
         choose_on=choose_on,
         verify=verify,
     )
+    refuse_other_conditions(out, conditions)  # before the folder's status is touched
     with reported(out, say) as tell:
-        report = run_audit(order, tell, shlex.join(["python", "-m", "core", *sys.argv[1:]]))
-        files = write_report(report, out, with_images=data is not None)
-    emit(report.model_dump(mode="json"), [*_told(report), *(f"Written: {path}" for path in files.values())], as_json)
+        frozen = freeze_conditions(out, conditions)
+        report = run_audit(order, tell, shlex.join(["python", "-m", "core", *sys.argv[1:]]), frozen)
+        cards = {folder.resolve().name: read_card(folder / "card.json") for folder in order.models}
+        files = write_report(report, out, cards, with_images=data is not None)
+    emit(report.model_dump(mode="json"), [*_told(report), *_written(files, out)], as_json)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _written(files: Mapping[str, Path], out: Path) -> list[str]:
+    own = [path for name, path in files.items() if not name.startswith(FOLDER)]
+    return [f"Written: {path}" for path in (*own, out / FOLDER)]
 
 
 def _steps(text: str) -> tuple[str, ...]:
@@ -218,7 +230,7 @@ def reported(out: Path, tell: Tell) -> Iterator[Tell]:
         tell(message)
         run.report(state="preparing", message=message)
 
-    with run.hold(), _ended_by_signals():
+    with run.hold("audits", "--out"), _ended_by_signals():
         run.report(state="preparing", message="Reading the images")
         try:
             yield both

@@ -100,8 +100,8 @@ class RunDirectory:
         return self.path.name
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Be the one process that trains here (the directory is made).
+    def hold(self, works: str = "trains", option: str = "--run") -> Iterator[None]:
+        """Be the one process that `works` here (the directory is made); `option` is what names another one.
 
         InputError where another one does, or where nothing can be written. The kernel frees the lock when the process
         ends, however it ends.
@@ -110,7 +110,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
-            _take(lock, self.path)
+            _take(lock, self.path, works, option)
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         except (OSError, InputError) as error:
@@ -119,7 +119,7 @@ class RunDirectory:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"No run can be kept in {self.path}: {error.strerror}. Name another folder with --run."
+                f"No run can be kept in {self.path}: {error.strerror}. Name another folder with {option}."
             ) from error
         try:
             yield
@@ -210,7 +210,7 @@ class RunDirectory:
             return empty, f"{self.name}/{HISTORY} cannot be read: the curves of the run are not shown."
 
 
-def _take(lock: int, path: Path) -> None:
+def _take(lock: int, path: Path, works: str, option: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -219,8 +219,8 @@ def _take(lock: int, path: Path) -> None:
         except OSError as error:
             if time.monotonic() > deadline:
                 raise InputError(
-                    f"Another process trains in {path} already. Wait until it is done, cancel it, or name another "
-                    "folder with --run."
+                    f"Another process {works} in {path} already. Wait until it is done, cancel it, or name another "
+                    f"folder with {option}."
                 ) from error
         time.sleep(0.02)
 

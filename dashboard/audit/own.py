@@ -8,6 +8,8 @@ from html import escape
 
 import streamlit as st
 
+from core.audit.conditions import USUAL, canonical, conditions_in
+from core.audit.findings import MEASURES
 from core.audit.launch import audits_folder, checked_audit, resume_audit, start_audit
 from core.audit.operating import Wanted
 from core.errors import InputError
@@ -25,6 +27,8 @@ from dashboard.ui.format import quoted
 
 FAULT = "audit-own-fault"
 SENSITIVITY, RISK = "audit-sensitivity", "audit-risk"  # the sliders that choose the operating point, in per cent
+LIMITS = "audit-conditions"
+LONGEST_LIMITS = 4000  # letters
 LISTED = 8  # audits shown, the newest
 LARGEST_REPORT = 5_000_000  # bytes of a report that is walked through here
 MOST_SAMPLED = 500
@@ -62,20 +66,42 @@ def _order() -> None:
         help="For other light, focus and stain, and for where the models look. More take longer and tell more: two "
         "cores need about 15 seconds an image for four models.",
     )  # fmt: skip
+    conditions, faults = conditions_in(_conditions())
+    for fault in faults:
+        st.error(quoted(fault), icon=":material/block:")
     st.button(
         "Start the audit", type="primary", icon=":material/play_circle:", on_click=_start, key="audit-start",
-        args=(images.place, images.kind, sample),
+        args=(images.place, images.kind, sample, tuple(map(canonical, conditions))), disabled=bool(faults),
     )  # fmt: skip
 
 
-def _start(place: str, kind: str, sample: int) -> None:
+def _conditions() -> str:
+    """Ask for the conditions that the audit is to judge by."""
+    if LIMITS not in st.session_state:
+        st.session_state[LIMITS] = recall(LIMITS, "\n".join(USUAL))
+    text: str = st.text_area(
+        "Conditions, one a line", key=LIMITS, height=110, max_chars=LONGEST_LIMITS, on_change=_keep_conditions,
+        help="They are frozen when the audit starts, and stand in its report with their digest. Empty: the built-in "
+        f"checks alone. Figures: {', '.join(MEASURES)}.",
+    )  # fmt: skip
+    return text or ""
+
+
+def _keep_conditions() -> None:
+    remember(LIMITS, st.session_state[LIMITS] or "")
+
+
+def _start(place: str, kind: str, sample: int, conditions: tuple[str, ...]) -> None:
     remember(FAULT, "")
     try:
         models = [str(find(name, root()).resolve()) for name in chosen_names() if (root() / name).is_dir()]
         plain = Wanted()
         sensitivity = st.session_state.get(SENSITIVITY, 100 * plain.sensitivity) / 100
         risk = st.session_state.get(RISK, 100 * plain.risk) / 100
-        spec = checked_audit(models=models, data=place, dataset=kind, sample=sample, sensitivity=sensitivity, risk=risk)
+        spec = checked_audit(
+            models=models, data=place, dataset=kind, sample=sample, sensitivity=sensitivity, risk=risk,
+            conditions=conditions,
+        )  # fmt: skip
         folder = audits_folder()
         start_audit(folder, free_name(folder, f"audit-{kind}"), spec)
     except InputError as error:

@@ -10,12 +10,13 @@ import streamlit as st
 from core.audit.charts import chart_words
 from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Finding, StepResult
 from core.audit.operating import Wanted
-from core.audit.report import evidence_of, parsed_report, report_files
+from core.audit.report import parsed_report
 from core.audit.run import WITHOUT_PICTURES, AuditOrder, AuditReport, run_audit
 from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS
 from core.models.checkpoints import find
 from dashboard import uploads
+from dashboard.audit.downloads import offer_downloads
 from dashboard.audit.gallery import show_gallery
 from dashboard.audit.on_a_cell import show_shifts_on_a_cell
 from dashboard.audit.own import RISK, SENSITIVITY, offer_own_audits
@@ -172,39 +173,7 @@ def _walk(report: AuditReport) -> None:
         with tab:
             _show_step(report, result, said)
             show_gallery(result.step, report)
-    files = report_files(whole)
-    with st.container(horizontal=True, gap="small", key="audit-report"):
-        st.download_button(
-            "Download the report",
-            files["report.html"],
-            "leukolens-audit.html",
-            "text/html",
-            icon=":material/description:",
-            type="primary",
-            on_click="ignore",
-            help="One page that opens offline and prints on A4, with your decisions and remarks.",
-        )
-        st.download_button(
-            "Download as JSON",
-            files["report.json"],
-            "leukolens-audit.json",
-            "application/json",
-            icon=":material/data_object:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Download to sign",
-            evidence_of(files),
-            "evidence.zip",
-            "application/zip",
-            icon=":material/verified:",
-            on_click="ignore",
-            help="Page and JSON with a manifest. Then: python -m core audit sign evidence.zip --key FILE --name NAME",
-        )
-    st.caption(
-        "Decisions and remarks are kept on the server as you make them, for a year: those to an audit of own images "
-        "for all who may open it, others for this browser. The downloads take them along."
-    )
+    offer_downloads(whole)
 
 
 def _show_step(report: AuditReport, result: StepResult, said: Said) -> None:

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.audit.exports import write_report
 from core.audit.findings import Remark
 from core.audit.journal import Journal
 from core.audit.launch import audits_folder
-from core.audit.report import html_report, write_report
+from core.audit.report import html_report
 from core.audit.run import AuditOrder, run_audit
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
@@ -221,12 +222,43 @@ def test_an_audit_of_ones_own_images_is_started_and_listed(
     (command,) = commands
     assert command[command.index("--data") + 1] == str(place) and command[command.index("--sample") + 1] == "40"
     assert command.count("--model") == 2 and "audit-auto: unknown" in html(app)
+    required = [command[place + 1] for place, word in enumerate(command) if word == "--require"]
+    assert required == ["accuracy>=0.9", "lowest_recall>=0.8", "ece<=0.05"]
+
+
+def test_conditions_are_checked_as_they_are_written_and_go_along(
+    start: Start, models: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr("core.audit.launch.spawn", lambda run, command, more: commands.append(list(command)))
+    app = start("audit", root=models)
+    app = app.text_input(key="training-place").set_value(str(place)).run()
+    app = app.text_area(key="audit-conditions").set_value("accuracy >= 0.95\n<b>speed</b>>=1").run()
+    assert_sound(app)
+    assert "Line 2" in alerts(app) and "<b>" not in alerts(app) and app.button(key="audit-start").disabled
+    app = app.text_area(key="audit-conditions").set_value("accuracy >= 0.95").run()
+    assert not alerts(app)
+    app = app.button(key="audit-start").click().run()
+    (command,) = commands
+    assert command.count("--require") == 1 and command[command.index("--require") + 1] == "accuracy>=0.95"
+    app = go(go(app, "train"), "audit")
+    assert app.text_area(key="audit-conditions").value == "accuracy >= 0.95"
+
+
+def test_each_form_of_the_report_can_be_taken_away(start: Start, models: Path) -> None:
+    """Each button's file is made by its own call; none is made before."""
+    app = start("audit", root=models)
+    labels = [button.label for button in app.get("download_button")]
+    assert labels == [
+        "Download the report", "Download as PDF", "Download as JSON", "Download to sign", "Cards for other registries"
+    ]  # fmt: skip
+    assert all(button.proto.HasField("deferred_file_id") for button in app.get("download_button"))
 
 
 def test_a_done_audit_is_opened(start: Start, models: Path, place: Path) -> None:
     folder = audits_folder() / "mine"
     report = run_audit(AuditOrder((models / "vgg19",), folder, steps=("performance",)), lambda line: None)
-    write_report(report.model_copy(update={"data": "slides of our own"}), folder)
+    write_report(report.model_copy(update={"data": "slides of our own"}), folder, {})
     RunDirectory(folder).report(state="done", pid=0, message="Done.")
     app = start("audit", root=models)
     assert "mine: done" in html(app)

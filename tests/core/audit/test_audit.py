@@ -17,9 +17,11 @@ from PIL import Image
 
 from core.audit import run as auditing
 from core.audit import shards as sharding
+from core.audit.cards import CHAI, FACTS_LABEL
+from core.audit.exports import write_report
 from core.audit.findings import STEPS, Finding, checked_conditions, read_condition
 from core.audit.probes import calibration_step
-from core.audit.report import changed_findings, html_report, read_report, write_report
+from core.audit.report import changed_findings, html_report, read_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.subject import AuditedModel, AuditedSet
 from core.classes import CLASSES as MODEL
@@ -166,7 +168,7 @@ def test_the_answers_that_were_kept_are_audited_without_pictures(order: AuditOrd
 
 def test_the_report_is_one_page_that_needs_nothing_and_reads_back(order: AuditOrder) -> None:
     report = audit(replace(order, conditions=(read_condition("accuracy>=0.99"),)))
-    files = write_report(report, order.out, with_images=True)
+    files = write_report(report, order.out, {}, with_images=True)
     page = files["report.html"].read_text(encoding="utf-8")
     assert (
         not re.search(r"src=\"(?!data:image/png;base64,)|href=|url\(|@import|<script", page)
@@ -175,12 +177,12 @@ def test_the_report_is_one_page_that_needs_nothing_and_reads_back(order: AuditOr
     assert "Signature" in page and report.data_sha256 in page
     assert read_report(files["report.json"]) == report and report.failed
     with zipfile.ZipFile(files["evidence.zip"]) as archive:
-        assert set(archive.namelist()) == {"report.html", "report.json", "images.csv", "manifest.json"}
+        kept = {"report.html", "report.pdf", "report.json", "images.csv"}
+        kept |= {f"exports/{name}/{file}" for name in ("first", "second") for file in (CHAI, FACTS_LABEL)}
+        assert set(archive.namelist()) == kept | {"manifest.json"}
         manifest = json.loads(archive.read("manifest.json"))
-        assert manifest == {
-            name: hashlib.sha256(archive.read(name)).hexdigest()
-            for name in ("report.html", "report.json", "images.csv")
-        }
+        assert manifest == {name: hashlib.sha256(archive.read(name)).hexdigest() for name in kept}
+        assert all((order.out / name).read_bytes() == archive.read(name) for name in kept)
         table = pd.read_csv(BytesIO(archive.read("images.csv")))
     right = table[table["model"] == "first"].eval("label == answer").mean()
     assert right == pytest.approx(found(report, "performance", "accuracy", "first").figure)

@@ -40,7 +40,8 @@ def spec(tmp_path: Path) -> AuditSpec:
     for number in range(10):
         label = ("basophil", "monocyte")[number % 2]
         cell(tmp_path / "cells" / label / f"{number}.png", number, label)
-    return checked_audit(models=[str(tmp_path / "models" / "tiny")], data=str(tmp_path / "cells"), sample=5)
+    return checked_audit(models=[str(tmp_path / "models" / "tiny")], data=str(tmp_path / "cells"), sample=5,
+                         conditions=("accuracy>=0.97",))  # fmt: skip
 
 
 def test_an_audit_is_ended_gone_on_with_and_done(spec: AuditSpec, tmp_path: Path) -> None:
@@ -57,6 +58,8 @@ def test_an_audit_is_ended_gone_on_with_and_done(spec: AuditSpec, tmp_path: Path
     assert run.state() == "done", run.status()
     report = read_report(run.path / "report.json")
     assert [model.images for model in report.models] == [10]
+    assert report.frozen is not None and report.frozen.conditions == ("accuracy>=0.97",)
+    assert [finding.condition for finding in report.conditions] == ["accuracy>=0.97"]
     assert {name: (run.path / "parts" / name).stat().st_mtime_ns for name in kept} == kept
     with pytest.raises(InputError, match="already"):
         start_audit(tmp_path / "audits", "mine", spec)
@@ -76,14 +79,24 @@ def test_one_process_audits_in_a_folder(tmp_path: Path) -> None:
         tell("Step data")
         status = RunDirectory(tmp_path / "one").status()
         assert status is not None and status.message == "Step data" and lines == ["Step data"]
-        with pytest.raises(InputError), reported(tmp_path / "one", lines.append):
+        with pytest.raises(InputError, match=r"audits in .* already.*--out"), reported(tmp_path / "one", lines.append):
             raise AssertionError
     assert RunDirectory(tmp_path / "one").state() == "done"
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"models": []}, {"data": "cells"}, {"data": "/a\nb"}, {"models": ["tiny"]}, {"sample": 1}, {"dataset": "--out"}],
+    [
+        {"models": []},
+        {"data": "cells"},
+        {"data": "/a\nb"},
+        {"models": ["tiny"]},
+        {"sample": 1},
+        {"dataset": "--out"},
+        {"conditions": ["accuracy"]},
+        {"conditions": ["--out>=1"]},
+        {"conditions": ["ece<=0.1"] * 101},
+    ],
 )
 def test_an_order_that_cannot_be_is_refused(spec: AuditSpec, changes: dict[str, object]) -> None:
     with pytest.raises(InputError, match="cannot be ordered so"):

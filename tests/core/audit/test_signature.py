@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from typer.testing import CliRunner
 
-from core.audit.report import evidence_of
+from core.audit.exports import evidence_of
 from core.audit.signature import make_key, sign_evidence, verify_evidence
 from core.cli.app import app
 from core.errors import InputError

@@ -34,9 +34,37 @@ def test_a_limit_that_fails_ends_with_1_and_the_report_is_written(root: Path, ce
     document = json.loads(result.stdout)
     assert [one["status"] for one in document["conditions"]] == ["failed", "passed"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "parts", "report.html", "report.json", "images.csv", "evidence.zip", "run.lock", "status.json"
+        "parts", "report.html", "report.pdf", "report.json", "images.csv", "exports", "evidence.zip", "run.lock",
+        "status.json", "conditions.json",
     }  # fmt: skip
+    assert document["frozen"]["conditions"] == ["accuracy<=1.0", "accuracy>=1.0"]
+    assert audit(*words[:-6], tmp_path / "again", *words[-5:], "--require", "accuracy<=1").exit_code == 0
+
+
+def test_other_conditions_in_a_folder_are_refused_and_what_is_there_stays(
+    root: Path, cells: Path, tmp_path: Path
+) -> None:
+    words = (
+        "--checkpoints",
+        root,
+        "--model",
+        "islam_cnn",
+        "--data",
+        cells,
+        "--out",
+        tmp_path,
+        "--steps",
+        "performance",
+    )
     assert audit(*words, "--require", "accuracy<=1").exit_code == 0
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    result = audit(*words, "--require", "accuracy>=0.2")
+    told = " ".join(result.stderr.split())
+    assert result.exit_code == 2 and "now missing: accuracy<=1.0; now new: accuracy>=0.2" in told
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == kept
+    assert audit(*words, "--require", "accuracy<=1").exit_code == 0
+    verified = audit("verify", tmp_path / "evidence.zip", "--json")
+    assert {"conditions.json", "report.pdf"} < set(json.loads(verified.stdout)["files"])
 
 
 def test_two_audits_are_compared(root: Path, cells: Path, tmp_path: Path) -> None:
