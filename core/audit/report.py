@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from core.audit.charts import chart_html
+from core.audit.charts import chart_html, picture_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
 from core.audit.run import IMAGES, AuditReport
@@ -85,6 +85,7 @@ def _summary(report: AuditReport) -> str:
 def _step(result: StepResult, report: AuditReport) -> str:
     title = STEP_TITLES.get(result.step, result.step)
     charts, tables = "".join(map(chart_html, result.charts)), "".join(map(_table, result.tables))
+    charts += "".join(map(picture_html, result.pictures))
     return f"<h2>{escape(title)}</h2>{_findings(result.findings, report)}{charts}{tables}"
 
 

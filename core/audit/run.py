@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 import core
 from core.audit.behaviour import work_on
+from core.audit.between import between_step
 from core.audit.findings import STEPS, Condition, Finding, Remark, Standing, StepResult, Strict, checked_conditions
 from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
 from core.audit.sampled_steps import Documents, explanation_step, looks_step, sampled_rows, shift_step
 from core.audit.shards import Document, Shard, ShardImage, Workers, run_shards
-from core.audit.steps import between_step, data_step, performance_step, use_step
+from core.audit.steps import data_step, performance_step, use_step
 from core.audit.subgroups import subgroup_step
 from core.audit.subject import AuditedModel, AuditedSet, group_of, read_audit_groups
 from core.classes import known_as
