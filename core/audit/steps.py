@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.audit.discrimination import beyond_chance, counted, told_apart
 from core.audit.findings import AuditChart, AuditTable, Finding, Status, StepResult, estimated
+from core.audit.leaks import leak_finding, leak_tables
 from core.audit.statistics import clustered_interval, detectable_difference
 from core.audit.subject import AuditedModel, AuditedSet
 from core.evaluation.intervals import Estimate, wilson
@@ -58,8 +59,8 @@ def data_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
         none = "Only the answers are at hand, not the pictures: copies, focus and colour were not looked at."
         return StepResult(step="data", findings=(*findings, _about("pictures", "Pictures", none, "not run")),
                           tables=tuple(tables))  # fmt: skip
-    findings += [_unreadable(data), *_copies(data.pictures), _sizes(data.pictures)]
-    tables.append(_picture_table(data.pictures))
+    findings += [_unreadable(data), *_copies(data.pictures), leak_finding(models, data), _sizes(data.pictures)]
+    tables += [*leak_tables(data), _picture_table(data.pictures)]
     return StepResult(step="data", findings=tuple(findings), tables=tuple(tables))
 
 
