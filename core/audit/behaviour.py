@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.audit.shards import Document, Shard, ShardImage
+from core.audit.shards import AUDITED, Document, Shard, ShardImage
 from core.audit.shifts import SEVERITIES, SHIFTS, USUAL, shifted
 from core.audit.subject import picture_facts
 from core.data.loading import read_boxed
@@ -28,6 +28,7 @@ from core.explanation.engine import checked_request, chosen_precision, explain
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
 from core.explanation.quality.similarity import positive_share, spearman
+from core.leaks.between import copies_between
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
 from core.models.staged import DTYPES
@@ -236,6 +237,16 @@ def map_worth(shard: Shard) -> Document:
     return {"rows": rows}
 
 
+def trained_copies(shard: Shard) -> Document:
+    """Copies of the shard's AUDITED images among its others, a row each: what it is a copy of, and how alike."""
+    ours = [image for image in shard.images if image.label == AUDITED]
+    theirs = [image for image in shard.images if image.label != AUDITED]
+    places = [[Path(image.path) for image in part] for part in (ours, theirs)]
+    copies, unread = copies_between(places[0], places[1], lambda line: None)
+    rows = [{"path": ours[c.image].path, "copy_of": theirs[c.other].path, "likeness": c.likeness} for c in copies]
+    return {"rows": rows, "unread": unread}
+
+
 FUNCTIONS: dict[str, Callable[[Shard], Document]] = {
     "answers": answered,
     "others": answered,
@@ -243,4 +254,5 @@ FUNCTIONS: dict[str, Callable[[Shard], Document]] = {
     "shift": under_shift,
     "looks": looked_at,
     "explanations": map_worth,
+    "training": trained_copies,
 }

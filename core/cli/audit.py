@@ -56,6 +56,9 @@ def audit(
     others: Annotated[
         Path | None, typer.Option("--others", help="Folder of pictures that are no cell of ours.")
     ] = None,
+    training: Annotated[
+        Path | None, typer.Option("--training", help="What the models were trained on: copies from it are looked for.")
+    ] = None,
     groups: Annotated[
         Path | None, typer.Option("--groups", help="CSV of path (or image) and slide or patient.")
     ] = None,
@@ -111,6 +114,7 @@ def audit(
         dataset=dataset,
         split=split,
         others=others,
+        training=training,
         groups=groups,
         group_column=group_column,
         subgroups=tuple(name.strip() for name in subgroups.split(",") if name.strip()),

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.evaluation.curves import MOST_POINTS, thinned
 from dashboard.ui.charts import (
     FRAME,
-    MOST_POINTS,
     ROW,
     TEMPLATE,
     Axis,
@@ -19,7 +19,6 @@ from dashboard.ui.charts import (
     bar_figure,
     line_figure,
     percent_axis,
-    thinned,
 )
 
 ROOT = Path(__file__).parents[3]
