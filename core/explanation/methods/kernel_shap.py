@@ -179,7 +179,14 @@ class KernelShapEstimator(Estimator):
             errors, note = shapley_errors(keep, weights, gains, values, fixed), self._so_far(count)
         known = Regions(self._views.labels, values.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
-        return Maps(self._views.painted(values), error=error, gap=_gap(values, total), regions=known, note=note)
+        return Maps(
+            self._views.painted(values),
+            error=error,
+            gap=_gap(values, total),
+            regions=known,
+            note=note,
+            total=total.astype(np.float32),
+        )
 
     def _so_far(self, count: int) -> str:
         seen = (count - 2) // 2
@@ -249,4 +256,5 @@ KERNEL_SHAP = Method(
     KernelShapEstimator,
     KernelShapSettings,
     uncertainty="standard error",
+    linear=True,
 )

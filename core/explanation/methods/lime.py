@@ -220,4 +220,5 @@ LIME = Method(
     LimeEstimator,
     LimeSettings,
     uncertainty="standard error",
+    linear=True,
 )

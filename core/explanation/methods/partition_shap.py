@@ -190,7 +190,8 @@ class PartitionShap(Estimator):
         native = values.astype(np.float32)
         gap = relative_gap(native.sum(axis=(1, 2), dtype=np.float64), whole - hidden)
         regions = len(self._divided.union(part.rectangle for part in self._batch[: len(self._answers)])) + 1
-        return Maps(native, gap=gap, note=f"The picture is divided into {regions:,} regions so far.")
+        note = f"The picture is divided into {regions:,} regions so far."
+        return Maps(native, gap=gap, note=note, total=(whole - hidden).astype(np.float32))
 
     def _credits(self) -> dict[Rectangle, Logits]:
         answered = len(self._answers)
@@ -222,4 +223,5 @@ PARTITION_SHAP = Method(
     PartitionShapSettings,
     uncertainty="gap",
     averages=False,
+    linear=True,
 )
