@@ -14,7 +14,7 @@ from core.explanation.context import nbytes_of
 from core.explanation.method import Estimator, Maps, Method, Regions, Request, one_step
 from core.explanation.perturbation import RegionViews
 from core.explanation.sampling import van_der_corput
-from core.explanation.superpixels import parts_field
+from core.explanation.superpixels import lacks_regions, parts_field
 from core.settings import number_field
 
 Keep = NDArray[np.bool_]
@@ -257,4 +257,5 @@ KERNEL_SHAP = Method(
     KernelShapSettings,
     uncertainty="standard error",
     linear=True,
+    misfit=lacks_regions,
 )

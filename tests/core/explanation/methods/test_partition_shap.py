@@ -10,7 +10,8 @@ import torch
 
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.methods.partition_shap import PARTITION_SHAP, Rectangle, area, halves
+from core.explanation.methods.partition_shap import PARTITION_SHAP
+from core.explanation.partition import Rectangle, area, halves
 from core.explanation.reference.shap import partition_maps
 from core.models.classifier import Classifier, standardise
 from tests.support.toy_networks import (
