@@ -14,8 +14,8 @@ from skimage.segmentation import quickshift, slic, watershed
 
 from core.errors import InputError
 from core.explanation.context import SIDE, ImageContext, scaled_labels
-from core.explanation.method import MethodSettings, Request
-from core.settings import choice_field, number_field
+from core.explanation.method import Method, MethodSettings, Request
+from core.settings import choice_field, fields_of, number_field
 
 Labels = NDArray[np.int32]
 Picture = NDArray[np.uint8]
@@ -88,6 +88,12 @@ def superpixels(context: ImageContext, name: str, regions: int, side: int) -> La
         raise InputError(f"The number of superpixels must be from {FEWEST} to {MOST}, not {regions}.")
     full = context.shared(("superpixels", name, regions), lambda: _cut(context.picture(), name, regions))
     return context.shared(("superpixels", name, regions, side), lambda: scaled_labels(full, side))
+
+
+def takes_own_regions(kind: Method) -> bool:
+    """Whether a method can weigh the reader's own regions."""
+    field = fields_of(kind.settings).get("superpixels")
+    return field is not None and OWN in field.choices
 
 
 def lacks_regions(request: Request[Any]) -> str | None:
