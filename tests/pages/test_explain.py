@@ -15,6 +15,7 @@ from PIL import Image
 from core.classes import CLASSES
 from core.explanation.engine import explain
 from core.explanation.render import overlay
+from core.explanation.wording import raw
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from core.preprocessing.parameters import CellParameters
@@ -24,7 +25,6 @@ from dashboard.explain.jobs import ModelRow
 from dashboard.explain.rendering import Look, picture_of
 from dashboard.images import gallery_subjects
 from dashboard.models import ModelEntry
-from dashboard.ui.format import raw
 from tests.support.reading import Start, alerts, assert_sound, html, query, titles
 from tests.support.tiny_models import SHIPPED
 
