@@ -1,20 +1,19 @@
-"""`explain`: maps of an image, as raw values, pictures, scores and a manifest. Methods and their settings are parsed
-first; then every model is planned and checked before any work is done."""
+"""`explain`: maps of an image, or of each in a folder, as raw values, pictures, scores, a manifest and a page. Methods
+and their settings are parsed first; then every model is planned and checked before any work is done."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from core.cli.common import (
     AsJson,
     Checkpoints,
+    Stop,
     emit,
     is_zip,
     reports_bad_input,
@@ -23,18 +22,18 @@ from core.cli.common import (
     writable,
     write_bundle,
 )
+from core.cli.explain_bundle import Drawing, Explained, ExplainOrder, carried_out, told_image, write_page
+from core.cli.explain_folder import FolderResult, explain_folder
 from core.cli.explain_settings import parse_settings
-from core.cli.explain_work import ALL, ExplainOptions, Faults, agreements_of, chosen_methods, plans, work
+from core.cli.explain_work import ALL, ExplainOptions, check_methods, chosen_methods, plans
 from core.cli.predict import Device, Framing, Models, load_all
 from core.cli.verification import verification_lines
-from core.decoding import DecodedImage, read_image
 from core.errors import InputError
-from core.explanation.engine import PRECISIONS, Explanation
-from core.explanation.evidence import MANIFEST, evidence_files
+from core.explanation.engine import PRECISIONS
 from core.explanation.methods.registry import METHODS
-from core.explanation.render import DIVERGING, PALETTES, picture
+from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import mask_of
-from core.preprocessing.own_regions import OwnRegions, own_regions
+from core.preprocessing.own_regions import own_regions
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 
@@ -106,13 +105,16 @@ Palette = Annotated[str, typer.Option("--palette", help=f"Of unsigned maps: {', 
 
 Diverging = Annotated[str, typer.Option("--diverging", help=f"Of signed maps: {', '.join(DIVERGING)}.")]
 
-Out = Annotated[Path, typer.Option("--out", help="Folder to write to, or one file that ends in .zip.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write to, or one file that ends in .zip.")]
+
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write all of it as one page as well.")]
 
 
 @reports_bad_input
 def explain(
-    image: Annotated[Path, typer.Argument(help="Image file.")],
-    out: Out,
+    image: Annotated[Path, typer.Argument(help="Image file, or a folder of them.")],
+    out: Out = None,
+    html: Html = None,
     methods: Methods = None,
     model: Models = None,
     classes: Classes = None,
@@ -138,12 +140,14 @@ def explain(
     OUT gets <model>/<method>.npz with the raw values, <model>/<method>-<class>.png,
     <model>/<method>-<class>-against-<other>.png with --against, <model>/<method>-reference.npz where maps were
     verified, scores.json where scores were asked for, and manifest.json last. Ctrl-C keeps what was found until then.
+    Of a folder, each image gets a folder in OUT with page.html, and OUT an index.html; given again, it goes on.
     """
     drawing = Drawing(opacity, palette, diverging)
     chosen = chosen_methods(methods or ["gradcam"])
-    decoded = _read(image)
-    given = None if mask is None else mask_of(_read(mask).rgb, decoded.rgb.shape)
-    own = None if regions is None else own_regions(_read(regions))
+    _check_places(image, out, html, {"--mask": mask})
+    decoded = None if image.is_dir() else told_image(image)
+    given = None if mask is None or decoded is None else mask_of(told_image(mask).rgb, decoded.rgb.shape)
+    own = None if regions is None else own_regions(told_image(regions))
     classifiers = load_all(model, checkpoints, device)
     asked = ExplainOptions(
         methods=chosen,
@@ -158,68 +162,52 @@ def explain(
         lenient=ALL in (methods or []),
         against=against or "",
     )
+    order = ExplainOrder(classifiers, asked, drawing, own, None if mask is None else mask.name)
+    check_methods(asked, own)
+    if decoded is None:
+        assert out is not None
+        _finish_folder(explain_folder(order, image, out), as_json)
+        return
     planned = plans(classifiers, decoded.rgb, given, asked, own)
-    with writable(out), stoppable() as stop:
-        faults = Faults()
-        findings = work(planned, asked, stop, faults)
-        if not findings:
-            raise InputError("Nothing was found out, so nothing was written.")
-        parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
-        parameters["regions"] = _regions_entry(own)
-        parameters["settings"] = [asdict(one) | {"value": str(one.value)} for one in asked.settings]  # text, as typed
-        del parameters["lenient"]
-        alike = agreements_of(findings, asked) if scores else []
-        files = evidence_files(
-            _source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike
-        )
-        write_bundle(out, files)
-    verified = [checked for each in findings for checked in each.verifications]
-    lines = verification_lines(verified)
-    written = [str(out)] if is_zip(out) else [str(out / name) for name in files]
-    emit(json.loads(files[MANIFEST]), [*lines, *written], as_json)
-    differs = any(checked.differing for checked in verified)
+    with stoppable() as stop, ExitStack() as places:
+        for place in filter(None, (out, html and html.parent)):
+            places.enter_context(writable(place))
+        found = carried_out(order, decoded, planned, stop)
+        if out is not None:
+            write_bundle(out, found.files)
+        if html is not None:
+            write_page(html, found.page(drawing))
+    _finish(found, out, html, stop, as_json)
+
+
+def _finish(found: Explained, out: Path | None, html: Path | None, stop: Stop, as_json: bool) -> None:
+    """Say what was written and found, and end with the exit code that goes with it."""
+    lines = verification_lines(found.verifications)
+    written = [] if out is None else [str(out)] if is_zip(out) else [str(out / name) for name in found.files]
+    emit(found.manifest, [*lines, *written, *([] if html is None else [str(html)])], as_json)
+    differs = any(checked.differing for checked in found.verifications)
     if differs and as_json:
         say(lines[-1])
-    if stop.asked or faults.entries or differs:
-        raise typer.Exit(INTERRUPTED if stop.asked else 2 if faults.entries else DIFFERS)
+    if stop.asked or found.faults or differs:
+        raise typer.Exit(INTERRUPTED if stop.asked else 2 if found.faults else DIFFERS)
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How the pictures are drawn; InputError where there is no such palette."""
-
-    opacity: float
-    palette: str
-    diverging: str
-
-    def __post_init__(self) -> None:
-        for option, name, known in (("palette", self.palette, PALETTES), ("diverging", self.diverging, DIVERGING)):
-            if name not in known:
-                raise InputError(f"No --{option} {name!r}. Known: {', '.join(known)}.")
-
-    def paint(self, explanation: Explanation, label: str) -> NDArray[np.uint8]:
-        """One class's map at its own scale."""
-        return picture(explanation, label, self.opacity, self.diverging if explanation.signed else self.palette)
+def _finish_folder(found: FolderResult, as_json: bool) -> None:
+    emit(found.document(), found.lines(), as_json)
+    if found.stopped or found.faults or found.differing:
+        raise typer.Exit(INTERRUPTED if found.stopped else 2 if found.faults else DIFFERS)
 
 
-def _read(path: Path) -> DecodedImage:
-    decoded = read_image(path)
-    for note in decoded.notes:
-        say(f"{path}: {note}")
-    return decoded
-
-
-def _regions_entry(regions: OwnRegions | None) -> dict[str, Any] | None:
-    return None if regions is None else {"name": regions.name, "sha256": regions.sha256, "count": regions.count}
-
-
-def _source(decoded: DecodedImage) -> dict[str, Any]:
-    height, width = decoded.rgb.shape[:2]
-    return {
-        "name": decoded.name,
-        "sha256": decoded.sha256,
-        "width": width,
-        "height": height,
-        "format": decoded.format,
-        "bit_depth": decoded.bit_depth,
-    }
+def _check_places(image: Path, out: Path | None, html: Path | None, files: Mapping[str, Path | None]) -> None:
+    """InputError where nothing would be written, or where what is asked for is not for a folder of images."""
+    if out is None and html is None:
+        raise InputError("Say where to write: --out for everything, --html for one page, or both.")
+    if html is not None and html.is_dir():
+        raise InputError(f"Cannot write to {html}: it is a folder. Name a file.")
+    if not image.is_dir():
+        return
+    if out is None or is_zip(out):
+        raise InputError(f"{image} is a folder: --out must be a folder too, which gets one for each image.")
+    for option, given in (*files.items(), ("--html", html)):
+        if given is not None:
+            raise InputError(f"{option} is for one image, and {image} is a folder of them. Leave it out.")

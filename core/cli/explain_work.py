@@ -107,8 +107,6 @@ def plans(
 
     Models that see the same picture share its context, and with it superpixels, baselines and masks.
     """
-    _check_contrast(asked)
-    _check_regions(asked, regions)
     views: dict[str, View] = {}
     contexts: dict[str, ImageContext] = {}
     found = []
@@ -153,6 +151,12 @@ def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[S
     answers = [each.prediction.predicted for each in findings if each.prediction is not None]
     maps = [item for each in findings for item in each.explanations.values()]
     return similarity_matrices(maps, asked.classes or answers)
+
+
+def check_methods(asked: ExplainOptions, regions: OwnRegions | None) -> None:
+    """InputError where no method asked for has a contrastive map that is wanted, or weighs the regions given."""
+    _check_contrast(asked)
+    _check_regions(asked, regions)
 
 
 def _check_contrast(asked: ExplainOptions) -> None:
