@@ -34,6 +34,7 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; } h2, h3 { break-after: avoid; }
 .maps { display: flex; flex-wrap: wrap; gap: .6rem; } figure { margin: 0; width: 10.5rem; break-inside: avoid; }
 figure img { width: 100%; display: block; } figure.whole { width: 20rem; max-width: 100%; }
 .strip { height: .8rem; width: 8rem; vertical-align: middle; margin: 0 .4rem; border: 1px solid #b9b5c2; }
+.facts { margin: .5rem 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { text-align: right; padding: .2rem .8rem .2rem 0; border-top: 1px solid #d9d6df; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; } thead th { border-top: 0; }

@@ -17,7 +17,7 @@ from dashboard.answers import parameters_for
 from dashboard.consensus import show_unfamiliar
 from dashboard.explain import scoring, verification
 from dashboard.explain.against import contrasts_of
-from dashboard.explain.bundle import zip_of
+from dashboard.explain.bundle import ShownEvidence
 from dashboard.explain.controls import choose_mask, chosen_classes, chosen_layout
 from dashboard.explain.figure import label_of_row, show_figure
 from dashboard.explain.jobs import POLL, ExplainRequest, ModelRow, explain_rows, going_on
@@ -169,24 +169,36 @@ def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> No
     figured = chosen_layout() == "figure"
     contrasts = {row.name: contrasts_of(row, label_of_row(row)) for row in rows} if figured else {}
 
-    def bundle() -> bytes:  # runs when it is asked for, outside the session
+    def evidence() -> ShownEvidence:  # runs when it is asked for, outside the session
         scorings = [scoring_of(check) for check in ranked]
         checks = [randomisation_of(check) for check in checked]
         maps = [item for row in rows for item in row.explanations.values()]
         alike = similarity_matrices(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
-        return zip_of(
+        return ShownEvidence(
             rows, subject, parameters, look, scorings, checks, asked.mask, alike, compared, asked.regions, contrasts
         )
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)
-    st.download_button(
-        "Download everything as a zip",
-        bundle,
-        "leukolens-explanations.zip",
-        "application/zip",
-        key="bundle",
-        icon=":material/folder_zip:",
-        help=f"Pictures and raw values of all models ({methods}), the scores and comparisons found so far, and a "
-        "manifest with hashes, settings and versions.",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Download everything as a zip",
+            lambda: evidence().zip(),
+            "leukolens-explanations.zip",
+            "application/zip",
+            key="bundle",
+            icon=":material/folder_zip:",
+            help=f"Pictures and raw values of all models ({methods}), the scores and comparisons found so far, and a "
+            "manifest with hashes, settings and versions.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "One page (HTML)",
+            lambda: evidence().page(),
+            "leukolens-explanation.html",
+            "text/html",
+            key="static-page",
+            icon=":material/article:",
+            help="The same as one file to send or print, without the raw values: it opens offline and holds its "
+            "pictures.",
+            on_click="ignore",
+        )

@@ -24,7 +24,7 @@ from core.preprocessing.own_regions import OwnRegions
 from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer
 from dashboard.explain import jobs
-from dashboard.explain.bundle import zip_of
+from dashboard.explain.bundle import ShownEvidence
 from dashboard.explain.jobs import ModelRow
 from dashboard.explain.rendering import Look
 from dashboard.images import gallery_subjects
@@ -128,14 +128,14 @@ def test_the_zip_holds_what_is_held_against_what_and_the_regions(tiny_root: Path
     row = ModelRow(answer, explain(classifier, view.rgb, ["gradcam"]))
     lead = contrasted(row.explanations["gradcam"], "basophil", ["monocyte"])
     labels = np.arange(subject.rgb.shape[0])[:, None] * 3 // subject.rgb.shape[0] + np.zeros(subject.rgb.shape[1], int)
-    data = zip_of(
+    data = ShownEvidence(
         [row],
         subject,
         CellParameters(),
         Look("viridis", "blue-red", 0.5, False),
         regions=OwnRegions(labels.astype(np.int32), "r.png", "ab"),
         contrasts={"islam_cnn": {"gradcam": lead}},
-    )
+    ).zip()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         document = json.loads(archive.read("manifest.json"))
         stored = np.load(io.BytesIO(archive.read("islam_cnn/gradcam-against-basophil.npz")))
@@ -143,3 +143,19 @@ def test_the_zip_holds_what_is_held_against_what_and_the_regions(tiny_root: Path
     assert np.array_equal(stored["native"], lead.native) and document["models"][0]["contrasts"][0]["signed"]
     assert document["parameters"]["regions"] == {"name": "r.png", "sha256": "ab", "count": 3}
     assert document["models"][0]["regions"]["count"] >= 2
+
+
+def test_one_page_holds_what_the_zip_holds_and_is_offered(start: Start, tiny_root: Path) -> None:
+    app = start("explain", models="islam_cnn")
+    assert_sound(app)
+    assert {"Download everything as a zip", "One page (HTML)"} <= {each.label for each in app.get("download_button")}
+    classifier, subject = load_classifier(tiny_root / "islam_cnn"), gallery_subjects()["cell-1"]
+    view = frame_image(subject.rgb, "cell")
+    answer = Answer(ModelEntry("islam_cnn", "CNN", classifier), "cell", True, classifier.predict([view.rgb])[0], view)
+    maps = explain(classifier, view.rgb, ["gradcam", "lime"], settings={"lime": {"samples": 20}})
+    row, broken = ModelRow(answer, maps), ModelRow(answer, fault="It could not be read.")
+    look = Look("magma", "purple-orange", 0.5, True, ("lime",))
+    page = ShownEvidence([row, broken], subject, CellParameters(), look).page().decode()
+    assert page.count("<figure") == 2 + 2 * 5 and "Outlined: the up to five superpixels" in page
+    assert "largest value of a model" in page and "Palette magma" in page and "It could not be read." in page
+    assert classifier.weights_sha256 in page and "Not a medical device" in page
