@@ -36,8 +36,10 @@ class Explanation:
     `native` `(K, h, w) float32` are the same maps on the grid that they were computed on; `values` interpolates them.
     `signed` tells whether negative values mean evidence against. `explains` names the output that is explained.
     `error` is the standard error of `native`, `gap` the relative completeness gap `(K,)`, `regions` the superpixels and
-    their weights: None where the method has no such thing. `evaluations` are the model evaluations it rests on, of
-    `budget`; the rest says how it was made.
+    their weights, `unclipped` `(K, h, w)` the maps before their positive part was taken, `total` `(K,)` what values
+    must add up to: None where the method has no such thing. `evaluations` are the model evaluations it rests on, of
+    `budget`; `against` is the class that the maps are contrasted with ("" for plain maps); the rest says how it was
+    made.
     """
 
     model: str
@@ -58,6 +60,9 @@ class Explanation:
     threads: int = 0
     evaluations: int = 1
     budget: int = 1
+    unclipped: NDArray[np.float32] | None = None
+    total: NDArray[np.float32] | None = None
+    against: str = ""
 
     def map_of(self, name: str) -> NDArray[np.float32]:
         """The map `(S, S)` of the class `name`."""
@@ -66,7 +71,7 @@ class Explanation:
     @property
     def nbytes(self) -> int:
         """Of its arrays; the view is the context's."""
-        return nbytes_of(self.values, self.native, self.error, self.gap, self.regions)
+        return nbytes_of(self.values, self.native, self.error, self.gap, self.regions, self.unclipped, self.total)
 
     @property
     def maxima(self) -> dict[str, float]:
@@ -212,6 +217,8 @@ def explanation_of(estimator: Estimator, classes: Sequence[str] | None = None) -
         threads=torch.get_num_threads(),
         evaluations=estimator.evaluations,
         budget=estimator.evaluations if estimator.done else estimator.budget,
+        unclipped=None if maps.unclipped is None else maps.unclipped[order],
+        total=None if maps.total is None else maps.total[order],
     )
 
 

@@ -61,6 +61,11 @@ class Prediction:
         first, second = np.sort(self.probabilities)[::-1][:2]
         return float(first - second)
 
+    def runner_up(self, label: str) -> str | None:
+        """The most probable class besides `label`; None where there is no other."""
+        others = [place for place, name in enumerate(self.classes) if name != label]
+        return self.classes[max(others, key=lambda place: self.probabilities[place])] if others else None
+
 
 def resize(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Resize `(H, W, 3) uint8` to `(size, size, 3)`: area averaging when shrinking, linear when enlarging."""

@@ -158,7 +158,7 @@ class IsolatedContext(ImageContext):
     """
 
     def __init__(self, context: ImageContext, mark: str) -> None:
-        super().__init__(context.rgb, context.given_mask)
+        super().__init__(context.rgb, context.given_mask, context.given_regions)
         self._original = context
         self._mark = mark
 
