@@ -21,6 +21,7 @@ from core.audit.shards import AUDITED, Document, Shard, ShardImage
 from core.audit.shifts import SEVERITIES, SHIFTS, USUAL, shifted
 from core.audit.subject import picture_facts
 from core.data.loading import read_boxed
+from core.data.readers import utf8
 from core.errors import InputError
 from core.evaluation.predict_set import ask_all
 from core.explanation.context import ImageContext, cell_masks, scaled_mask
@@ -38,6 +39,7 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 METHOD = "gradcam"
 CURVES = ("deletion", "insertion")
+MAP_SIDE = 14  # cells along a side of a map that is kept
 HALO = 0.04  # share of the side by which a cell is covered beyond its outline: stain does not end sharply
 
 
@@ -168,6 +170,8 @@ def _look_row(
     answers = [one.predicted for one in classifier.predict(list(pictures.values()))]
     return {
         "row": image.row,
+        "image": utf8(f"{Path(image.path).parent.name}/{Path(image.path).name}"),
+        "map": small_map(values),
         "label": image.label,
         "answer": classifier.card.classes[place],
         "other": other[0].label if other else "",
@@ -175,6 +179,14 @@ def _look_row(
         "areas": {name: float(zone.mean()) for name, zone in zones.items()},
         "answers": dict(zip(pictures, answers, strict=True)),
     }
+
+
+def small_map(values: NDArray[np.float32]) -> list[list[float]] | None:
+    """The positive part of a map `(S, S)` on a grid of MAP_SIDE, each cell its mean, scaled to a sum of 1; None where
+    there is none."""
+    small = cv2.resize(np.maximum(values, 0), (MAP_SIDE, MAP_SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+    total = float(small.sum())
+    return [[round(float(value), 5) for value in row] for row in small / total] if total > 0 else None
 
 
 def zones_of(context: ImageContext, side: int) -> dict[str, Mask]:

@@ -271,5 +271,6 @@ def _class_table(model: AuditedModel, rates: Sequence[Rates], counts: NDArray[np
 
 def with_ends(found: Estimate) -> str:
     """A share with its interval; a dash where there is none."""
-    ends = f"{as_percent(found.low)} to {as_percent(found.high)}"
-    return f"{as_percent(found.value)} ({ends})" if found.defined else "–"
+    if found.low is None or found.high is None:
+        return as_percent(found.value)
+    return f"{as_percent(found.value)} ({as_percent(found.low)} to {as_percent(found.high)})"
