@@ -88,11 +88,12 @@ def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto
     """Return the format for methods of `family` ("masks" or "gradients") on this model and machine.
 
     "auto" is bfloat16 where the processor has it, the architecture is faster in it, and the model's card says that its
-    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") are float32.
+    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") and programs
+    whose weights are not to be had are float32.
     """
     if wanted not in PRECISIONS:
         raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
-    if wanted == "float32" or family == "cam":
+    if wanted == "float32" or family == "cam" or "weights" in classifier.network.lacks:
         return "float32"
     if wanted != "auto":
         return wanted
@@ -159,6 +160,9 @@ def checked_request(
     `precision` is a number format, or "auto" for what `chosen_precision` finds.
     """
     kind = method(name)
+    unfit = kind.unfit(classifier)
+    if unfit:
+        raise InputError(unfit)
     chosen = checked_settings(kind, classifier, settings)
     wanted = "float32" if precision == "auto" and not kind.averages else precision
     resolved = chosen_precision(classifier, kind.family, wanted)

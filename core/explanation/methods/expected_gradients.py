@@ -140,4 +140,5 @@ EXPECTED_GRADIENTS = Method(
     ExpectedGradientsEstimator,
     ExpectedGradientsSettings,
     uncertainty="standard error",
+    needs=("gradients",),
 )

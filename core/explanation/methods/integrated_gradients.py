@@ -128,4 +128,5 @@ INTEGRATED_GRADIENTS = Method(
     IntegratedGradientsEstimator,
     IntegratedGradientsSettings,
     uncertainty="gap",
+    needs=("gradients",),
 )
