@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.audit.findings import AuditTable, Finding, Status, StepResult, estimated
 from core.audit.statistics import clustered_interval, detectable_difference, holm, mcnemar
 from core.audit.subject import AuditedModel, AuditedSet
+from core.classes import known_as, shared_classes
 from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.metrics import Rates, class_means, class_rates, confusion_matrix
 
@@ -253,17 +254,37 @@ def between_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult
         alone = f"{one.name} alone is right on {only_one}, {other.name} alone on {only_other} images"
         sentence = f"{alone}: {told} (p {value:.2g})."
         findings.append(_about(f"{one.name}-{other.name}", f"{one.name} and {other.name}", sentence, step="between"))
-    note = "McNemar's exact test, p corrected for the number of pairs by Holm's method."
+    note = f"McNemar's exact test, p corrected for the number of pairs by Holm's method.{_in_common(models)}"
     heads = ("first", "second", "images", "first alone right", "second alone right", "p")
     table = AuditTable(title="Pairs of models", heads=heads, rows=tuple(rows), note=note)
     return StepResult(step="between", findings=tuple(findings), tables=(table,))
 
 
 def _shared_right(one: AuditedModel, other: AuditedModel) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each is right, on the images that both answered, in one order."""
+    """Whether each is right, on the images that both answered, in one order, had it known their classes in common
+    alone.
+    """
     places = {image: place for place, image in enumerate(other.answers.images)}
     shared = [(place, places[image]) for place, image in enumerate(one.answers.images) if image in places]
     if not shared:
         return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
     first, second = map(list, zip(*shared, strict=True))
-    return one.right[first], other.right[second]
+    shared_names = shared_classes([one.card.classes, other.card.classes])
+    return _right_within(one, shared_names)[first], _right_within(other, shared_names)[second]
+
+
+def _right_within(model: AuditedModel, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether the largest logit among those of `classes` is the true class's."""
+    known = [known_as(name, model.card.classes) or name for name in classes]
+    if len(known) in (0, len(model.card.classes)):
+        return model.right
+    places = np.array([model.card.classes.index(name) for name in known], dtype=np.int64)
+    return np.asarray(places[model.answers.logits[:, places].argmax(axis=1)] == model.answers.labels)
+
+
+def _in_common(models: Sequence[AuditedModel]) -> str:
+    """What is said of the classes where not all models know the same; "" where they do."""
+    shared = shared_classes([model.card.classes for model in models])
+    if all(len(model.card.classes) == len(shared) for model in models):
+        return ""
+    return " Each pair is compared on the classes that both know, as if neither knew another."

@@ -37,6 +37,7 @@ from core.explanation.engine import (
     PRECISIONS,
     Explanation,
     checked_classes,
+    checked_precision,
     checked_request,
     checked_settings,
     explanation_of,
@@ -78,7 +79,7 @@ class ExplainOptions:
     scores: bool = False
     randomisation: bool = False
     verify: bool = False
-    lenient: bool = False  # leave out methods that do not fit a model, as "all" does
+    lenient: bool = False  # leave out methods that do not fit a model, where not both were named
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,7 @@ def explain(
     """
     drawing = Drawing(opacity, palette, diverging)
     chosen = chosen_methods(methods or ["gradcam"])
+    checked_precision(precision)
     decoded = _read(image)
     given = None if mask is None else mask_of(_read(mask).rgb, decoded.rgb.shape)
     classifiers = load_all(model, checkpoints, device)
@@ -334,7 +336,7 @@ def explain(
         scores=scores,
         randomisation=randomisation,
         verify=verify,
-        lenient=ALL in (methods or []),
+        lenient=ALL in (methods or []) or not model,
     )
     planned = plans(classifiers, decoded.rgb, given, asked)
     with writable(out), stoppable() as stop:

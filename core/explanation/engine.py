@@ -84,6 +84,13 @@ def has_evidence(values: NDArray[np.float32]) -> bool:
     return bool(np.any(values != 0))
 
 
+def checked_precision(wanted: str) -> str:
+    """`wanted` itself; InputError where there is no such number format."""
+    if wanted not in PRECISIONS:
+        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
+    return wanted
+
+
 def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto") -> str:
     """Return the format for methods of `family` ("masks" or "gradients") on this model and machine.
 
@@ -91,8 +98,7 @@ def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto
     maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") and programs
     whose weights are not to be had are float32.
     """
-    if wanted not in PRECISIONS:
-        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
+    checked_precision(wanted)
     if wanted == "float32" or family == "cam" or "weights" in classifier.network.lacks:
         return "float32"
     if wanted != "auto":
