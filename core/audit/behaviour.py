@@ -26,6 +26,7 @@ from core.errors import InputError
 from core.evaluation.predict_set import ask_all
 from core.explanation.context import ImageContext, cell_masks, scaled_mask
 from core.explanation.engine import checked_request, chosen_precision, explain
+from core.explanation.methods.registry import method
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
 from core.explanation.quality.similarity import positive_share, spearman
@@ -86,21 +87,23 @@ def _framed(image: ShardImage, framing: str, change: Callable[[Picture], Picture
 
 def under_shift(shard: Shard) -> Document:
     """Each picture as it is and under every shift: the answer, how sure it is, and at step USUAL how like
-    the original's its Grad-CAM is (of the original's answer).
+    the original's its Grad-CAM is (of the original's answer; None where the model has none).
     """
     return {"rows": [row for image in shard.images for row in _shift_rows(_of(shard), image, shard.seed)]}
 
 
 def _shift_rows(classifier: Classifier, image: ShardImage, seed: int) -> list[dict[str, Any]]:
-    clean, logits = cams(classifier, [_framed(image, classifier.card.framing)], None)
+    view = _framed(image, classifier.card.framing)
+    mapped = not method(METHOD).unfit(classifier)
+    clean, logits = cams(classifier, [view], None) if mapped else (None, _logits(classifier, [view]))
     shown = int(logits[0].argmax())
     rows = [_shift_row(classifier, image, ("none", 0), logits[0], 1.0)]
     for name in SHIFTS:
         changes = [partial(shifted, name=name, severity=step, seed=seed) for step in SEVERITIES]
         views = [_framed(image, classifier.card.framing, change) for change in changes]
-        own = cams(classifier, [views[USUAL - 1]], shown)[0][0]
+        own = None if clean is None else cams(classifier, [views[USUAL - 1]], shown)[0][0]
         for step, given in zip(SEVERITIES, _logits(classifier, views), strict=True):
-            like = spearman(clean[0], own) if step == USUAL else None
+            like = spearman(clean[0], own) if step == USUAL and clean is not None and own is not None else None
             rows.append(_shift_row(classifier, image, (name, step), given, like))
     return rows
 
@@ -161,7 +164,10 @@ def _look_row(
     classifier: Classifier, image: ShardImage, context: ImageContext, other: tuple[ShardImage, ImageContext] | None
 ) -> dict[str, Any]:
     place = int(classifier.predict([context.rgb])[0].logits.argmax())
-    values = explain(classifier, context, [METHOD], [classifier.card.classes[place]])[METHOD].values[0]
+    unfit, side = method(METHOD).unfit(classifier), classifier.card.input_size
+    values = np.zeros((side, side), dtype=np.float32)
+    if not unfit:
+        values = explain(classifier, context, [METHOD], [classifier.card.classes[place]])[METHOD].values[0]
     zones = zones_of(context, values.shape[0])
     picture, cell = context.picture(), cell_masks(context).cell
     pictures = {"cell": cell_alone(picture, cell), "surroundings": surroundings_alone(picture, cell)}
@@ -178,6 +184,7 @@ def _look_row(
         "shares": {name: positive_share(values, zone) for name, zone in zones.items()},
         "areas": {name: float(zone.mean()) for name, zone in zones.items()},
         "answers": dict(zip(pictures, answers, strict=True)),
+        "unfit": unfit,
     }
 
 
@@ -234,7 +241,8 @@ def _disc(cell: Mask) -> Mask:
 def map_worth(shard: Shard) -> Document:
     """Faithfulness of each picture's Grad-CAM beside the control maps', and whether it depends on what was learnt."""
     classifier, rows = _of(shard), []
-    for image in shard.images:
+    unfit = method(METHOD).unfit(classifier)
+    for image in () if unfit else shard.images:
         context = ImageContext(_framed(image, classifier.card.framing))
         answer = classifier.predict([context.rgb])[0].predicted
         explanation = explain(classifier, context, [METHOD], seed=shard.seed)[METHOD]
@@ -246,7 +254,7 @@ def map_worth(shard: Shard) -> Document:
         scores = {row.score: {"map": row.value, **row.controls} for row in scoring.scoring().rows}
         facts = {"row": image.row, "label": image.label, "answer": answer, "scores": scores}
         rows.append({**facts, "forgets": check.result().passed})
-    return {"rows": rows}
+    return {"rows": rows, "unfit": unfit}
 
 
 def trained_copies(shard: Shard) -> Document:

@@ -16,6 +16,7 @@ from core.audit.discrimination import as_decimal
 from core.audit.findings import AuditTable, Finding, StepResult, estimated
 from core.audit.statistics import holm, mcnemar
 from core.audit.subject import AuditedModel, AuditedSet
+from core.classes import known_as, shared_classes
 from core.evaluation.agreement import cohens_kappa, krippendorffs_alpha, ratings_of
 from core.evaluation.intervals import Estimate
 from core.evaluation.metrics import confusion_matrix
@@ -46,8 +47,9 @@ class Pair:
 
     @cached_property
     def said(self) -> tuple[BothSaid, ...]:
-        """What both say, in the first one's order."""
-        first, second = _said_by(self.one), _said_by(self.other)
+        """What both say, in the first one's order, as if neither knew a class that the other does not."""
+        shared = shared_classes([self.one.card.classes, self.other.card.classes])
+        first, second = _said_by(self.one, shared), _said_by(self.other, shared)
         return tuple(BothSaid(key[0], key[1], first[key], second[key]) for key in first if key in second)
 
     @property
@@ -65,14 +67,34 @@ class Pair:
         return cohens_kappa(confusion_matrix(ratings[0], ratings[1], int(ratings.max(initial=0)) + 1))
 
 
-def _said_by(model: AuditedModel) -> dict[Key, str]:
-    """What a model calls each image; a photograph of several cells stands there once for each."""
+def _said_by(model: AuditedModel, classes: Sequence[str] = ()) -> dict[Key, str]:
+    """What a model calls each image; a photograph of several cells stands there once for each.
+
+    Of `classes`, where some are given, the one with the largest logit counts.
+    """
     answers, seen, said = model.answers, Counter[tuple[str, str]](), {}
-    for image, label, place in zip(answers.images, answers.labels, answers.predicted, strict=True):
+    for image, label, place in zip(answers.images, answers.labels, _named_within(model, classes), strict=True):
         own = (image, answers.classes[label])
         said[*own, seen[own]] = answers.classes[place]
         seen[own] += 1
     return said
+
+
+def _named_within(model: AuditedModel, classes: Sequence[str]) -> NDArray[np.int64]:
+    """The places of the answers, had the model known `classes` alone; its own where it knows no other, or none."""
+    known = [known_as(name, model.card.classes) or name for name in classes]
+    if len(known) in (0, len(model.card.classes)):
+        return model.answers.predicted
+    places = np.array([model.card.classes.index(name) for name in known], dtype=np.int64)
+    return np.asarray(places[model.answers.logits[:, places].argmax(axis=1)], dtype=np.int64)
+
+
+def _in_common(models: Sequence[AuditedModel]) -> str:
+    """What is said of the classes where not all models know the same; "" where they do."""
+    shared = shared_classes([model.card.classes for model in models])
+    if all(len(model.card.classes) == len(shared) for model in models):
+        return ""
+    return " Each pair is compared on the classes that both know, as if neither knew another."
 
 
 def between_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
@@ -92,6 +114,7 @@ def between_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult
         rows.append((one, other, *counts, f"{value:.2g}", as_decimal(pair.kappa)))
         findings.append(_who_alone(one, other, only_one, only_other, value))
     note = "McNemar's exact test, p corrected for the number of pairs by Holm's method. Cohen's kappa between the two."
+    note += _in_common(models)
     heads = ("first", "second", "images", "first alone right", "second alone right", "p", "kappa")
     tables = [AuditTable(title="Pairs of models", heads=heads, rows=tuple(rows), note=note)]
     tables += [table for pair in pairs if (table := differing_cells(pair)).rows]

@@ -179,8 +179,9 @@ def _relevance(model: str, rows: Sequence[Document]) -> Finding:
     gains = [row["areas"]["surroundings"] - row["shares"]["surroundings"] for row in told]
     found = mean_over(np.array([row["row"] for row in told]), np.array(gains, dtype=np.float64))
     if found.value is None:
+        why = next((row["unfit"] for row in rows if row.get("unfit")), "")
         return Finding(step="looks", key="relevance", title="Relevance on the cell", status="not run", model=model,
-                       sentence="No map of the sample shows anything, or there are too few.")  # fmt: skip
+                       sentence=why or "No map of the sample shows anything, or there are too few.")  # fmt: skip
     share, area = _mean(told, "shares"), _mean(told, "areas")
     silent = f" {len(rows) - len(told)} of {len(rows)} maps show nothing." if len(told) < len(rows) else ""
     sentence = (
@@ -254,6 +255,10 @@ def explanation_step(documents: Documents) -> StepResult:
     tables = []
     for model, parts in documents.items():
         rows = [row for part in parts for row in part["rows"]]
+        why = next((part["unfit"] for part in parts if part.get("unfit")), "")
+        if why:
+            findings.append(Finding(step="explanations", key="randomisation", title="Depends on what was learnt",
+                                    status="not run", model=model, sentence=why))  # fmt: skip
         if not rows:
             continue
         findings += [*(_faithful(model, rows, score) for score in BETTER), _forgets(model, rows)]

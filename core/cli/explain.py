@@ -29,7 +29,7 @@ from core.cli.explain_work import ALL, ExplainOptions, check_methods, chosen_met
 from core.cli.predict import Device, Framing, Models, load_all
 from core.cli.verification import verification_lines
 from core.errors import InputError
-from core.explanation.engine import PRECISIONS
+from core.explanation.engine import PRECISIONS, checked_precision
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
 from core.preprocessing.framing import mask_of
@@ -144,6 +144,7 @@ def explain(
     """
     drawing = Drawing(opacity, palette, diverging)
     chosen = chosen_methods(methods or ["gradcam"])
+    checked_precision(precision)
     _check_places(image, out, html, {"--mask": mask})
     decoded = None if image.is_dir() else told_image(image)
     given = None if mask is None or decoded is None else mask_of(told_image(mask).rgb, decoded.rgb.shape)
@@ -159,7 +160,7 @@ def explain(
         scores=scores,
         randomisation=randomisation,
         verify=verify,
-        lenient=ALL in (methods or []),
+        lenient=ALL in (methods or []) or not model,
         against=against or "",
     )
     order = ExplainOrder(classifiers, asked, drawing, own, None if mask is None else mask.name)

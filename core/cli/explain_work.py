@@ -61,7 +61,7 @@ class ExplainOptions:
     scores: bool = False
     randomisation: bool = False
     verify: bool = False
-    lenient: bool = False  # leave out methods that do not fit a model, as "all" does
+    lenient: bool = False  # leave out methods that do not fit a model, where not both were named
     against: str = ""  # the class that every other one is contrasted with
 
 

@@ -89,15 +89,22 @@ def has_evidence(values: NDArray[np.float32]) -> bool:
     return bool(np.any(values != 0))
 
 
+def checked_precision(wanted: str) -> str:
+    """`wanted` itself; InputError where there is no such number format."""
+    if wanted not in PRECISIONS:
+        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
+    return wanted
+
+
 def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto") -> str:
     """Return the format for methods of `family` ("masks" or "gradients") on this model and machine.
 
     "auto" is bfloat16 where the processor has it, the architecture is faster in it, and the model's card says that its
-    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") are float32.
+    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") and programs
+    whose weights are not to be had are float32.
     """
-    if wanted not in PRECISIONS:
-        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
-    if wanted == "float32" or family == "cam":
+    checked_precision(wanted)
+    if wanted == "float32" or family == "cam" or "weights" in classifier.network.lacks:
         return "float32"
     if wanted != "auto":
         return wanted
@@ -164,6 +171,9 @@ def checked_request(
     `precision` is a number format, or "auto" for what `chosen_precision` finds.
     """
     kind = method(name)
+    unfit = kind.unfit(classifier)
+    if unfit:
+        raise InputError(unfit)
     chosen = checked_settings(kind, classifier, settings)
     wanted = "float32" if precision == "auto" and not kind.averages else precision
     resolved = chosen_precision(classifier, kind.family, wanted)

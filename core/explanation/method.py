@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from core.explanation.context import ImageContext, nbytes_of
 from core.models.classifier import Classifier
+from core.models.staged import Need
 from core.settings import FieldSpec, Settings, Value, choice_field, fields_of
 
 
@@ -176,6 +177,12 @@ class Estimator(ABC):
         """The maps so far; InputError before the first step of a method that has nothing to show yet."""
 
 
+NEEDS: dict[Need, str] = {
+    "gradients": "the gradients",
+    "feature map": "the last feature map",
+    "weights": "the single weights",
+}
+
 Family = Literal["cam", "masks", "gradients"]
 
 
@@ -193,7 +200,8 @@ class Method:
     `start` makes the estimator of a request; `misfit` returns why a request cannot be served, or None. `averages` tells
     whether a value is a mean over many evaluations, in which rounding evens out: where it is a difference of few,
     "auto" never takes a faster number format. `linear` methods' values, before any clipping, are linear in the output
-    explained: the values of one class less those of another explain the difference of the two outputs.
+    explained: the values of one class less those of another explain the difference of the two outputs. `needs` is what
+    it needs of the network besides its answers.
     """
 
     name: str
@@ -210,6 +218,15 @@ class Method:
     averages: bool = True
     linear: bool = False
     misfit: Callable[[Request[Any]], str | None] = _fits_all
+    needs: tuple[Need, ...] = ()
+
+    def unfit(self, classifier: Classifier) -> str:
+        """Why it cannot explain this model, whatever the picture, in one sentence; "" where it can."""
+        lacks = classifier.network.lacks
+        missing = next((need for need in self.needs if need in lacks), None)
+        if missing is None:
+            return ""
+        return f"{self.title} needs {NEEDS[missing]} of {classifier.card.title}: {lacks[missing]}."
 
     @property
     def instant(self) -> bool:

@@ -66,12 +66,38 @@ def chosen_layout() -> str:
     return layout if layout != "auto" else "figure" if on_a_phone() else "grid"
 
 
-def map_form(known: Sequence[str]) -> None:
-    """Show the choices; `known` are the classes of the models at hand. What was wrong in the address is said above."""
+def fitting_methods(entries: Sequence[ModelEntry], methods: Sequence[str]) -> tuple[str, ...]:
+    """Return those of `methods` that fit one of the models at least; all of them where no model was loaded."""
+    loaded = [entry.classifier for entry in entries if entry.classifier is not None]
+    return tuple(
+        name for name in methods if not loaded or any(not METHODS[name].unfit(classifier) for classifier in loaded)
+    )
+
+
+def unfit_sentences(entries: Sequence[ModelEntry]) -> list[str]:
+    """Return, for each model that some methods do not fit, which ones and why, in a sentence."""
+    told = []
+    for entry in entries:
+        if entry.classifier is None:
+            continue
+        lacks = entry.classifier.network.lacks
+        left_out = [kind.title for kind in METHODS.values() if kind.unfit(entry.classifier)]
+        reasons = [lacks[need] for need in ("gradients", "feature map") if need in lacks]
+        if left_out:
+            told.append(f"{entry.title}: {reasons[0]}, so that there is no {', no '.join(left_out)} of it.")
+    return told
+
+
+def map_form(known: Sequence[str], entries: Sequence[ModelEntry]) -> None:
+    """Show the choices; `known` are the classes of the models `entries`. What was wrong with the address is said."""
     for name in CONTROLS:
         state.say_problem(name)
     for title, members in GROUPS.items():
-        _choose_methods(title, members)
+        offered = fitting_methods(entries, members)
+        if offered:
+            _choose_methods(title, offered)
+    for sentence in unfit_sentences(entries):
+        st.caption(quoted(sentence))
     st.segmented_control(
         "Show",
         list(LAYOUT_TITLES),
@@ -257,7 +283,7 @@ def _method_form(method: Method, entries: Sequence[ModelEntry]) -> None:
 
 def _layer(method: Method, field: FieldSpec, entry: ModelEntry) -> None:
     """A menu of the model's stages: which there are no field can say."""
-    if entry.classifier is None:
+    if entry.classifier is None or method.unfit(entry.classifier):
         return
     network = entry.classifier.network
     last = f"Last convolution ({network.cut})"

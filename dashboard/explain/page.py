@@ -64,13 +64,13 @@ def _sheet(rows: Sequence[ModelRow], method: str, field: FieldSpec) -> None:
             st.caption(f"{pictures.sentence[:1].upper()}{pictures.sentence[1:]}. {field.help}")
 
 
-def asked_for(subject: Subject) -> ExplainRequest:
-    """Return what the choices ask for."""
+def asked_for(subject: Subject, methods: tuple[str, ...]) -> ExplainRequest:
+    """Return what the choices ask for, by those `methods`."""
     return ExplainRequest(
         subject,
         state.get("view"),
         state.get("cell"),
-        state.get("methods"),
+        methods,
         state.get("set"),
         state.get("seed"),
         state.get("precision"),

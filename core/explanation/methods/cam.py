@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.explanation.context import nbytes_of
 from core.explanation.gradients import ClassGradients, class_gradients
 from core.explanation.method import Estimator, LayerSettings, Maps, Method, Request
+from core.models.staged import Need
 
 
 class CamEstimator(Estimator):
@@ -89,12 +90,26 @@ class _NoHooks:
         """Nothing to release."""
 
 
+NEEDED: tuple[Need, ...] = ("gradients", "feature map")
+
+
 def _entry(
     name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True, linear: bool = False
 ) -> Method:
     start = partial(CamEstimator, upstream, per_class)
     return Method(
-        name, title, "cam", False, "logit", paper, text, start, LayerSettings, per_class=per_class, linear=linear
+        name,
+        title,
+        "cam",
+        False,
+        "logit",
+        paper,
+        text,
+        start,
+        LayerSettings,
+        per_class=per_class,
+        linear=linear,
+        needs=NEEDED,
     )
 
 

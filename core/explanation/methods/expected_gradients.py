@@ -142,4 +142,5 @@ EXPECTED_GRADIENTS = Method(
     ExpectedGradientsSettings,
     uncertainty="standard error",
     linear=True,
+    needs=("gradients",),
 )

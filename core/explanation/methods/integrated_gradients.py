@@ -129,4 +129,5 @@ INTEGRATED_GRADIENTS = Method(
     IntegratedGradientsSettings,
     uncertainty="gap",
     linear=True,
+    needs=("gradients",),
 )
