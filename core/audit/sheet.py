@@ -30,6 +30,7 @@ MOST_ROWS = 400  # of a table; the others stand in the other forms of the report
 UNKNOWN = "\ufffd"  # stands for a letter that the font lacks
 PAGES = 3 * "\ufffc"  # where the number of pages comes to stand
 FAMILY = "DejaVu"
+Measures = Sequence[Sequence[tuple[float, float]]]
 
 
 class Sheet(FPDF):
@@ -169,16 +170,15 @@ class Sheet(FPDF):
         rows = [[cut_short(self.known(cell), LONGEST_CELL) for cell in row] for row in table.rows[:MOST_ROWS]]
         heads = [cut_short(self.known(head), LONGEST_CELL) for head in table.heads]
         cells = [heads, *rows]
-        size, parts = self._parts(cells)
-        first = self._table_height([[row[k] for k in parts[0][0]] for row in cells], parts[0][1], size) if parts else 0
-        self.heading(table.title, 2, first + 8 if first < self.eph / 2 else 25.0)
-        for number, (columns, widths) in enumerate(parts):
-            own = [[row[k] for k in columns] for row in cells]
-            height = self._table_height(own, widths, size)
+        measured = self._measured(cells)
+        size, parts = self._parts(measured)
+        heights = [_height(measured, columns, widths, size) for columns, widths in parts]
+        self.heading(table.title, 2, heights[0] + 8 if heights and heights[0] < self.eph / 2 else 25.0)
+        for number, ((columns, widths), height) in enumerate(zip(parts, heights, strict=True)):
             self.keep(height if height < self.eph / 2 else 25)
             if number:
                 self.lines(f"{table.title}, further columns", SMALL, QUIET_INK)
-            self._grid(own, widths, size)
+            self._grid([[row[k] for k in columns] for row in cells], widths, size)
             self.ln(1.5)
         left = len(table.rows) - len(rows)
         rest = f"{left:,} further rows stand in the other forms of the report. " if left else ""
@@ -186,20 +186,30 @@ class Sheet(FPDF):
             self.lines(rest + table.note, SMALL, QUIET_INK)
         self.ln(1.5)
 
-    def _parts(self, cells: Sequence[Sequence[str]]) -> tuple[float, list[tuple[list[int], list[float]]]]:
+    def _measured(self, cells: Sequence[Sequence[str]]) -> Measures:
+        """What each cell takes in one line, and what its longest word takes, in mm at one point."""
+        found = []
+        for number, row in enumerate(cells):
+            self._style(10.0, bold=number == 0)
+            blank = self.get_string_width(" ") / 10
+            words = [[self.get_string_width(word) / 10 for word in cell.split(" ")] for cell in row]
+            found.append([(sum(own) + (len(own) - 1) * blank, max(own)) for own in words])
+        return found
+
+    def _parts(self, measured: Measures) -> tuple[float, list[tuple[list[int], list[float]]]]:
         """The size of the letters, and which columns stand beside each other, with their widths in mm."""
-        every = list(range(len(cells[0])))
-        natural, least = self._widths(cells, TABLE_SIZES[0])
+        every = list(range(len(measured[0])))
+        natural, least = _widths(measured, TABLE_SIZES[0])
         if sum(natural) <= self.epw:
             return TABLE_SIZES[0], [(every, natural)] if every else []
         for size in TABLE_SIZES:  # heads alone in several lines
-            natural, least = self._widths(cells, size)
-            body, _ = self._widths(cells[1:] or cells, size)
+            natural, least = _widths(measured, size)
+            body, _ = _widths(measured[1:] or measured, size)
             one_line = [max(pair) for pair in zip(body, least, strict=True)]
             if sum(one_line) <= self.epw:
                 return size, [(every, _spread(natural, one_line, self.epw))]
         for size in TABLE_SIZES:
-            natural, least = self._widths(cells, size)
+            natural, least = _widths(measured, size)
             if sum(least) <= self.epw:
                 return size, [(every, _spread(natural, least, self.epw))]
         parts: list[list[int]] = [[0]]
@@ -211,27 +221,6 @@ class Sheet(FPDF):
         return TABLE_SIZES[-1], [
             (part, _spread([natural[k] for k in part], [least[k] for k in part], self.epw)) for part in parts
         ]
-
-    def _widths(self, cells: Sequence[Sequence[str]], size: float) -> tuple[list[float], list[float]]:
-        """Of each column in mm: what its longest cell takes in one line, and what its longest word takes."""
-        natural, least = [0.0] * len(cells[0]), [0.0] * len(cells[0])
-        for number, row in enumerate(cells):
-            self._style(size, bold=number == 0)
-            for k, cell in enumerate(row):
-                words = [self.get_string_width(word) for word in cell.split(" ")]
-                whole = sum(words) + (len(words) - 1) * self.get_string_width(" ")
-                natural[k] = max(natural[k], whole + 2 * PAD + 0.3)
-                least[k] = max(least[k], min(max(words), WIDEST_WORD) + 2 * PAD + 0.3)
-        return natural, least
-
-    def _table_height(self, cells: Sequence[Sequence[str]], widths: Sequence[float], size: float) -> float:
-        """About how high a table comes to stand, in mm."""
-        self._style(size)
-        lines = (
-            max(ceil(self.get_string_width(cell) / (wide - 2 * PAD)) for cell, wide in zip(row, widths, strict=True))
-            for row in cells
-        )
-        return sum(count * size * POINT * LEADING + 1.4 for count in lines)
 
     def _grid(self, cells: Sequence[Sequence[str]], widths: Sequence[float], size: float) -> None:
         self._style(size)
@@ -258,6 +247,23 @@ class Sheet(FPDF):
             self.set_draw_color(QUIET_INK)
             self.line(self.get_x(), self.get_y() + 6, self.get_x() + 90, self.get_y() + 6)
             self.ln(6)
+
+
+def _widths(measured: Measures, size: float) -> tuple[list[float], list[float]]:
+    """Of each column in mm: what its longest cell takes in one line, and what its longest word takes."""
+    columns = list(zip(*measured, strict=True))
+    natural = [max(whole for whole, _ in column) * size + 2 * PAD + 0.3 for column in columns]
+    least = [min(max(word for _, word in column) * size, WIDEST_WORD) + 2 * PAD + 0.3 for column in columns]
+    return natural, least
+
+
+def _height(measured: Measures, columns: Sequence[int], widths: Sequence[float], size: float) -> float:
+    """About how high a part of a table comes to stand, in mm."""
+    lines = (
+        max(ceil(row[k][0] * size / (wide - 2 * PAD)) for k, wide in zip(columns, widths, strict=True))
+        for row in measured
+    )
+    return sum(count * size * POINT * LEADING + 1.4 for count in lines)
 
 
 def _spread(natural: Sequence[float], least: Sequence[float], width: float) -> list[float]:
