@@ -66,3 +66,9 @@ def known_as(name: str, classes: Sequence[str]) -> str | None:
     ours = common_name(name)
     found = [known for known in classes if ours is not None and common_name(known) == ours]
     return found[0] if len(found) == 1 else None
+
+
+def shared_classes(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The classes that all of `lists` name, in the order and the spelling of the first."""
+    first, *rest = lists
+    return tuple(name for name in first if all(known_as(name, other) is not None for other in rest))

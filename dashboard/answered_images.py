@@ -28,17 +28,22 @@ VARIABLE = "LEUKOLENS_DATA"
 
 @dataclass(frozen=True)
 class AnsweredImage:
-    """One answer: which image, a probability, the start of its file's hash ("" if not kept), true class and answer."""
+    """One answer: which image, a probability, the start of its file's hash ("" if not kept), true class and answer;
+    `said` are words of its own, such as what two models call it.
+    """
 
     image: str
     sure: float
     digest: str
     true: str
     named: str
+    said: str = ""
 
     @property
     def told(self) -> str:
         """What it is called, and what it is where that differs."""
+        if self.said:
+            return self.said
         return self.named if self.true == self.named else f"{self.named}, truly {self.true}"
 
 

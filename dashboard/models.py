@@ -160,5 +160,5 @@ def _read_title(path: str, changed_ns: int, size: int) -> str:
 
 def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Return what changes when one of a model folder's files does."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
+    files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".onnx", ".safetensors"})
     return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)

@@ -17,6 +17,7 @@ from dashboard.answers import framing_title
 from dashboard.batch import forget_asked
 from dashboard.explain.controls import forget_mask
 from dashboard.explain.jobs import visit
+from dashboard.explain.own_regions import forget_regions
 from dashboard.explain.rendering import forget_drawn_maps, forget_outlines
 from dashboard.explain.scoring import forget_checks
 from dashboard.explain.verification import forget_references
@@ -40,6 +41,7 @@ def forget_explanations() -> None:
     forget_checks()
     forget_references()
     forget_mask()
+    forget_regions()
     forget_asked()
 
 

@@ -203,6 +203,8 @@ LAYOUTS = ("auto", "grid", "figure")  # of the maps; auto: a figure on a phone, 
 
 NAMED = "named"  # the class that each model names
 
+NO_CLASS, RUNNER_UP = "none", "runner-up"  # that maps of one class are contrasted with
+
 MATRIX = ("rates", "counts")
 
 CLASS_FIGURES = ("sensitivity", "precision", "f1", "specificity", "auc")
@@ -341,6 +343,7 @@ CHOICES: tuple[SharedChoice, ...] = (
     SharedChoice("scale", "map", one_of("scale", SCALES)),
     SharedChoice("layout", LAYOUTS[0], one_of("layout", LAYOUTS)),
     SharedChoice("label", NAMED, parse_class),
+    SharedChoice("against", NO_CLASS, parse_class),
     SharedChoice("wipe", 100, whole_number("the wipe", 0, 100)),
     SharedChoice("run", "", parse_run),
     SharedChoice("runs", (), names_of("runs"), joined),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.explain.controls import map_form, setting_form
+from dashboard.explain.controls import fitting_methods, map_form, setting_form
 from dashboard.explain.page import asked_for, show_whole_picture, show_work
 from dashboard.images import chosen_image
 from dashboard.models import chosen_names, entry, known_classes
@@ -23,9 +23,10 @@ def workbench() -> None:
     entries = [entry(name) for name in names]
     panel, work = st.columns([1, 3.7], gap="medium")
     with panel, st.container(key="panel", gap="small"):
-        map_form(known_classes(entries))
-        with setting_form(state.get("methods"), entries):
-            asked = asked_for(subject)
+        map_form(known_classes(entries), entries)
+        methods = fitting_methods(entries, state.get("methods"))
+        with setting_form(methods, entries):
+            asked = asked_for(subject, methods)
     with work:
         show_whole_picture(subject)
         if asked.methods:

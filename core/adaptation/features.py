@@ -83,7 +83,7 @@ def features_of(classifier: Classifier, network: StagedNetwork, views: Views, to
 
 
 def _inputs(classifier: Classifier, views: Views) -> Tensor:
-    return to_tensor(views, classifier.card.input_size).to(classifier.device)
+    return to_tensor(views, classifier.card.input_size, classifier.card.scaling).to(classifier.device)
 
 
 def has_batch_statistics(network: StagedNetwork) -> bool:

@@ -17,17 +17,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.audit.shards import Document, Shard, ShardImage
+from core.audit.shards import AUDITED, Document, Shard, ShardImage
 from core.audit.shifts import SEVERITIES, SHIFTS, USUAL, shifted
 from core.audit.subject import picture_facts
 from core.data.loading import read_boxed
+from core.data.readers import utf8
 from core.errors import InputError
 from core.evaluation.predict_set import ask_all
 from core.explanation.context import ImageContext, cell_masks, scaled_mask
 from core.explanation.engine import checked_request, chosen_precision, explain
+from core.explanation.methods.registry import method
 from core.explanation.quality.randomisation import RandomisationTask
 from core.explanation.quality.scoring import ScoringTask
 from core.explanation.quality.similarity import positive_share, spearman
+from core.leaks.between import copies_between
 from core.models.checkpoints import load_classifier
 from core.models.classifier import Classifier
 from core.models.staged import DTYPES
@@ -37,6 +40,7 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 METHOD = "gradcam"
 CURVES = ("deletion", "insertion")
+MAP_SIDE = 14  # cells along a side of a map that is kept
 HALO = 0.04  # share of the side by which a cell is covered beyond its outline: stain does not end sharply
 
 
@@ -83,21 +87,23 @@ def _framed(image: ShardImage, framing: str, change: Callable[[Picture], Picture
 
 def under_shift(shard: Shard) -> Document:
     """Each picture as it is and under every shift: the answer, how sure it is, and at step USUAL how like
-    the original's its Grad-CAM is (of the original's answer).
+    the original's its Grad-CAM is (of the original's answer; None where the model has none).
     """
     return {"rows": [row for image in shard.images for row in _shift_rows(_of(shard), image, shard.seed)]}
 
 
 def _shift_rows(classifier: Classifier, image: ShardImage, seed: int) -> list[dict[str, Any]]:
-    clean, logits = cams(classifier, [_framed(image, classifier.card.framing)], None)
+    view = _framed(image, classifier.card.framing)
+    mapped = not method(METHOD).unfit(classifier)
+    clean, logits = cams(classifier, [view], None) if mapped else (None, _logits(classifier, [view]))
     shown = int(logits[0].argmax())
     rows = [_shift_row(classifier, image, ("none", 0), logits[0], 1.0)]
     for name in SHIFTS:
         changes = [partial(shifted, name=name, severity=step, seed=seed) for step in SEVERITIES]
         views = [_framed(image, classifier.card.framing, change) for change in changes]
-        own = cams(classifier, [views[USUAL - 1]], shown)[0][0]
+        own = None if clean is None else cams(classifier, [views[USUAL - 1]], shown)[0][0]
         for step, given in zip(SEVERITIES, _logits(classifier, views), strict=True):
-            like = spearman(clean[0], own) if step == USUAL else None
+            like = spearman(clean[0], own) if step == USUAL and clean is not None and own is not None else None
             rows.append(_shift_row(classifier, image, (name, step), given, like))
     return rows
 
@@ -158,7 +164,10 @@ def _look_row(
     classifier: Classifier, image: ShardImage, context: ImageContext, other: tuple[ShardImage, ImageContext] | None
 ) -> dict[str, Any]:
     place = int(classifier.predict([context.rgb])[0].logits.argmax())
-    values = explain(classifier, context, [METHOD], [classifier.card.classes[place]])[METHOD].values[0]
+    unfit, side = method(METHOD).unfit(classifier), classifier.card.input_size
+    values = np.zeros((side, side), dtype=np.float32)
+    if not unfit:
+        values = explain(classifier, context, [METHOD], [classifier.card.classes[place]])[METHOD].values[0]
     zones = zones_of(context, values.shape[0])
     picture, cell = context.picture(), cell_masks(context).cell
     pictures = {"cell": cell_alone(picture, cell), "surroundings": surroundings_alone(picture, cell)}
@@ -167,13 +176,24 @@ def _look_row(
     answers = [one.predicted for one in classifier.predict(list(pictures.values()))]
     return {
         "row": image.row,
+        "image": utf8(f"{Path(image.path).parent.name}/{Path(image.path).name}"),
+        "map": small_map(values),
         "label": image.label,
         "answer": classifier.card.classes[place],
         "other": other[0].label if other else "",
         "shares": {name: positive_share(values, zone) for name, zone in zones.items()},
         "areas": {name: float(zone.mean()) for name, zone in zones.items()},
         "answers": dict(zip(pictures, answers, strict=True)),
+        "unfit": unfit,
     }
+
+
+def small_map(values: NDArray[np.float32]) -> list[list[float]] | None:
+    """The positive part of a map `(S, S)` on a grid of MAP_SIDE, each cell its mean, scaled to a sum of 1; None where
+    there is none."""
+    small = cv2.resize(np.maximum(values, 0), (MAP_SIDE, MAP_SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+    total = float(small.sum())
+    return [[round(float(value), 5) for value in row] for row in small / total] if total > 0 else None
 
 
 def zones_of(context: ImageContext, side: int) -> dict[str, Mask]:
@@ -221,7 +241,8 @@ def _disc(cell: Mask) -> Mask:
 def map_worth(shard: Shard) -> Document:
     """Faithfulness of each picture's Grad-CAM beside the control maps', and whether it depends on what was learnt."""
     classifier, rows = _of(shard), []
-    for image in shard.images:
+    unfit = method(METHOD).unfit(classifier)
+    for image in () if unfit else shard.images:
         context = ImageContext(_framed(image, classifier.card.framing))
         answer = classifier.predict([context.rgb])[0].predicted
         explanation = explain(classifier, context, [METHOD], seed=shard.seed)[METHOD]
@@ -233,7 +254,17 @@ def map_worth(shard: Shard) -> Document:
         scores = {row.score: {"map": row.value, **row.controls} for row in scoring.scoring().rows}
         facts = {"row": image.row, "label": image.label, "answer": answer, "scores": scores}
         rows.append({**facts, "forgets": check.result().passed})
-    return {"rows": rows}
+    return {"rows": rows, "unfit": unfit}
+
+
+def trained_copies(shard: Shard) -> Document:
+    """Copies of the shard's AUDITED images among its others, a row each: what it is a copy of, and how alike."""
+    ours = [image for image in shard.images if image.label == AUDITED]
+    theirs = [image for image in shard.images if image.label != AUDITED]
+    places = [[Path(image.path) for image in part] for part in (ours, theirs)]
+    copies, unread = copies_between(places[0], places[1], lambda line: None)
+    rows = [{"path": ours[c.image].path, "copy_of": theirs[c.other].path, "likeness": c.likeness} for c in copies]
+    return {"rows": rows, "unread": unread}
 
 
 FUNCTIONS: dict[str, Callable[[Shard], Document]] = {
@@ -243,4 +274,5 @@ FUNCTIONS: dict[str, Callable[[Shard], Document]] = {
     "shift": under_shift,
     "looks": looked_at,
     "explanations": map_worth,
+    "training": trained_copies,
 }

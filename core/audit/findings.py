@@ -6,7 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -44,6 +44,7 @@ STEP_TITLES = {
     "unfamiliar": "Not a cell of ours",
     "explanations": "Explanations",
 }
+MOST_CELLS = 64  # along a side of a heat map
 SIGNS: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le}
 CONDITION = re.compile(r"\s*([a-z_]{2,40})\s*(>=|<=)\s*(-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*", re.IGNORECASE)
 MEASURES = (
@@ -132,14 +133,44 @@ class AuditLine(Strict):
 
 
 class AuditChart(Strict):
-    """A chart of the report: what lies along its axes, and its lines; `diagonal` draws where y equals x."""
+    """A chart of the report: what lies along its axes, and its lines; `diagonal` draws where y equals x, and
+    `diagonal_name` says what that is.
+    """
 
     title: str
     x_title: str
     y_title: str
     lines: tuple[AuditLine, ...]
     diagonal: bool = False
+    diagonal_name: str = "as sure as right"
     note: str = ""
+
+
+class AuditPanel(Strict):
+    """One heat map: its name, its grid of values from 0 (rows from the top), and in words where they lie."""
+
+    name: str
+    values: tuple[tuple[Annotated[float, Field(ge=0)], ...], ...] = Field(min_length=1, max_length=MOST_CELLS)
+    words: str
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> AuditPanel:
+        if not 0 < len(self.values[0]) <= MOST_CELLS or any(len(row) != len(self.values[0]) for row in self.values):
+            raise ValueError(f"the rows of a heat map are as long as each other, 1 to {MOST_CELLS}")
+        return self
+
+
+class AuditPicture(Strict):
+    """Heat maps of the report side by side, each scaled by its own largest value."""
+
+    title: str
+    panels: tuple[AuditPanel, ...] = Field(min_length=1, max_length=8)
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """What a reader who does not see the maps is told."""
+        return "; ".join(f"{panel.name}: {panel.words}" for panel in self.panels) + "."
 
 
 class StepResult(Strict):
@@ -149,6 +180,7 @@ class StepResult(Strict):
     findings: tuple[Finding, ...] = ()
     tables: tuple[AuditTable, ...] = ()
     charts: tuple[AuditChart, ...] = ()
+    pictures: tuple[AuditPicture, ...] = ()
     measures: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 

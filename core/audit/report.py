@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from core.audit.charts import chart_html
+from core.audit.charts import chart_html, picture_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
 from core.audit.run import AuditReport
@@ -86,6 +86,7 @@ def in_short(report: AuditReport) -> tuple[str, list[Finding]]:
 def _step(result: StepResult, report: AuditReport) -> str:
     title = STEP_TITLES.get(result.step, result.step)
     charts, tables = "".join(map(chart_html, result.charts)), "".join(map(_table, result.tables))
+    charts += "".join(map(picture_html, result.pictures))
     return f"<h2>{escape(title)}</h2>{_findings(result.findings, report)}{charts}{tables}"
 
 

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 import core
 from core.audit.behaviour import work_on
+from core.audit.between import between_step
 from core.audit.conditions import FrozenConditions
 from core.audit.findings import STEPS, Condition, Finding, Remark, Standing, StepResult, Strict, checked_conditions
+from core.audit.leaks import trained_on, training_images, training_shard
 from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
 from core.audit.sampled_steps import Documents, explanation_step, looks_step, sampled_rows, shift_step
 from core.audit.shards import Document, Shard, ShardImage, Workers, run_shards
-from core.audit.steps import between_step, data_step, performance_step, use_step
+from core.audit.steps import data_step, performance_step, use_step
 from core.audit.subgroups import subgroup_step
-from core.audit.subject import AuditedModel, AuditedSet, group_of, read_audit_groups
+from core.audit.subject import AuditedModel, AuditedSet, TrainedOn, group_of, read_audit_groups
 from core.audit.verified import CHECKED, verified
 from core.classes import known_as
 from core.data.datasets import Dataset, read_data
@@ -64,8 +66,8 @@ SAMPLED: dict[str, Callable[[Documents], StepResult]] = {
 @dataclass(frozen=True)
 class AuditOrder:
     """What is audited: model folders, labelled images (None: the answers kept beside each model), pictures of `others`
-    that are no cell of ours, a table of slides and its further columns that name `subgroups`, the steps, and the
-    conditions.
+    that are no cell of ours, the images of `training`, a table of slides and its further columns that name `subgroups`,
+    the steps, and the conditions.
 
     `choose_on` is the split that thresholds are chosen on (None: halves of the audited one); `verify` compares some
     maps with a reference library's. `sample` images, drawn by `seed`, are those that are changed and asked again;
@@ -78,6 +80,7 @@ class AuditOrder:
     dataset: str = "auto"
     split: str | None = None
     others: Path | None = None
+    training: Path | None = None
     groups: Path | None = None
     group_column: str = "group"
     subgroups: tuple[str, ...] = ()
@@ -256,6 +259,7 @@ def _fresh_answers(
     others = _others(order.others)
     groups = read_audit_groups(order.groups, order.group_column) if order.groups else {}
     named = _subgroups(order, table)  # before any work: a wrong column is told at once
+    seen = training_images(order.training) if order.training is not None else None
     facts = _picture_facts(table, groups, order, tell)
     if groups and (facts.empty or (facts["group"] == "").all()):
         raise InputError(f"{order.groups} names none of the images: it needs their path or file name.")
@@ -273,7 +277,8 @@ def _fresh_answers(
         readable[model.name] = table[table["row"].isin(asked["row"])].assign(label=asked["label"].to_numpy())
         own = asked.merge(facts, on="row", how="inner")[["image", "sha256", "label", *facts.columns.drop("row")]]
         pictures = own if pictures is None or len(own) > len(pictures) else pictures
-    audited = AuditedSet(title, pictures, tuple(unreadable.items()), data.notes, named)
+    trained = _trained_on(seen, table, models, order, tell) if seen is not None and "data" in order.steps else None
+    audited = AuditedSet(title, pictures, tuple(unreadable.items()), data.notes, named, trained)
     return models, audited, _digest(table), readable
 
 
@@ -286,6 +291,20 @@ def _choosing(order: AuditOrder, data: Dataset, title: str) -> pd.DataFrame | No
         raise InputError("--choose-on must name another split than the one that is audited: thresholds that are judged "
                          "on what they were chosen on look better than they are.")  # fmt: skip
     return table
+
+
+def _trained_on(
+    seen: tuple[Dataset, pd.DataFrame],
+    table: pd.DataFrame,
+    models: Sequence[AuditedModel],
+    order: AuditOrder,
+    tell: Tell,
+) -> TrainedOn:
+    """Copies of the set's images among those of training."""
+    shard = training_shard(table, seen[1])
+    tell(f"Looking for copies of {len(table):,} images among {len(seen[1]):,} of training")
+    (document,) = run_shards([shard], work_on, order.out / "parts", order.workers, tell)
+    return trained_on(shard, document, seen[0], {model.name: model.card for model in models})
 
 
 def _subgroups(order: AuditOrder, table: pd.DataFrame) -> dict[str, dict[str, str]]:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.audit.findings import AuditChart, AuditLine, AuditTable, Finding, Status, StepResult
+from core.audit.findings import AuditChart, AuditLine, AuditPicture, AuditTable, Finding, Status, StepResult
+from core.audit.map_clusters import cluster_finding, cluster_pictures, cluster_table, map_clusters
 from core.audit.shards import Document
 from core.audit.shifts import SEVERITIES, SHIFTS, USUAL
 from core.audit.statistics import clustered_interval
@@ -141,20 +142,35 @@ def _shift_table(model: str, changed: pd.DataFrame, clean: float) -> AuditTable:
 
 
 def looks_step(documents: Documents) -> StepResult:
-    """Where Grad-CAM lies against the share of area, and what is answered without surroundings, or without the cell."""
+    """Where Grad-CAM lies against the share of area, how maps group, and what is answered without surroundings, or
+    without the cell."""
     findings: list[Finding] = []
+    pictures: list[AuditPicture] = []
     tables, measures = [], {}
     for model, parts in documents.items():
         rows = [row for part in parts for row in part["rows"]]
+        findings += _no_cell(model, len(rows), sum(part.get("without", 0) for part in parts))
         if not rows:
             continue
-        findings += [_relevance(model, rows), *_without(model, rows)]
-        tables.append(_zone_table(model, rows))
+        clusters = map_clusters(rows)
+        findings += [_relevance(model, rows), cluster_finding(model, clusters), *_without(model, rows)]
+        tables += [_zone_table(model, rows), *([cluster_table(model, clusters)] if clusters else [])]
+        pictures += cluster_pictures(model, clusters)
         alone = [row["answers"]["surroundings"] == row["label"] for row in rows]
         measures[model] = {"surroundings_accuracy": float(np.mean(alone))}
     if not findings:
         return _not_run("looks", "Where it looks")
-    return StepResult(step="looks", findings=tuple(findings), tables=tuple(tables), measures=measures)
+    return StepResult(step="looks", findings=tuple(findings), tables=tuple(tables), pictures=tuple(pictures),
+                      measures=measures)  # fmt: skip
+
+
+def _no_cell(model: str, found: int, without: int) -> list[Finding]:
+    """In how many pictures of the sample no cell is found, which this step leaves out; nothing where there is none."""
+    if not without:
+        return []
+    share = wilson(without, found + without)
+    told = f"In {without} of {found + without} sampled pictures no cell is found: they are left out of this step."
+    return [_about_looks("without", "Pictures without a cell", model, told, share)]
 
 
 def _relevance(model: str, rows: Sequence[Document]) -> Finding:
@@ -163,8 +179,9 @@ def _relevance(model: str, rows: Sequence[Document]) -> Finding:
     gains = [row["areas"]["surroundings"] - row["shares"]["surroundings"] for row in told]
     found = mean_over(np.array([row["row"] for row in told]), np.array(gains, dtype=np.float64))
     if found.value is None:
+        why = next((row["unfit"] for row in rows if row.get("unfit")), "")
         return Finding(step="looks", key="relevance", title="Relevance on the cell", status="not run", model=model,
-                       sentence="No map of the sample shows anything, or there are too few.")  # fmt: skip
+                       sentence=why or "No map of the sample shows anything, or there are too few.")  # fmt: skip
     share, area = _mean(told, "shares"), _mean(told, "areas")
     silent = f" {len(rows) - len(told)} of {len(rows)} maps show nothing." if len(told) < len(rows) else ""
     sentence = (
@@ -238,6 +255,10 @@ def explanation_step(documents: Documents) -> StepResult:
     tables = []
     for model, parts in documents.items():
         rows = [row for part in parts for row in part["rows"]]
+        why = next((part["unfit"] for part in parts if part.get("unfit")), "")
+        if why:
+            findings.append(Finding(step="explanations", key="randomisation", title="Depends on what was learnt",
+                                    status="not run", model=model, sentence=why))  # fmt: skip
         if not rows:
             continue
         findings += [*(_faithful(model, rows, score) for score in BETTER), _forgets(model, rows)]

@@ -18,7 +18,8 @@ from typing import Any
 from core.errors import InputError
 from core.files import write_whole
 
-FORMAT = 1  # raise it when a shard's function finds something else than before
+FORMAT = 2  # raise it when a shard's function finds something else than before
+AUDITED = "audited"  # label of the images whose copies are looked for among the shard's others
 CONNECTING = 10  # s until a cluster has to answer
 TRIES = 3  # a shard whose worker was lost as often is given up
 

@@ -1,20 +1,21 @@
-"""The first steps of an audit: what the models are for, what the data are, what the models reach, how they differ."""
+"""The first steps of an audit: what the models are for, what the data are, what the models reach."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.audit.findings import AuditTable, Finding, Status, StepResult, estimated
-from core.audit.statistics import clustered_interval, detectable_difference, holm, mcnemar
+from core.audit.discrimination import beyond_chance, counted, told_apart
+from core.audit.findings import AuditChart, AuditTable, Finding, Status, StepResult, estimated
+from core.audit.leaks import leak_finding, leak_tables
+from core.audit.statistics import clustered_interval, detectable_difference
 from core.audit.subject import AuditedModel, AuditedSet
 from core.evaluation.intervals import Estimate, wilson
-from core.evaluation.metrics import Rates, class_means, class_rates, confusion_matrix
+from core.evaluation.metrics import FEWEST, Rates, class_means, class_rates
 
 LISTED = 12
 SURE = 0.95  # from which a wrong answer makes one doubt the label
@@ -58,8 +59,8 @@ def data_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
         none = "Only the answers are at hand, not the pictures: copies, focus and colour were not looked at."
         return StepResult(step="data", findings=(*findings, _about("pictures", "Pictures", none, "not run")),
                           tables=tuple(tables))  # fmt: skip
-    findings += [_unreadable(data), *_copies(data.pictures), _sizes(data.pictures)]
-    tables.append(_picture_table(data.pictures))
+    findings += [_unreadable(data), *_copies(data.pictures), leak_finding(models, data), _sizes(data.pictures)]
+    tables += [*leak_tables(data), _picture_table(data.pictures)]
     return StepResult(step="data", findings=tuple(findings), tables=tuple(tables))
 
 
@@ -119,29 +120,66 @@ def _picture_table(pictures: pd.DataFrame) -> AuditTable:
 
 
 def performance_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
-    """Accuracy and recall with intervals, the weakest class and what it is taken for, and what the size can tell."""
-    findings, tables, measures = [], [], {}
+    """Accuracy and recall with intervals, the weakest class and what it is taken for, how well each class is told from
+    the rest, agreement beyond chance, and what the size can tell."""
+    findings: list[Finding] = []
+    tables: list[AuditTable] = []
+    charts: list[AuditChart] = []
+    measures = {}
     for model in models:
-        answers = model.answers
-        counts = confusion_matrix(answers.labels, answers.predicted, len(answers.classes))
-        accuracy = wilson(int(counts.trace()), int(counts.sum()))
-        groups = [data.groups.get(image, "") for image in answers.images]
-        clustered = data.groups and len(set(groups)) > 1
-        if clustered:
-            accuracy = clustered_interval(groups, partial(_share, model.right))
-        means, rates = class_means(counts), class_rates(counts, answers.classes)
-        there = [rate for rate in rates if rate.images and not rate.few]
-        findings.append(_accuracy(model, accuracy, f", by drawing {len(set(groups))} slides anew" if clustered else ""))
-        if there:
-            findings.append(_weakest(model, min(there, key=lambda rate: rate.sensitivity.value or 0.0).name, counts))
-        tables.append(_class_table(model, rates, counts))
+        counts = counted(model)
+        own, measures[model.name] = _reached(model, data, counts)
+        agreement = beyond_chance(model, data)
+        findings += [*own, *([agreement] if agreement else [])]
+        tables.append(_class_table(model, class_rates(counts, model.answers.classes), counts))
         if len(suspects := _suspects(model)):
             findings.append(_suspected(model, suspects))
             tables.append(_suspect_table(model, suspects))
-        recall = {"mean_recall": means.sensitivity.value} if means.sensitivity.value is not None else {}
-        lowest = {"lowest_recall": min(rate.sensitivity.value or 0.0 for rate in there)} if there else {}
-        measures[model.name] = {"accuracy": accuracy.value or 0.0, **recall, **lowest}
-    return StepResult(step="performance", findings=tuple(findings), tables=tuple(tables), measures=measures)
+        lines, areas = told_apart(model)
+        charts += lines
+        tables += [areas] if areas.rows else []
+    return StepResult(step="performance", findings=tuple(findings), tables=tuple(tables), charts=tuple(charts),
+                      measures=measures)  # fmt: skip
+
+
+def _reached(
+    model: AuditedModel, data: AuditedSet, counts: NDArray[np.int64]
+) -> tuple[list[Finding], dict[str, float]]:
+    """Accuracy, mean recall and the weakest class, with the figures that conditions may be about."""
+    means, rates = class_means(counts), class_rates(counts, model.answers.classes)
+    accuracy, recall, how = wilson(int(counts.trace()), int(counts.sum())), means.sensitivity, ""
+    groups = [data.groups.get(image, "") for image in model.answers.images]
+    if data.groups and len(set(groups)) > 1:
+        how = f", by drawing {len(set(groups))} slides anew"
+        accuracy = clustered_interval(groups, partial(_share, model.right))
+        recall = clustered_interval(groups, partial(_mean_recall, model, counts.sum(axis=1) >= FEWEST))
+    there = [rate for rate in rates if rate.images and not rate.few]
+    findings = [_accuracy(model, accuracy, how)]
+    measured = {"accuracy": accuracy.value or 0.0}
+    if recall.value is not None:
+        findings.append(_recall(model, recall, means.classes, how))
+        measured["mean_recall"] = recall.value
+    if there:
+        weakest = min(there, key=lambda rate: rate.sensitivity.value or 0.0)
+        findings.append(_weakest(model, weakest.name, counts))
+        measured["lowest_recall"] = weakest.sensitivity.value or 0.0
+    return findings, measured
+
+
+def _mean_recall(model: AuditedModel, enough: NDArray[np.bool_], places: NDArray[np.int64]) -> float:
+    """The mean recall of the classes that have `enough` images, as far as the images at `places` hold them."""
+    counts = counted(model, places)[enough]
+    right, images = counts[:, enough].diagonal(), counts.sum(axis=1)
+    return float((right[images > 0] / images[images > 0]).mean()) if images.any() else float("nan")
+
+
+def _recall(model: AuditedModel, recall: Estimate, classes: int, how: str) -> Finding:
+    sentence = f"On average {as_percent(recall.value)} of a class are found ({as_percent(recall.low)} to "
+    sentence += (
+        f"{as_percent(recall.high)}{how}), each of {classes} classes of {FEWEST} images and more weighing alike."
+    )
+    return estimated(recall, step="performance", key="mean_recall", title="Mean recall", status="information",
+                     model=model.name, sentence=sentence)  # fmt: skip
 
 
 def _share(right: NDArray[np.bool_], places: NDArray[np.int64]) -> float:
@@ -233,37 +271,6 @@ def _class_table(model: AuditedModel, rates: Sequence[Rates], counts: NDArray[np
 
 def with_ends(found: Estimate) -> str:
     """A share with its interval; a dash where there is none."""
-    ends = f"{as_percent(found.low)} to {as_percent(found.high)}"
-    return f"{as_percent(found.value)} ({ends})" if found.defined else "–"
-
-
-def between_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult:
-    """Each pair of models on the images that both answered: who alone is right, and whether chance explains it."""
-    if len(models) < 2:
-        alone = "One model alone was audited: there is nothing to compare."
-        return StepResult(step="between", findings=(_about("alone", "Between models", alone, "not run", "between"),))
-    pairs = [(one, other, *_shared_right(one, other)) for one, other in combinations(models, 2)]
-    tests = [mcnemar(first, second) for _, _, first, second in pairs]
-    corrected = holm([test[2] for test in tests])
-    rows, findings = [], []
-    for (one, other, first, _), (only_one, only_other, _), value in zip(pairs, tests, corrected, strict=True):
-        rows.append((one.name, other.name, f"{len(first):,}", str(only_one), str(only_other), f"{value:.2g}"))
-        better = one.name if only_one > only_other else other.name
-        told = f"{better} is better" if value < 0.05 else "chance alone may explain the difference"
-        alone = f"{one.name} alone is right on {only_one}, {other.name} alone on {only_other} images"
-        sentence = f"{alone}: {told} (p {value:.2g})."
-        findings.append(_about(f"{one.name}-{other.name}", f"{one.name} and {other.name}", sentence, step="between"))
-    note = "McNemar's exact test, p corrected for the number of pairs by Holm's method."
-    heads = ("first", "second", "images", "first alone right", "second alone right", "p")
-    table = AuditTable(title="Pairs of models", heads=heads, rows=tuple(rows), note=note)
-    return StepResult(step="between", findings=tuple(findings), tables=(table,))
-
-
-def _shared_right(one: AuditedModel, other: AuditedModel) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each is right, on the images that both answered, in one order."""
-    places = {image: place for place, image in enumerate(other.answers.images)}
-    shared = [(place, places[image]) for place, image in enumerate(one.answers.images) if image in places]
-    if not shared:
-        return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
-    first, second = map(list, zip(*shared, strict=True))
-    return one.right[first], other.right[second]
+    if found.low is None or found.high is None:
+        return as_percent(found.value)
+    return f"{as_percent(found.value)} ({as_percent(found.low)} to {as_percent(found.high)})"

@@ -49,10 +49,27 @@ class AuditedModel:
 
 
 @dataclass(frozen=True)
+class TrainedOn:
+    """What the models were trained on: its `title`, how many `images` were looked through, how many of `audited` ones
+    were compared with them, and for each audited image (by its path) that has a copy there, (path of it, how alike).
+
+    `named_by` are the models whose cards name this very set.
+    """
+
+    title: str
+    images: int
+    audited: int
+    copies: Mapping[str, tuple[str, str]]
+    named_by: tuple[str, ...] = ()
+    unread: int = 0
+
+
+@dataclass(frozen=True)
 class AuditedSet:
     """The images: `title`, and a row each in `pictures` (image, sha256, label, width, height, bytes, sharpness, FACTS,
     group) where the pictures are at hand; None where only answers are. `unreadable` are names with reasons,
-    `subgroups` what each further column of the table says of each image that it names.
+    `subgroups` what each further column of the table says of each image that it names, `trained_on` what was found of
+    them among training images, where these are at hand.
     """
 
     title: str
@@ -60,6 +77,7 @@ class AuditedSet:
     unreadable: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     subgroups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    trained_on: TrainedOn | None = None
 
     @property
     def groups(self) -> Mapping[str, str]:

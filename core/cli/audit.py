@@ -22,6 +22,7 @@ from core.audit.report import changed_findings, read_report
 from core.audit.run import AuditOrder, AuditReport, run_audit
 from core.audit.shards import Workers
 from core.audit.signature import make_key, sign_evidence, verify_evidence
+from core.audit.trained_tested import trained_and_tested, write_trained_tested
 from core.cli.common import AsJson, Checkpoints, emit, reports_bad_input, say
 from core.cli.predict import Device, Models
 from core.data.datasets import KINDS
@@ -55,6 +56,9 @@ def audit(
     ] = None,
     others: Annotated[
         Path | None, typer.Option("--others", help="Folder of pictures that are no cell of ours.")
+    ] = None,
+    training: Annotated[
+        Path | None, typer.Option("--training", help="What the models were trained on: copies from it are looked for.")
     ] = None,
     groups: Annotated[
         Path | None, typer.Option("--groups", help="CSV of path (or image) and slide or patient.")
@@ -111,6 +115,7 @@ def audit(
         dataset=dataset,
         split=split,
         others=others,
+        training=training,
         groups=groups,
         group_column=group_column,
         subgroups=tuple(name.strip() for name in subgroups.split(",") if name.strip()),
@@ -168,6 +173,20 @@ def diff(
     """What changed between two audits: findings that came, went, or have another status or figure."""
     changes = changed_findings(read_report(first), read_report(second))
     emit(list(changes), list(changes) or ["Nothing differs."], as_json)
+
+
+@audit_commands.command("table")
+@reports_bad_input
+def table_command(
+    reports: Annotated[list[Path], typer.Argument(help="report.json of several audits.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write the table as .html or .csv.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trained here, tested there: accuracy and mean recall of each model on each set, from several reports."""
+    found = trained_and_tested([read_report(path) for path in reports])
+    if out is not None:
+        write_trained_tested(found, out)
+    emit(found.document(), [*found.lines(), *([f"Written: {out}"] if out else [])], as_json)
 
 
 @audit_commands.command("key")

@@ -1,18 +1,14 @@
-"""`explain`: maps of an image, as raw values, pictures, scores and a manifest. Methods and their settings are parsed
-first; then every model is planned and checked before any work is done, step by step."""
+"""`explain`: maps of an image, or of each in a folder, as raw values, pictures, scores, a manifest and a page. Methods
+and their settings are parsed first; then every model is planned and checked before any work is done."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from core.cli.common import (
     AsJson,
@@ -21,221 +17,23 @@ from core.cli.common import (
     emit,
     is_zip,
     reports_bad_input,
-    run,
     say,
     stoppable,
     writable,
     write_bundle,
 )
-from core.cli.explain_settings import Setting, chosen_settings, parse_settings
+from core.cli.explain_bundle import Drawing, Explained, ExplainOrder, carried_out, told_image, write_page
+from core.cli.explain_folder import FolderResult, explain_folder
+from core.cli.explain_settings import parse_settings
+from core.cli.explain_work import ALL, ExplainOptions, check_methods, chosen_methods, plans
 from core.cli.predict import Device, Framing, Models, load_all
-from core.cli.verification import verification, verification_lines
-from core.decoding import DecodedImage, read_image
+from core.cli.verification import verification_lines
 from core.errors import InputError
-from core.explanation.context import ImageContext
-from core.explanation.engine import (
-    PRECISIONS,
-    Explanation,
-    checked_classes,
-    checked_request,
-    checked_settings,
-    explanation_of,
-    start_checked,
-)
-from core.explanation.evidence import MANIFEST, Documented, Findings, evidence_files
-from core.explanation.method import MethodSettings, Request
-from core.explanation.methods.registry import METHODS, method
-from core.explanation.quality.randomisation import RandomisationTask
-from core.explanation.quality.scoring import ScoringTask
-from core.explanation.quality.similarity import SimilarityMatrix, similarity_matrices
-from core.explanation.render import DIVERGING, PALETTES, picture
-from core.models.classifier import Classifier, Prediction
-from core.preprocessing.framing import FRAMINGS, View, frame_image, framed_mask, mask_of
-
-ALL = "all"
-
-
-def chosen_methods(names: Sequence[str]) -> tuple[str, ...]:
-    """The methods named, each once; "all" stands for all. InputError for one that there is not."""
-    if ALL in names:
-        return tuple(METHODS)
-    return tuple(dict.fromkeys(method(name).name for name in names))
-
-
-SCORES, CHECK = "scores of {}, {}", "randomisation check of {}, {}"
-
-
-@dataclass(frozen=True)
-class ExplainOptions:
-    """What the user wants to know of each model; `classes` are those named, if any."""
-
-    methods: Sequence[str]
-    settings: Sequence[Setting] = ()
-    classes: Sequence[str] = ()
-    framing: str | None = None
-    seed: int = 0
-    precision: str = "auto"
-    scores: bool = False
-    randomisation: bool = False
-    verify: bool = False
-    lenient: bool = False  # leave out methods that do not fit a model, as "all" does
-
-
-@dataclass(frozen=True)
-class ExplainPlan:
-    """One model's work, checked: the picture that it sees, and a request a method."""
-
-    classifier: Classifier
-    view: View
-    context: ImageContext
-    requests: Mapping[str, Request[MethodSettings]]
-    classes: tuple[str, ...]
-
-
-Judge = Callable[[ExplainPlan, Explanation, str, ExplainOptions, Stop], Documented | None]
-
-
-@dataclass
-class Faults:
-    """What could not be done, told when it happens and kept for the manifest."""
-
-    entries: list[dict[str, str]] = field(default_factory=list)
-
-    def add(self, model: str, what: str, error: InputError) -> None:
-        """Tell one and keep it."""
-        say(f"error: {model}: {what}: {error}")
-        self.entries.append({"model": model, "what": what, "message": str(error)})
-
-    def stopped(self) -> None:
-        """Keep that the user ended the work before it was all done."""
-        self.entries.append({"model": "", "what": "the rest", "message": "Stopped before all was done."})
-
-
-def plans(
-    classifiers: Sequence[Classifier], rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None, asked: ExplainOptions
-) -> list[ExplainPlan]:
-    """Frame the image `rgb` and its `mask` for every model, and check all that was asked for; InputError says what not.
-
-    Models that see the same picture share its context, and with it superpixels, baselines and masks.
-    """
-    views: dict[str, View] = {}
-    contexts: dict[str, ImageContext] = {}
-    found = []
-    for classifier in classifiers:
-        framing = asked.framing or classifier.card.framing
-        if framing not in views:
-            views[framing] = frame_image(rgb, framing)
-            framed = None if mask is None else framed_mask(mask, rgb, views[framing])
-            contexts[framing] = ImageContext(views[framing].rgb, framed)
-            for warning in views[framing].warnings:
-                say(f"{FRAMINGS[framing]}: {warning}")
-        classes = checked_classes(classifier, asked.classes)
-        requests = _requests(classifier, contexts[framing], asked)
-        found.append(ExplainPlan(classifier, views[framing], contexts[framing], requests, classes))
-    return found
-
-
-def work(planned: Sequence[ExplainPlan], asked: ExplainOptions, stop: Stop, faults: Faults) -> list[Findings]:
-    """Do the plans in order, until the end or a stop; what goes wrong with one model leaves the others alone."""
-    found = []
-    for plan in planned:
-        if stop.asked:
-            break
-        try:
-            prediction = plan.classifier.predict([plan.context.rgb])[0]
-        except InputError as error:
-            faults.add(plan.classifier.name, "answer", error)
-            continue
-        findings = _findings(plan, prediction, asked, stop, faults)
-        if findings.explanations:
-            found.append(findings)
-    if stop.asked:
-        faults.stopped()
-    return found
-
-
-def agreements_of(findings: Sequence[Findings], asked: ExplainOptions) -> list[SimilarityMatrix]:
-    """How alike the maps of all methods and models are, for each class that was named or answered."""
-    answers = [each.prediction.predicted for each in findings if each.prediction is not None]
-    maps = [item for each in findings for item in each.explanations.values()]
-    return similarity_matrices(maps, asked.classes or answers)
-
-
-def _requests(
-    classifier: Classifier, context: ImageContext, asked: ExplainOptions
-) -> dict[str, Request[MethodSettings]]:
-    requests = {}
-    for name in asked.methods:
-        settings = checked_settings(method(name), classifier, chosen_settings(asked.settings, name, classifier.name))
-        try:
-            requests[name] = checked_request(name, classifier, context, settings, asked.seed, asked.precision)
-        except InputError as error:
-            if not asked.lenient:
-                raise
-            say(f"left out: {error}")
-    return requests
-
-
-def _findings(plan: ExplainPlan, prediction: Prediction, asked: ExplainOptions, stop: Stop, faults: Faults) -> Findings:
-    model = plan.classifier.name
-    explanations, seconds = {}, {}
-    for name, request in plan.requests.items():
-        started = time.perf_counter()
-        try:
-            item = _explanation(request, plan.classes, stop)
-        except InputError as error:
-            faults.add(model, name, error)
-            continue
-        if item is not None:
-            explanations[name], seconds[name] = item, time.perf_counter() - started
-    labels = plan.classes if asked.classes else (prediction.predicted,)
-
-    def judged(what: str, judge: Judge) -> list[Documented]:
-        found: list[Documented] = []
-        for item in explanations.values():
-            for label in labels:
-                try:
-                    result = judge(plan, item, label, asked, stop)
-                except InputError as error:
-                    faults.add(model, what.format(item.method, label), error)
-                else:
-                    found += [] if result is None else [result]
-        return found
-
-    scorings = judged(SCORES, _scoring) if asked.scores else []
-    checks = judged(CHECK, _randomisation) if asked.randomisation else []
-    verified = []
-    for name, item in explanations.items() if asked.verify else ():
-        if stop.asked:
-            break
-        verified.append(verification(plan.classifier, plan.context, item, labels, seconds[name], stop))
-        if verified[-1].failed:
-            faults.add(model, f"{name} by {verified[-1].library}", InputError(verified[-1].reason))
-    return Findings(plan.classifier, plan.view, plan.context, explanations, prediction, scorings, checks, verified)
-
-
-def _explanation(request: Request[MethodSettings], classes: Sequence[str], stop: Stop) -> Explanation | None:
-    """A method's maps, of as much of the budget as was spent; None before its first step."""
-    if stop.asked:
-        return None
-    estimator = start_checked(request)
-    run(estimator, f"{request.classifier.name}: {request.method}", stop)
-    return explanation_of(estimator, classes) if estimator.evaluations else None
-
-
-def _scoring(plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOptions, stop: Stop) -> Documented | None:
-    task = ScoringTask(plan.classifier, plan.context, item, label, seed=asked.seed, precision=asked.precision)
-    run(task, f"{item.model}: {SCORES.format(item.method, label)}", stop)
-    return task.scoring() if task.scoring().rows else None
-
-
-def _randomisation(
-    plan: ExplainPlan, item: Explanation, label: str, asked: ExplainOptions, stop: Stop
-) -> Documented | None:
-    task = RandomisationTask(plan.requests[item.method], label)
-    ended = run(task, f"{item.model}: {CHECK.format(item.method, label)}", stop)
-    return task.result() if ended else None
-
+from core.explanation.engine import PRECISIONS, checked_precision
+from core.explanation.methods.registry import METHODS
+from core.explanation.render import DIVERGING, PALETTES
+from core.preprocessing.framing import mask_of
+from core.preprocessing.own_regions import own_regions
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 
@@ -249,6 +47,15 @@ Methods = Annotated[
 
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Class to explain; repeat. Default: all.")]
 
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="CLASS",
+        help="Also map what speaks for each class rather than this one, by the methods that can.",
+    ),
+]
+
 SetTexts = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="METHOD.NAME=VALUE", help="A method's setting, listed below; repeat for several."),
@@ -261,6 +68,16 @@ Precision = Annotated[str, typer.Option("--precision", help=f"Number format: {',
 MaskFile = Annotated[
     Path | None,
     typer.Option("--mask", help="Picture of the image's size, white on the cell. Default: the cell is estimated."),
+]
+
+RegionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--regions",
+        metavar="FILE",
+        help="Your own regions for LIME, kernel and partition SHAP: a PNG of the image's size, a grey level or colour "
+        "each.",
+    ),
 ]
 
 Scores = Annotated[
@@ -288,16 +105,20 @@ Palette = Annotated[str, typer.Option("--palette", help=f"Of unsigned maps: {', 
 
 Diverging = Annotated[str, typer.Option("--diverging", help=f"Of signed maps: {', '.join(DIVERGING)}.")]
 
-Out = Annotated[Path, typer.Option("--out", help="Folder to write to, or one file that ends in .zip.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write to, or one file that ends in .zip.")]
+
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write all of it as one page as well.")]
 
 
 @reports_bad_input
 def explain(
-    image: Annotated[Path, typer.Argument(help="Image file.")],
-    out: Out,
+    image: Annotated[Path, typer.Argument(help="Image file, or a folder of them.")],
+    out: Out = None,
+    html: Html = None,
     methods: Methods = None,
     model: Models = None,
     classes: Classes = None,
+    against: Against = None,
     settings: SetTexts = None,
     seed: Seed = 0,
     precision: Precision = "auto",
@@ -305,6 +126,7 @@ def explain(
     randomisation: Randomisation = False,
     verify: Verify = False,
     mask: MaskFile = None,
+    regions: RegionsFile = None,
     framing: Framing = None,
     opacity: Opacity = 0.5,
     palette: Palette = "viridis",
@@ -315,14 +137,18 @@ def explain(
 ) -> None:
     """Show where each model finds its evidence, and what each map is worth.
 
-    OUT gets <model>/<method>.npz with the raw values, <model>/<method>-<class>.png, <model>/<method>-reference.npz
-    where maps were verified, scores.json where scores were asked for, and manifest.json last. Ctrl-C keeps what was
-    found until then.
+    OUT gets <model>/<method>.npz with the raw values, <model>/<method>-<class>.png,
+    <model>/<method>-<class>-against-<other>.png with --against, <model>/<method>-reference.npz where maps were
+    verified, scores.json where scores were asked for, and manifest.json last. Ctrl-C keeps what was found until then.
+    Of a folder, each image gets a folder in OUT with page.html, and OUT an index.html; given again, it goes on.
     """
     drawing = Drawing(opacity, palette, diverging)
     chosen = chosen_methods(methods or ["gradcam"])
-    decoded = _read(image)
-    given = None if mask is None else mask_of(_read(mask).rgb, decoded.rgb.shape)
+    checked_precision(precision)
+    _check_places(image, out, html, {"--mask": mask})
+    decoded = None if image.is_dir() else told_image(image)
+    given = None if mask is None or decoded is None else mask_of(told_image(mask).rgb, decoded.rgb.shape)
+    own = None if regions is None else own_regions(told_image(regions))
     classifiers = load_all(model, checkpoints, device)
     asked = ExplainOptions(
         methods=chosen,
@@ -334,65 +160,55 @@ def explain(
         scores=scores,
         randomisation=randomisation,
         verify=verify,
-        lenient=ALL in (methods or []),
+        lenient=ALL in (methods or []) or not model,
+        against=against or "",
     )
-    planned = plans(classifiers, decoded.rgb, given, asked)
-    with writable(out), stoppable() as stop:
-        faults = Faults()
-        findings = work(planned, asked, stop, faults)
-        if not findings:
-            raise InputError("Nothing was found out, so nothing was written.")
-        parameters = asdict(asked) | asdict(drawing) | {"mask": None if mask is None else mask.name}
-        parameters["settings"] = [asdict(one) | {"value": str(one.value)} for one in asked.settings]  # text, as typed
-        del parameters["lenient"]
-        alike = agreements_of(findings, asked) if scores else []
-        files = evidence_files(
-            _source(decoded), decoded.rgb, findings, parameters, drawing.paint, faults.entries, alike
-        )
-        write_bundle(out, files)
-    verified = [checked for each in findings for checked in each.verifications]
-    lines = verification_lines(verified)
-    written = [str(out)] if is_zip(out) else [str(out / name) for name in files]
-    emit(json.loads(files[MANIFEST]), [*lines, *written], as_json)
-    differs = any(checked.differing for checked in verified)
+    order = ExplainOrder(classifiers, asked, drawing, own, None if mask is None else mask.name)
+    check_methods(asked, own)
+    if decoded is None:
+        assert out is not None
+        _finish_folder(explain_folder(order, image, out), as_json)
+        return
+    planned = plans(classifiers, decoded.rgb, given, asked, own)
+    with stoppable() as stop, ExitStack() as places:
+        for place in filter(None, (out, html and html.parent)):
+            places.enter_context(writable(place))
+        found = carried_out(order, decoded, planned, stop)
+        if out is not None:
+            write_bundle(out, found.files)
+        if html is not None:
+            write_page(html, found.page(drawing))
+    _finish(found, out, html, stop, as_json)
+
+
+def _finish(found: Explained, out: Path | None, html: Path | None, stop: Stop, as_json: bool) -> None:
+    """Say what was written and found, and end with the exit code that goes with it."""
+    lines = verification_lines(found.verifications)
+    written = [] if out is None else [str(out)] if is_zip(out) else [str(out / name) for name in found.files]
+    emit(found.manifest, [*lines, *written, *([] if html is None else [str(html)])], as_json)
+    differs = any(checked.differing for checked in found.verifications)
     if differs and as_json:
         say(lines[-1])
-    if stop.asked or faults.entries or differs:
-        raise typer.Exit(INTERRUPTED if stop.asked else 2 if faults.entries else DIFFERS)
+    if stop.asked or found.faults or differs:
+        raise typer.Exit(INTERRUPTED if stop.asked else 2 if found.faults else DIFFERS)
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How the pictures are drawn; InputError where there is no such palette."""
-
-    opacity: float
-    palette: str
-    diverging: str
-
-    def __post_init__(self) -> None:
-        for option, name, known in (("palette", self.palette, PALETTES), ("diverging", self.diverging, DIVERGING)):
-            if name not in known:
-                raise InputError(f"No --{option} {name!r}. Known: {', '.join(known)}.")
-
-    def paint(self, explanation: Explanation, label: str) -> NDArray[np.uint8]:
-        """One class's map at its own scale."""
-        return picture(explanation, label, self.opacity, self.diverging if explanation.signed else self.palette)
+def _finish_folder(found: FolderResult, as_json: bool) -> None:
+    emit(found.document(), found.lines(), as_json)
+    if found.stopped or found.faults or found.differing:
+        raise typer.Exit(INTERRUPTED if found.stopped else 2 if found.faults else DIFFERS)
 
 
-def _read(path: Path) -> DecodedImage:
-    decoded = read_image(path)
-    for note in decoded.notes:
-        say(f"{path}: {note}")
-    return decoded
-
-
-def _source(decoded: DecodedImage) -> dict[str, Any]:
-    height, width = decoded.rgb.shape[:2]
-    return {
-        "name": decoded.name,
-        "sha256": decoded.sha256,
-        "width": width,
-        "height": height,
-        "format": decoded.format,
-        "bit_depth": decoded.bit_depth,
-    }
+def _check_places(image: Path, out: Path | None, html: Path | None, files: Mapping[str, Path | None]) -> None:
+    """InputError where nothing would be written, or where what is asked for is not for a folder of images."""
+    if out is None and html is None:
+        raise InputError("Say where to write: --out for everything, --html for one page, or both.")
+    if html is not None and html.is_dir():
+        raise InputError(f"Cannot write to {html}: it is a folder. Name a file.")
+    if not image.is_dir():
+        return
+    if out is None or is_zip(out):
+        raise InputError(f"{image} is a folder: --out must be a folder too, which gets one for each image.")
+    for option, given in (*files.items(), ("--html", html)):
+        if given is not None:
+            raise InputError(f"{option} is for one image, and {image} is a folder of them. Leave it out.")

@@ -30,28 +30,34 @@ T = TypeVar("T")
 class ImageContext:
     """A framed RGB picture `(h, w, 3) uint8`; many threads may share one.
 
-    `given_mask` `(h, w) bool` is the reader's own mask of the cell, in the place of the estimated one.
+    `given_mask` `(h, w) bool` is the reader's own mask of the cell, in the place of the estimated one;
+    `given_regions` `(h, w) int32` are the reader's own regions, for methods that weigh parts of the picture.
     """
 
     rgb: NDArray[np.uint8]
     given_mask: NDArray[np.bool_] | None = None
+    given_regions: NDArray[np.int32] | None = None
     _kept: OrderedDict[Hashable, _Once] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
-        if self.given_mask is not None and self.given_mask.shape != self.rgb.shape[:2]:
-            found, wanted = self.given_mask.shape, self.rgb.shape[:2]
-            raise InputError(
-                f"The mask has {found[1]}x{found[0]} pixels and the picture {wanted[1]}x{wanted[0]}: "
-                "they must be the same."
-            )
+        wanted = self.rgb.shape[:2]
+        for what, given in (("mask has", self.given_mask), ("picture of regions has", self.given_regions)):
+            if given is not None and given.shape != wanted:
+                found = given.shape
+                raise InputError(
+                    f"The {what} {found[1]}x{found[0]} pixels and the picture {wanted[1]}x{wanted[0]}: "
+                    "they must be the same."
+                )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the picture, its size and the given mask."""
+        """SHA-256 of the picture, its size, the given mask and the given regions."""
         parts = [repr(self.rgb.shape).encode(), self.rgb.tobytes()]
         if self.given_mask is not None:
             parts.append(self.given_mask.tobytes())
+        if self.given_regions is not None:
+            parts += [b"regions", self.given_regions.tobytes()]
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def picture(self, side: int = SIDE) -> NDArray[np.uint8]:
@@ -62,7 +68,7 @@ class ImageContext:
     def nbytes(self) -> int:
         """Of the picture, the mask and all that is kept for those who share it, each counted once."""
         kept = {id(once.value): once.value for once in list(self._kept.values())}
-        return nbytes_of(self.rgb, self.given_mask, kept)
+        return nbytes_of(self.rgb, self.given_mask, self.given_regions, kept)
 
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` makes, made once for all who ask for `key`; a failure is not kept."""

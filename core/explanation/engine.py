@@ -36,8 +36,10 @@ class Explanation:
     `native` `(K, h, w) float32` are the same maps on the grid that they were computed on; `values` interpolates them.
     `signed` tells whether negative values mean evidence against. `explains` names the output that is explained.
     `error` is the standard error of `native`, `gap` the relative completeness gap `(K,)`, `regions` the superpixels and
-    their weights: None where the method has no such thing. `evaluations` are the model evaluations it rests on, of
-    `budget`; the rest says how it was made.
+    their weights, `unclipped` `(K, h, w)` the maps before their positive part was taken, `total` `(K,)` what values
+    must add up to: None where the method has no such thing. `evaluations` are the model evaluations it rests on, of
+    `budget`; `against` is the class that the maps are contrasted with ("" for plain maps); the rest says how it was
+    made.
     """
 
     model: str
@@ -58,6 +60,9 @@ class Explanation:
     threads: int = 0
     evaluations: int = 1
     budget: int = 1
+    unclipped: NDArray[np.float32] | None = None
+    total: NDArray[np.float32] | None = None
+    against: str = ""
 
     def map_of(self, name: str) -> NDArray[np.float32]:
         """The map `(S, S)` of the class `name`."""
@@ -66,7 +71,7 @@ class Explanation:
     @property
     def nbytes(self) -> int:
         """Of its arrays; the view is the context's."""
-        return nbytes_of(self.values, self.native, self.error, self.gap, self.regions)
+        return nbytes_of(self.values, self.native, self.error, self.gap, self.regions, self.unclipped, self.total)
 
     @property
     def maxima(self) -> dict[str, float]:
@@ -84,15 +89,22 @@ def has_evidence(values: NDArray[np.float32]) -> bool:
     return bool(np.any(values != 0))
 
 
+def checked_precision(wanted: str) -> str:
+    """`wanted` itself; InputError where there is no such number format."""
+    if wanted not in PRECISIONS:
+        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
+    return wanted
+
+
 def chosen_precision(classifier: Classifier, family: Family, wanted: str = "auto") -> str:
     """Return the format for methods of `family` ("masks" or "gradients") on this model and machine.
 
     "auto" is bfloat16 where the processor has it, the architecture is faster in it, and the model's card says that its
-    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") are float32.
+    maps keep a rank correlation of FAITHFUL with float32's; float32 everywhere else. Gradient CAMs ("cam") and programs
+    whose weights are not to be had are float32.
     """
-    if wanted not in PRECISIONS:
-        raise InputError(f"No precision {wanted!r}. Choose one of: {', '.join(PRECISIONS)}.")
-    if wanted == "float32" or family == "cam":
+    checked_precision(wanted)
+    if wanted == "float32" or family == "cam" or "weights" in classifier.network.lacks:
         return "float32"
     if wanted != "auto":
         return wanted
@@ -159,6 +171,9 @@ def checked_request(
     `precision` is a number format, or "auto" for what `chosen_precision` finds.
     """
     kind = method(name)
+    unfit = kind.unfit(classifier)
+    if unfit:
+        raise InputError(unfit)
     chosen = checked_settings(kind, classifier, settings)
     wanted = "float32" if precision == "auto" and not kind.averages else precision
     resolved = chosen_precision(classifier, kind.family, wanted)
@@ -212,6 +227,8 @@ def explanation_of(estimator: Estimator, classes: Sequence[str] | None = None) -
         threads=torch.get_num_threads(),
         evaluations=estimator.evaluations,
         budget=estimator.evaluations if estimator.done else estimator.budget,
+        unclipped=None if maps.unclipped is None else maps.unclipped[order],
+        total=None if maps.total is None else maps.total[order],
     )
 
 

@@ -10,7 +10,7 @@ import platform
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -21,12 +21,13 @@ from PIL import Image
 
 import core
 from core.explanation.baselines import BACKGROUNDS, background
-from core.explanation.context import CellMasks, ImageContext, cell_masks
+from core.explanation.context import SIDE, CellMasks, ImageContext, cell_masks
 from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
-from core.explanation.quality.similarity import SimilarityMatrix
+from core.explanation.quality.similarity import SimilarityMatrix, class_correlations
 from core.explanation.reference.verification import Verification
 from core.explanation.render import picture, region_overlay
+from core.explanation.superpixels import OWN, superpixels
 from core.models.classifier import Classifier, Prediction
 from core.models.devices import device_title
 from core.preprocessing.framing import View
@@ -57,13 +58,15 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time in a zip, so that the same
 def values_npz(explanation: Explanation, cell: NDArray[np.bool_] | None = None) -> bytes:
     """An .npz of everything that was computed, unscaled, in the order of its `classes`; same values, same bytes.
 
-    Always `values` (K, S, S) and `native` (K, h, w) float32. Where the method has them: `error` (K, h, w), `gap` (K,),
-    `regions` (S, S) int32 with `weights` and `weight_errors` (K, s). `cell` (224, 224) bool is the mask of the cell.
+    Always `values` (K, S, S) and `native` (K, h, w) float32. Where the method has them: `unclipped` and `error`
+    (K, h, w), `gap` (K,), `regions` (S, S) int32 with `weights` and `weight_errors` (K, s). `cell` (224, 224) bool is
+    the mask of the cell.
     """
     arrays: dict[str, Any] = {
         "values": explanation.values,
         "native": explanation.native,
         "classes": np.array(explanation.classes),
+        "unclipped": explanation.unclipped,
         "error": explanation.error,
         "gap": explanation.gap,
         "cell": cell,
@@ -110,6 +113,7 @@ def explanation_entry(explanation: Explanation, cut: str) -> dict[str, Any]:
         "method": explanation.method,
         "title": kind.title if kind else explanation.method,
         "paper": kind.paper if kind else "",
+        "against": explanation.against or None,
         "explains": explanation.explains,
         "signed": explanation.signed,
         "settings": settings,
@@ -126,6 +130,7 @@ def explanation_entry(explanation: Explanation, cut: str) -> dict[str, Any]:
         "mean_standard_error": _by_class(explanation, explanation.error),
         "gap": _by_class(explanation, explanation.gap),
         "superpixels": None if explanation.regions is None else explanation.regions.weights.shape[1],
+        "class_correlation": class_correlations(explanation),
         "note": explanation.note,
     }
 
@@ -171,7 +176,8 @@ class Documented(Protocol):
 class Findings:
     """All that was found out about one model on one picture.
 
-    `view` is how the image was framed for it, `context` the framed picture with what its explanations shared.
+    `view` is how the image was framed for it, `context` the framed picture with what its explanations shared;
+    `explanations` and `contrasts` hold maps by method.
     """
 
     classifier: Classifier
@@ -182,6 +188,7 @@ class Findings:
     scorings: Sequence[Documented] = ()
     randomisations: Sequence[Documented] = ()
     verifications: Sequence[Verification] = ()
+    contrasts: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 def evidence_files(
@@ -197,9 +204,10 @@ def evidence_files(
 
     `image.png` is the image `rgb` as pixels alone; `<model>/view.png` what the model saw; `<model>/<method>.npz` the
     raw values; `<model>/<method>-<class>.png` a map as `paint` shows it, and `…-borders.png` the superpixels that speak
-    most for the class; `<model>/<method>-reference.npz` the reference library's values beside ours, where they were
-    compared; `scores.json` what the maps are worth, where that was measured; `manifest.json` what made all
-    this. `image` says what is known of the image, `parameters` what was asked for, `faults` what could not be done,
+    most for the class; `<model>/<method>-<class>-against-<other>.png` and `<model>/<method>-against-<other>.npz` the
+    same of contrastive maps; `<model>/<method>-reference.npz` the reference library's values beside ours, where they
+    were compared; `scores.json` what the maps are worth, where that was measured; `manifest.json` what made all this.
+    `image` says what is known of the image, `parameters` what was asked for, `faults` what could not be done,
     `agreements` how alike maps are.
     """
     folders = safe_names(each.classifier.name for each in findings)
@@ -242,12 +250,16 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 def _files_of(findings: Findings, folder: str, paint: Painter) -> dict[str, bytes]:
     cell = cell_masks(findings.context).cell
     files: dict[str, bytes] = {}
-    for method, item in findings.explanations.items():
-        stem, names = f"{folder}/{method}", safe_names(item.classes)
+    every = [*findings.explanations.items(), *findings.contrasts.items()]
+    for method, item in every:
+        stem, names = f"{folder}/{method}", safe_names((*item.classes, item.against))
+        end = f"-against-{names[item.against]}" if item.against else ""
         files.setdefault(f"{folder}/view.png", picture_png(item.view))
-        files[f"{stem}.npz"] = values_npz(item, cell)
+        files[f"{stem}{end}.npz"] = values_npz(item, cell)
         for index, label in enumerate(item.classes):
-            files[f"{stem}-{names[label]}.png"] = picture_png(paint(item, label))
+            files[f"{stem}-{names[label]}{end}.png"] = picture_png(paint(item, label))
+            if item.against:
+                continue
             if item.regions is not None:
                 borders = region_overlay(item.view, item.regions, index)
                 files[f"{stem}-{names[label]}-borders.png"] = picture_png(borders)
@@ -281,12 +293,14 @@ def _model_entry(findings: Findings, folder: str) -> dict[str, Any]:
         "preprocessing": view.parameters.model_dump(mode="json") if view.parameters else None,
         "scene_sha256": findings.context.digest,
         "cell_mask": _mask_entry(cell_masks(findings.context)),
+        "regions": _regions_entry(findings.context),
         "layer": classifier.network.cut,
         "prediction": _prediction_entry(findings.prediction),
         "explanations": [
             explanation_entry(item, classifier.network.cut) | {"background": _background_entry(item, findings)}
             for item in findings.explanations.values()
         ],
+        "contrasts": [explanation_entry(item, classifier.network.cut) for item in findings.contrasts.values()],
     } | _scores(findings)
 
 
@@ -305,6 +319,15 @@ def _mask_entry(masks: CellMasks) -> dict[str, Any]:
     source = "none found" if not masks.found else "estimated" if masks.estimated else "given"
     digest = hashlib.sha256(masks.cell.astype(np.uint8).tobytes()).hexdigest()
     return {"source": source, "sha256": digest, "share": float(masks.cell.mean())}
+
+
+def _regions_entry(context: ImageContext) -> dict[str, Any] | None:
+    """The reader's own regions: how many the model sees, and their hash (224x224 numbers of 4 bytes, low one first)."""
+    if context.given_regions is None:
+        return None
+    labels = superpixels(context, OWN, 0, SIDE)
+    digest = hashlib.sha256(labels.astype("<i4").tobytes()).hexdigest()
+    return {"count": int(labels.max()) + 1, "sha256": digest}
 
 
 def _prediction_entry(prediction: Prediction | None) -> dict[str, Any] | None:

@@ -67,9 +67,10 @@ def pixel_network(classifier: Classifier, precision: str) -> PixelNetwork:
     Standardisation is part of it. It raises InputError where logits are not finite.
     """
     network, dtype = classifier.inference_copy(precision), DTYPES[precision]
+    scaling = classifier.card.scaling
 
     def logits_of(pictures: Tensor) -> Tensor:
-        return classifier.finite(network(standardise(pictures).to(dtype)).float())
+        return classifier.finite(network(standardise(pictures, scaling).to(dtype)).float())
 
     return logits_of
 

@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from core.explanation.context import ImageContext, nbytes_of
 from core.models.classifier import Classifier
+from core.models.staged import Need
 from core.settings import FieldSpec, Settings, Value, choice_field, fields_of
 
 
@@ -121,8 +122,10 @@ class Maps:
     """Unscaled maps of all K classes on the grid they were computed on: `native` `(K, h, w) float32`.
 
     Sampling methods give `error`, the standard error of each value `(K, h, w)`. Methods whose values must add up to a
-    difference of outputs give `gap` `(K,)`: (sum of values - difference) / |difference|, signed, 0 where both are 0.
-    `regions` where the method weighs superpixels; `note` is a sentence for the reader where there is something to say.
+    difference of outputs give `gap` `(K,)`: (sum of values - difference) / |difference|, signed, 0 where both are 0;
+    and that difference as `total` `(K,)`. `unclipped` `(K, h, w)` are the maps before their positive part was taken,
+    where the method takes it. `regions` where the method weighs superpixels; `note` is a sentence for the reader where
+    there is something to say.
     """
 
     native: NDArray[np.float32]
@@ -130,11 +133,13 @@ class Maps:
     gap: NDArray[np.float32] | None = None
     regions: Regions | None = None
     note: str = ""
+    unclipped: NDArray[np.float32] | None = None
+    total: NDArray[np.float32] | None = None
 
     @property
     def nbytes(self) -> int:
         """Of its arrays."""
-        return nbytes_of(self.native, self.error, self.gap, self.regions)
+        return nbytes_of(self.native, self.error, self.gap, self.regions, self.unclipped, self.total)
 
 
 class Estimator(ABC):
@@ -172,6 +177,12 @@ class Estimator(ABC):
         """The maps so far; InputError before the first step of a method that has nothing to show yet."""
 
 
+NEEDS: dict[Need, str] = {
+    "gradients": "the gradients",
+    "feature map": "the last feature map",
+    "weights": "the single weights",
+}
+
 Family = Literal["cam", "masks", "gradients"]
 
 
@@ -188,7 +199,9 @@ class Method:
     classes have the same map. `uncertainty` names what tells how settled a map is: "standard error", "gap" or "".
     `start` makes the estimator of a request; `misfit` returns why a request cannot be served, or None. `averages` tells
     whether a value is a mean over many evaluations, in which rounding evens out: where it is a difference of few,
-    "auto" never takes a faster number format.
+    "auto" never takes a faster number format. `linear` methods' values, before any clipping, are linear in the output
+    explained: the values of one class less those of another explain the difference of the two outputs. `needs` is what
+    it needs of the network besides its answers.
     """
 
     name: str
@@ -203,7 +216,17 @@ class Method:
     uncertainty: str = ""
     per_class: bool = True
     averages: bool = True
+    linear: bool = False
     misfit: Callable[[Request[Any]], str | None] = _fits_all
+    needs: tuple[Need, ...] = ()
+
+    def unfit(self, classifier: Classifier) -> str:
+        """Why it cannot explain this model, whatever the picture, in one sentence; "" where it can."""
+        lacks = classifier.network.lacks
+        missing = next((need for need in self.needs if need in lacks), None)
+        if missing is None:
+            return ""
+        return f"{self.title} needs {NEEDS[missing]} of {classifier.card.title}: {lacks[missing]}."
 
     @property
     def instant(self) -> bool:

@@ -19,6 +19,7 @@ from core.explanation.baselines import BaselineSettings, RegionSettings, baselin
 from core.explanation.context import SIDE, ImageContext, nbytes_of
 from core.explanation.method import Request, block_size
 from core.explanation.superpixels import superpixels
+from core.models.card import Scaling
 from core.models.classifier import FLOOR, Classifier
 from core.models.devices import within_memory
 from core.models.staged import DTYPES
@@ -37,17 +38,25 @@ ENTRY = 300  # bytes of what is remembered, beside the numbers: key, array and t
 class MaskCompositor:
     """Pictures that show `original` where a mask keeps it and `baseline` elsewhere, both `(S, S, 3) uint8`.
 
-    What it returns is `standardise` of those pictures, `(n, 3, S, S)` in `dtype` (float32 or bfloat16), channels_last.
-    Pictures cut hard out of bytes have 256 levels, so that standardising them is one look-up a value.
+    What it returns is `standardise` of those pictures by `scaling`, `(n, 3, S, S)` in `dtype` (float32 or bfloat16),
+    channels_last. Pictures cut hard out of bytes have 256 levels, so that standardising them is one look-up a value.
     """
 
-    def __init__(self, original: NDArray[np.uint8], baseline: NDArray[np.uint8], dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        original: NDArray[np.uint8],
+        baseline: NDArray[np.uint8],
+        dtype: torch.dtype,
+        scaling: Scaling | None = None,
+    ) -> None:
+        self._scaling = scaling
         self._original = np.ascontiguousarray(original)
         self._baseline = np.ascontiguousarray(baseline)
         self._dtype = dtype
         base = torch.from_numpy(self._baseline).float() / 255
         self._step = torch.from_numpy(self._original).float() / 255 - base  # (S, S, 3)
         self._base = base - base.mean(dim=(0, 1))  # standardising takes every shift off again
+        self._level = base.mean(dim=(0, 1))  # (3,)
         flat_base, flat_step = self._base.reshape(-1, 3), self._step.reshape(-1, 3)
         self._moments = torch.cat([flat_step, flat_step * flat_base], dim=1)  # (P, 6), for a mask
         self._squares = flat_step**2  # (P, 3), for its square
@@ -98,10 +107,17 @@ class MaskCompositor:
         pictures = np.repeat(self._baseline[None], len(masks), axis=0)  # (n, S, S, 3)
         for picture, mask in zip(pictures, masks, strict=True):
             cv2.copyTo(self._original, mask, picture)
+        if self._scaling is not None:
+            tables = np.broadcast_to(_fixed_tables(self._scaling), (len(pictures), 256, 3))
+            return self._by_table(pictures, np.ascontiguousarray(tables))
         if mean is None or spread is None:
             both = np.array([cv2.meanStdDev(picture) for picture in pictures])[..., 0]
             mean, spread = both[:, 0], both[:, 1]
-        tables = _bits(torch.from_numpy(_tables(mean, spread, masks[0].size)).to(self._dtype))
+        return self._by_table(pictures, _tables(mean, spread, masks[0].size))
+
+    def _by_table(self, pictures: NDArray[np.uint8], wanted: NDArray[np.float32]) -> Tensor:
+        """Pictures `(n, S, S, 3)` with each level replaced as their tables `(n, 256, 3)` say."""
+        tables = _bits(torch.from_numpy(wanted).to(self._dtype))
         made = torch.empty(pictures.shape, dtype=self._dtype)
         for picture, table, target in zip(pictures, tables, _bits(made), strict=True):
             cv2.LUT(picture, table[None], target)
@@ -109,6 +125,10 @@ class MaskCompositor:
 
     def _affine(self, masks: Tensor) -> tuple[Tensor, Tensor]:
         """What to multiply and to add `(n, 3)`, from masks `(n, P)`."""
+        if self._scaling is not None:
+            mean, deviation = torch.tensor(self._scaling.mean), torch.tensor(self._scaling.deviation)
+            found = 1 / deviation, (self._level - mean) / deviation
+            return found[0].expand(len(masks), 3), found[1].expand(len(masks), 3)
         count = masks.shape[1]
         crossed = masks @ self._moments
         total = crossed[:, :3]
@@ -132,6 +152,11 @@ def _tables(mean: NDArray[np.float64], spread: NDArray[np.float64], count: int) 
     return np.asarray(tables, dtype=np.float32)
 
 
+def _fixed_tables(scaling: Scaling) -> NDArray[np.float32]:
+    """What `standardise` by `scaling` makes of each level, `(256, 3)`."""
+    return ((LEVELS[:, None] / 255 - np.array(scaling.mean)) / np.array(scaling.deviation)).astype(np.float32)
+
+
 def _bits(values: Tensor) -> NDArray[np.generic]:
     """A view of `values` that numpy knows: bfloat16 as the 16-bit numbers it is stored in."""
     return values.numpy() if values.dtype == torch.float32 else values.view(torch.int16).numpy()
@@ -153,7 +178,7 @@ class Evaluator:
         light = self._device.type == "cuda" or sum(part.numel() for part in self._network.parameters()) < LIGHT
         self.batch = LIGHT_BATCH // DTYPES[precision].itemsize if light else BATCH
         self._compositor = MaskCompositor(
-            context.picture(side), baseline(context, baseline_name, side), DTYPES[precision]
+            context.picture(side), baseline(context, baseline_name, side), DTYPES[precision], classifier.card.scaling
         )
         self._sums: dict[bytes, Sums] = {}
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()

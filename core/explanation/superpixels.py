@@ -13,9 +13,9 @@ from skimage.filters import sobel
 from skimage.segmentation import quickshift, slic, watershed
 
 from core.errors import InputError
-from core.explanation.context import ImageContext, scaled_labels
-from core.explanation.method import MethodSettings
-from core.settings import choice_field, number_field
+from core.explanation.context import SIDE, ImageContext, scaled_labels
+from core.explanation.method import Method, MethodSettings, Request
+from core.settings import choice_field, fields_of, number_field
 
 Labels = NDArray[np.int32]
 Picture = NDArray[np.uint8]
@@ -23,6 +23,7 @@ Picture = NDArray[np.uint8]
 SMALLEST = 0.05  # of the mean area: smaller superpixels are merged too, or a small model would not see them
 CONTRAST = 1.0  # squared colour difference added, so that in an even picture the small ones are merged first
 FEWEST, MOST = 8, 200
+OWN = "own"  # the reader's regions in the place of superpixels
 SPARE = 1.3  # times as many are cut as are wanted, and merged down to the number
 COMPACTNESS = (10, 30, 100, 300)  # skimage's own first, then more even ones
 KERNELS = (4, 3, 2, 1.5, 1)  # px; lime's own first, then finer ones where it gives too few superpixels
@@ -74,15 +75,43 @@ def _neighbours(labels: NDArray[np.integer]) -> NDArray[np.intp]:
 def superpixels(context: ImageContext, name: str, regions: int, side: int) -> Labels:
     """Labels `(side, side) int32` from 0 of about `regions` superpixels by the method `name`, one of SUPERPIXELS.
 
-    They are cut once, on the picture at SIDE px, and scaled; so the n-th is the same part for models of any side.
-    InputError where `regions` is not in FEWEST..MOST, or where the picture has nothing to tell parts apart by.
+    They are cut once, on the picture at SIDE px, and scaled; so the n-th is the same part for models of any side. OWN
+    are the context's given regions, whatever their number. InputError where `regions` is not in FEWEST..MOST, where the
+    picture has nothing to tell parts apart by, or where there are no own regions.
     """
+    if name == OWN:
+        full = context.shared((OWN,), lambda: _own(context))
+        return context.shared((OWN, side), lambda: scaled_labels(full, side))
     if name not in SUPERPIXELS:
-        raise InputError(f"No superpixels {name!r}. Choose one of: {', '.join(SUPERPIXELS)}.")
+        raise InputError(f"No superpixels {name!r}. Choose one of: {', '.join((*SUPERPIXELS, OWN))}.")
     if not FEWEST <= regions <= MOST:
         raise InputError(f"The number of superpixels must be from {FEWEST} to {MOST}, not {regions}.")
     full = context.shared(("superpixels", name, regions), lambda: _cut(context.picture(), name, regions))
     return context.shared(("superpixels", name, regions, side), lambda: scaled_labels(full, side))
+
+
+def takes_own_regions(kind: Method) -> bool:
+    """Whether a method can weigh the reader's own regions."""
+    field = fields_of(kind.settings).get("superpixels")
+    return field is not None and OWN in field.choices
+
+
+def lacks_regions(request: Request[Any]) -> str | None:
+    """Why a request that wants the reader's own regions cannot be served; None where it can, or does not want them."""
+    if request.settings.superpixels == OWN and request.context.given_regions is None:
+        return "no regions of your own were given. Give a picture of them, or choose other superpixels."
+    return None
+
+
+def _own(context: ImageContext) -> Labels:
+    """The given regions at SIDE px, numbered anew without those that are too small to be seen there."""
+    if context.given_regions is None:
+        raise InputError("No regions of your own were given.")
+    found = scaled_labels(context.given_regions, SIDE)
+    labels = np.unique(found, return_inverse=True)[1].reshape(found.shape).astype(np.int32)
+    if labels.max() < 1:
+        raise InputError(f"At {SIDE} px only one of your regions is left: make them larger.")
+    return labels
 
 
 def _cut(picture: Picture, name: str, regions: int) -> Labels:
@@ -137,12 +166,15 @@ SUPERPIXELS: dict[str, Callable[[Picture, int], Labels]] = {
     "grid": _grid,
 }
 
-Superpixels = Literal["slic", "quickshift", "watershed", "grid"]
+Superpixels = Literal["slic", "quickshift", "watershed", "grid", "own"]
 
 
 def parts_field(default: int) -> Any:
     """The settings' field that says into how many parts the picture is cut."""
-    text = "About how many parts the picture is cut into. More of them say more exactly where, and need more samples."
+    text = (
+        "About how many parts the picture is cut into; your own regions stay as many as they are. More of them say "
+        "more exactly where, and need more samples."
+    )
     return number_field(default, FEWEST, MOST, "Parts", text)
 
 
@@ -153,6 +185,6 @@ class SuperpixelSettings(MethodSettings):
         "slic",
         "Superpixels",
         "How the picture is cut into parts: slic and watershed give compact ones, quickshift is what lime uses by "
-        "itself, grid does not look at the picture.",
+        "itself, grid does not look at the picture, own are the regions of a picture that you give.",
     )
     regions: int = parts_field(50)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from core.classes import is_class_name, one_spelling
 from core.errors import InputError
@@ -78,6 +78,23 @@ class Novelty(_Strict):
     rates: dict[str, float] = {}
 
 
+class Scaling(_Strict):
+    """What is taken off each channel of a picture in [0, 1], and what it is then divided by."""
+
+    mean: tuple[float, float, float]
+    deviation: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+
+
+SCALINGS: dict[str, Scaling | None] = {
+    "picture": None,
+    "imagenet": Scaling(mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)),
+    "unit": Scaling(mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0)),
+    "symmetric": Scaling(mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.5, 0.5)),
+    "bytes": Scaling(mean=(0.0, 0.0, 0.0), deviation=(1 / 255, 1 / 255, 1 / 255)),
+}
+"""By name: each picture by its own mean and deviation, torchvision's for ImageNet, 0 to 1, -1 to 1, 0 to 255."""
+
+
 class FitFacts(_Strict):
     """How a model was fitted to one laboratory's cells.
 
@@ -103,6 +120,9 @@ class FitFacts(_Strict):
 class ModelCard(_Strict):
     """Everything the dashboard says about a model comes from here.
 
+    `scaling` is what its pictures are scaled by; None: each by its own mean and deviation. `outputs` tells what a
+    network that was brought as a program gives.
+
     `bfloat16` tells, by family of methods, the rank correlation of its maps in bfloat16 with those in float32. `unseen`
     are figures on laboratories that stood in no training, `held_back` on cells kept back of laboratories whose other
     cells were trained on, `left_out` those of a model trained by the same recipe without the laboratory that it is
@@ -113,10 +133,12 @@ class ModelCard(_Strict):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_.-]{0,63}$")
     title: str = Field(max_length=80)
-    architecture: str
+    architecture: str = Field(max_length=80)
     classes: tuple[ClassName, ...] = Field(min_length=2, max_length=100)
     input_size: int = Field(ge=32, le=1024)
     framing: Literal["cell", "frame", "islam"]
+    scaling: Scaling | None = None
+    outputs: Literal["logits", "probabilities"] = "logits"
     parameters: int = Field(gt=0)
     weights_mb: float = Field(gt=0)
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

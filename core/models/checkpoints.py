@@ -1,4 +1,4 @@
-"""Model folders: safetensors weights with a validated card beside them; never unpickled."""
+"""Model folders: safetensors weights, or an ONNX program, with a validated card beside them; never unpickled."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from torch import Tensor
 from core.errors import InputError
 from core.files import read_plain, write_whole
 from core.models.card import ModelCard, read_card
-from core.models.classifier import Classifier
+from core.models.classifier import Classifier, answers_of
+from core.models.foreign import foreign_network, is_foreign
 from core.models.novelty import FeatureSpace, read_feature_space
+from core.models.onnx_program import ONNX, onnx_network
 from core.models.registry import ARCHITECTURES, architecture
 from core.models.staged import StagedNetwork
 
 WEIGHTS = "model.safetensors"
+PROGRAM = "model.onnx"
 CLASSES_KEY = "classes"  # of the weights' metadata: the classes in the order of the network's outputs, as JSON
 
 LARGEST_WEIGHTS = 2_000_000_000  # bytes
@@ -66,13 +69,20 @@ def free_folder(root: Path, wanted: str) -> Path:
 
 def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Classifier:
     """Load and check a model folder: card, weights' hash, architecture, shapes, finite numbers; then put the network
-    onto `device`.
+    onto `device`. An ONNX program stays on the processor.
     """
     card = read_card(folder / "card.json")
-    data = _read_weights(folder)
+    file = weights_file(card)
+    data = read_weights(folder, file)
     digest = hashlib.sha256(data).hexdigest()
     if digest != card.weights_sha256:
-        raise InputError(f"{folder.name}/{WEIGHTS} is not the file its card speaks of: copy the whole folder again.")
+        raise InputError(f"{folder.name}/{file} is not the file its card speaks of: copy the whole folder again.")
+    if file == PROGRAM:
+        program = onnx_network(data, card, folder.name)
+        _tried(program, card, folder.name)
+        return Classifier(folder.resolve().name, card, program, digest, folder=folder.resolve())
+    if card.outputs != "logits":
+        raise InputError(f'{folder.name}/card.json: outputs are "logits" for all but ONNX files.')
     try:
         tensors = load(data)
     except SafetensorError as error:
@@ -111,14 +121,20 @@ def _compact(key: str, value: Tensor) -> Tensor:
     return half if torch.isfinite(half).all() or not torch.isfinite(whole).all() else whole
 
 
-def _read_weights(folder: Path) -> bytes:
+def weights_file(card: ModelCard) -> str:
+    """The file of a model folder that holds what the card's network has learnt."""
+    return PROGRAM if card.architecture == ONNX else WEIGHTS
+
+
+def read_weights(folder: Path, file: str) -> bytes:
+    """The bytes of a model folder's weights, or of its program; InputError where they cannot be had."""
     try:
-        return read_plain(folder / WEIGHTS, LARGEST_WEIGHTS)
+        return read_plain(folder / file, LARGEST_WEIGHTS)
     except FileNotFoundError as error:
-        raise InputError(f"{folder.name} has no readable {WEIGHTS}: copy the whole model folder again.") from error
+        raise InputError(f"{folder.name} has no readable {file}: copy the whole model folder again.") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{folder.name} has no readable {WEIGHTS}: {reason}. Copy the whole folder again.") from error
+        raise InputError(f"{folder.name} has no readable {file}: {reason}. Copy the whole folder again.") from error
 
 
 def _check_order(data: bytes, card: ModelCard, name: str) -> None:
@@ -143,15 +159,19 @@ def _tried(network: StagedNetwork, card: ModelCard, name: str) -> Tensor:
     """
     side = card.input_size
     try:
-        with torch.no_grad():
-            activations = network.features(torch.zeros(1, 3, side, side))
-            logits = network.head(activations)
+        logits, activations = answers_of(network, torch.zeros(1, 3, side, side))
     except RuntimeError as error:
         raise InputError(
             f"{name}: the network does not take pictures of {side} px, the input_size of its card. "
             "Restore the card that belongs to the weights."
         ) from error
-    if logits.shape != (1, len(card.classes)) or not torch.isfinite(logits).all():
+    if logits.shape != (1, len(card.classes)):
+        found, wanted = logits.shape[-1], len(card.classes)
+        raise InputError(
+            f"{name}: the network gives {found} numbers a picture and the card names {wanted} classes. "
+            "Restore the card that belongs to the weights."
+        )
+    if not torch.isfinite(logits).all():
         raise InputError(f"{name}'s answers to an empty picture are not finite numbers: its checkpoint is broken.")
     return activations.mean(dim=(2, 3))
 
@@ -168,12 +188,23 @@ def _check_feature_space(space: FeatureSpace | None, pooled: Tensor, card: Model
         raise InputError(f"{card.name}'s novelty measure does not fit its network: copy the whole folder again.")
 
 
-def _network(card: ModelCard, weights: dict[str, Tensor], name: str) -> StagedNetwork:
+def _built(card: ModelCard, weights: dict[str, Tensor], name: str) -> StagedNetwork:
+    """The card's architecture with `weights` float32; RuntimeError where they are not its own."""
+    if is_foreign(card.architecture):
+        try:
+            return foreign_network(card.architecture, weights, len(card.classes), card.input_size)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
     with torch.device("meta"):  # no time spent on first weights that are replaced at once
         network = architecture(card.architecture).build(len(card.classes))
+    network.load_state_dict(weights, assign=True)
+    return network
+
+
+def _network(card: ModelCard, weights: dict[str, Tensor], name: str) -> StagedNetwork:
     floats = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
     try:
-        network.load_state_dict(floats, assign=True)
+        network = _built(card, floats, name)
     except RuntimeError as error:
         raise InputError(
             f"{name}'s weights are not those of {card.architecture} with {len(card.classes)} classes."

@@ -20,7 +20,7 @@ from scipy.special import softmax
 from torch import Tensor
 
 from core.errors import InputError
-from core.models.card import ModelCard
+from core.models.card import ModelCard, Scaling
 from core.models.devices import within_memory
 from core.models.novelty import FeatureSpace
 from core.models.staged import StagedNetwork, inference_copy
@@ -61,6 +61,11 @@ class Prediction:
         first, second = np.sort(self.probabilities)[::-1][:2]
         return float(first - second)
 
+    def runner_up(self, label: str) -> str | None:
+        """The most probable class besides `label`; None where there is no other."""
+        others = [place for place, name in enumerate(self.classes) if name != label]
+        return self.classes[max(others, key=lambda place: self.probabilities[place])] if others else None
+
 
 def resize(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Resize `(H, W, 3) uint8` to `(size, size, 3)`: area averaging when shrinking, linear when enlarging."""
@@ -69,20 +74,37 @@ def resize(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(resized, dtype=np.uint8)
 
 
-def to_tensor(views: Sequence[NDArray[np.uint8]], size: int) -> Tensor:
-    """Stack RGB pictures of any size into `(N, 3, size, size) float32`, standardised per image."""
+def to_tensor(views: Sequence[NDArray[np.uint8]], size: int, scaling: Scaling | None = None) -> Tensor:
+    """Stack RGB pictures of any size into `(N, 3, size, size) float32`, scaled as by `standardise`."""
     stacked = np.stack([resize(view, size) for view in views])  # (N, S, S, 3)
-    return standardise(torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 255.0)
+    return standardise(torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 255.0, scaling)
 
 
-def standardise(images: Tensor) -> Tensor:
+def standardise(images: Tensor, scaling: Scaling | None = None) -> Tensor:
     """Bring each channel of each image `(N, 3, S, S)` in [0, 1] to mean 0 and deviation about 1.
 
-    The statistics are the image's own, so that a shift of light or of stain strength does not reach the network.
+    The statistics are the image's own, so that a shift of light or of stain strength does not reach the network; or
+    those of `scaling`, which a network from elsewhere was trained with.
     """
+    if scaling is not None:
+        fixed = images.new_tensor([scaling.mean, scaling.deviation]).reshape(2, 1, 3, 1, 1)
+        return ((images - fixed[0]) / fixed[1]).contiguous(memory_format=torch.channels_last)
     mean = images.mean(dim=(2, 3), keepdim=True)
     deviation = images.std(dim=(2, 3), keepdim=True)
     return ((images - mean) / (deviation + FLOOR)).contiguous(memory_format=torch.channels_last)
+
+
+def answers_of(network: StagedNetwork, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs `(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients.
+
+    No channels, C = 0, where the network cannot be cut.
+    """
+    with torch.no_grad():
+        if "feature map" in network.lacks:
+            logits = network(inputs)
+            return logits, logits.new_zeros((len(logits), 0, 1, 1))
+        activations = network.features(inputs)
+        return network.head(activations), activations
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,18 +139,20 @@ class Classifier:
 
     def tensor(self, views: Sequence[NDArray[np.uint8]]) -> Tensor:
         """Framed RGB pictures of any size -> `(N, 3, S, S) float32` on the network's device."""
-        return to_tensor(views, self.card.input_size).to(self.device)
+        return to_tensor(views, self.card.input_size, self.card.scaling).to(self.device)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
-        return next(self.network.parameters()).device
+        """Where the weights lie; the processor for a network that shows none."""
+        first = next(self.network.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
 
     def run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients."""
-        with torch.no_grad():
-            activations = self.network.features(inputs)
-            return self.network.head(activations), activations
+        """`(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients.
+
+        As `answers_of`.
+        """
+        return answers_of(self.network, inputs)
 
     def finite(self, logits: Tensor) -> Tensor:
         """Return `logits` as they are; InputError where one is not a finite number."""
@@ -167,10 +191,8 @@ class Classifier:
         with self._lock:
             if ON_PROCESSOR not in self._inference_copies:
                 self._inference_copies[ON_PROCESSOR] = copy.deepcopy(self.network).to("cpu")
-        network = self._inference_copies[ON_PROCESSOR]
-        with torch.no_grad():
-            activations = network.features(inputs)
-            return torch.cat([network.head(activations), activations.mean(dim=(2, 3))], dim=1)
+        logits, activations = answers_of(self._inference_copies[ON_PROCESSOR], inputs)
+        return torch.cat([logits, activations.mean(dim=(2, 3))], dim=1)
 
     def _distances(self, pooled: Tensor) -> list[float | None]:
         if self.feature_space is None or self.card.novelty is None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from core.classes import known_as, shared_classes
 from core.models.classifier import Prediction
 
 
@@ -20,10 +23,43 @@ class Consensus:
 
 
 def consensus(predictions: Sequence[Prediction], titles: Mapping[str, str] | None = None) -> Consensus:
-    """Say whether the models of `predictions` name the same class, and who does not; `titles` gives readable names."""
+    """Say whether the models of `predictions` name the same class, and who does not; `titles` gives readable names.
+
+    Models that know different classes are compared on those in common, and the sentence says so.
+    """
     names = titles or {}
     if not predictions:
         return Consensus("No model takes part.", False, None, ())
+    shared = shared_classes([prediction.classes for prediction in predictions])
+    if all(len(prediction.classes) == len(shared) for prediction in predictions):
+        return _agreement([_within(prediction, shared) for prediction in predictions], names)
+    if len(shared) < 2:
+        return Consensus("The models have no two classes in common: they are not compared.", False, None, ())
+    found = _agreement([_within(prediction, shared) for prediction in predictions], names)
+    return replace(found, sentence=f"{found.sentence} {_told_of_shared(predictions, shared, names)}")
+
+
+def _within(prediction: Prediction, classes: Sequence[str]) -> Prediction:
+    """A model's answer if it knew these of its classes alone, by these names; itself where they are all, so called."""
+    if prediction.classes == tuple(classes):
+        return prediction
+    known = [known_as(name, prediction.classes) or name for name in classes]
+    places = [prediction.classes.index(name) for name in known]
+    chosen = prediction.probabilities[places]
+    probabilities = chosen / chosen.sum() if chosen.sum() > 0 else np.full_like(chosen, 1 / len(chosen))
+    return replace(prediction, classes=tuple(classes), logits=prediction.logits[places], probabilities=probabilities)
+
+
+def _told_of_shared(predictions: Sequence[Prediction], shared: Sequence[str], names: Mapping[str, str]) -> str:
+    """On what the models were compared, and who answers something else."""
+    told = f"Compared on the classes in common: {', '.join(shared)}."
+    beyond = [one for one in predictions if known_as(one.predicted, shared) is None]
+    said = "; ".join(f"{_named(one, names)} itself says {one.predicted}, {_percent(one.confidence)}" for one in beyond)
+    return f"{told} {said}." if said else told
+
+
+def _agreement(predictions: Sequence[Prediction], names: Mapping[str, str]) -> Consensus:
+    """As `consensus`, of at least one answer, all of the same classes."""
     votes = Counter(prediction.predicted for prediction in predictions)
     majority, count = votes.most_common(1)[0]
     if len(predictions) == 1:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.densenet import _DenseLayer
 from torchvision.models.inception import BasicConv2d
 from torchvision.models.resnet import Bottleneck
+
+from core.errors import InputError
+
+Need = Literal["gradients", "feature map", "weights"]
+"""What work on a network may need of it, beside its answers."""
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -30,8 +37,11 @@ class StagedNetwork(nn.Module):
     """Named stages, run in order; `cut` names the stage whose output the maps explain by default.
 
     `features` runs the stages up to and including the cut, `head` the rest. Nothing is hooked and no state of the
-    module is touched, so that many threads may share one network (DESIGN: no hooks on shared models).
+    module is touched, so that many threads may share one network (DESIGN: no hooks on shared models). `lacks` says, in
+    a part of a sentence, why something cannot be had of it; nothing is lacking here.
     """
+
+    lacks: Mapping[Need, str] = MappingProxyType({})
 
     def __init__(self, stages: dict[str, nn.Module], cut: str) -> None:
         super().__init__()
@@ -65,6 +75,24 @@ class StagedNetwork(nn.Module):
         for stage in self.stages.values():
             inputs = stage(inputs)
         return inputs
+
+
+class WholeNetwork(StagedNetwork):
+    """A network in one piece, that cannot be cut: one stage called "network". `lacks` says what cannot be had of it."""
+
+    def __init__(self, network: nn.Module, lacks: Mapping[Need, str]) -> None:
+        nn.Module.__init__(self)
+        self.stages = nn.ModuleDict({"network": network})
+        self.cut = ""
+        self.lacks = dict(lacks)
+
+    def features(self, inputs: Tensor, cut: str | None = None) -> Tensor:
+        """InputError: there is no cut."""
+        raise InputError(f"This network has no feature map: {self.lacks['feature map']}.")
+
+    def head(self, activations: Tensor, cut: str | None = None) -> Tensor:
+        """InputError, as `features`."""
+        return self.features(activations, cut)
 
 
 def inference_copy(network: StagedNetwork, precision: str) -> StagedNetwork:

@@ -224,16 +224,10 @@ def framed_mask(mask: Mask, rgb: NDArray[np.uint8], view: View) -> Mask:
     Where the view reaches past the border and shows the image reflected, it shows the mask reflected. InputError where
     nothing of the mask lies in the view.
     """
-    x, y, width, height = view.box
-    left, top, columns, rows = frame_extent(rgb) if view.framing == "cell" else (0, 0, mask.shape[1], mask.shape[0])
-    if not view.found and view.framing in ("masked", "islam"):  # the whole frame stands in, completed to a square
-        side = max(width, height)
-        x, y, width, height = -((side - width) // 2), -((side - height) // 2), side, side
-    across = left + _reflected_mask(np.arange(x, x + width) - left, columns)
-    down = top + _reflected_mask(np.arange(y, y + height) - top, rows)
+    down, across = framed_places(rgb, view)
     cut = mask[np.ix_(down, across)].astype(np.float32)
     size = view.rgb.shape[1], view.rgb.shape[0]
-    shrinks = size[0] < width
+    shrinks = size[0] < len(across)
     scaled = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     framed = np.asarray(scaled >= 0.5)
     if not framed.any():
@@ -242,6 +236,20 @@ def framed_mask(mask: Mask, rgb: NDArray[np.uint8], view: View) -> Mask:
             "Is it the mask of the central cell? The whole image goes in with the framing 'frame'."
         )
     return framed
+
+
+def framed_places(rgb: NDArray[np.uint8], view: View) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """The rows and the columns of the image `rgb` `(H, W, 3)` that `view` shows, before it is scaled, in its order.
+
+    Where it reaches past the border and shows the image reflected, rows and columns come again.
+    """
+    x, y, width, height = view.box
+    left, top, columns, rows = frame_extent(rgb) if view.framing == "cell" else (0, 0, rgb.shape[1], rgb.shape[0])
+    if not view.found and view.framing in ("masked", "islam"):  # the whole frame stands in, completed to a square
+        side = max(width, height)
+        x, y, width, height = -((side - width) // 2), -((side - height) // 2), side, side
+    across = left + _reflected_mask(np.arange(x, x + width) - left, columns)
+    return top + _reflected_mask(np.arange(y, y + height) - top, rows), across
 
 
 def _reflected_mask(places: NDArray[np.int_], length: int) -> NDArray[np.int_]:

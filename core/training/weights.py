@@ -67,6 +67,8 @@ def teacher_of(recipe: Recipe, classes: tuple[str, ...]) -> Classifier | None:
         raise InputError(
             f"The teacher {teacher.name} knows {', '.join(teacher.card.classes)}, not {', '.join(classes)}."
         )
+    if teacher.card.scaling is not None:
+        raise InputError(f"The teacher {teacher.name} takes pictures scaled in another way than those trained on here.")
     return teacher
 
 

@@ -7,8 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from core.audit.charts import chart_words
-from core.audit.findings import STEP_TITLES, AuditChart, AuditTable, Finding, StepResult
+from core.audit.charts import MARKED, chart_words
+from core.audit.findings import STEP_TITLES, AuditChart, AuditPicture, AuditTable, Finding, StepResult
 from core.audit.operating import Wanted
 from core.audit.report import parsed_report
 from core.audit.run import WITHOUT_PICTURES, AuditOrder, AuditReport, run_audit
@@ -31,7 +31,7 @@ from dashboard.audit.remarks import (
     with_remarks,
 )
 from dashboard.models import chosen_names, root, signature_of, title
-from dashboard.ui.charts import DASHES, QUIET, Axis, Line, line_figure, show
+from dashboard.ui.charts import DASHES, QUIET, Axis, Line, heat_figure, line_figure, plain_text, show
 from dashboard.ui.format import quoted
 from dashboard.ui.html import CLASS_COLOURS, table
 
@@ -181,6 +181,8 @@ def _show_step(report: AuditReport, result: StepResult, said: Said) -> None:
         _show_finding(report, finding, said)
     for chart in result.charts:
         _show_chart(chart)
+    for picture in result.pictures:
+        _show_picture(picture)
     for one in result.tables:
         st.html(f'<p class="ll-title">{escape(one.title)}</p>{_as_html(one)}')
         if one.note:
@@ -192,15 +194,26 @@ def _show_chart(chart: AuditChart) -> None:
     st.html(f'<p class="ll-title">{escape(chart.title)}</p>')
     lines = [
         Line(name=_line_title(line.name), x=line.x, y=line.y, hover=f"{chart.x_title} %{{x:.2f}}, %{{y:.3f}}",
-             colour=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)], markers=True)
+             colour=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)],
+             markers=len(line.x) <= MARKED)
         for number, line in enumerate(chart.lines)
     ]  # fmt: skip
     if chart.diagonal:
-        lines.append(Line(name="as sure as right", x=(0, 1), y=(0, 1), hover="as sure as right", colour=QUIET, width=1))
+        hover = plain_text(chart.diagonal_name)
+        lines.append(Line(name=chart.diagonal_name, x=(0, 1), y=(0, 1), hover=hover, colour=QUIET, width=1))
     figure = line_figure(lines, Axis(chart.x_title), Axis(chart.y_title), 320)
     show(figure, f"chart-{chart.title}", chart_words(chart))
     if chart.note:
         st.caption(quoted(chart.note))
+
+
+def _show_picture(picture: AuditPicture) -> None:
+    """The heat maps side by side, and in words where each lies."""
+    st.html(f'<p class="ll-title">{escape(picture.title)}</p>')
+    names = [panel.name for panel in picture.panels]
+    figure = heat_figure(names, [panel.values for panel in picture.panels], "share of the largest value %{z:.2f}")
+    show(figure, f"picture-{picture.title}", picture.text)
+    st.caption(quoted(f"{picture.text} {picture.note}".strip()))
 
 
 def _line_title(name: str) -> str:

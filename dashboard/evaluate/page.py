@@ -13,6 +13,7 @@ from dashboard.evaluate.behind import BIN, POINT, pick, show_bin, show_point
 from dashboard.evaluate.charts import calibration_chart, history_chart, interval_chart, model_grid, roc_chart
 from dashboard.evaluate.confusion import show_confusion
 from dashboard.evaluate.costs import show_costs
+from dashboard.evaluate.difference import show_difference
 from dashboard.evaluate.models import Evaluated, choose_runs, evaluated
 from dashboard.evaluate.papers import show_papers, show_reproduction
 from dashboard.evaluate.tables import (
@@ -116,6 +117,8 @@ def _show_mistakes(measured: Sequence[Evaluated]) -> None:
         return
     st.subheader("What is taken for what", help="Confusion matrices: true classes down, the models' answers across.")
     show_confusion(measured)
+    st.subheader("Where two models differ", help="The first one's confusion matrix less the second's.")
+    show_difference(measured)
 
 
 def _show_sureness(measured: Sequence[Evaluated]) -> None:

@@ -14,10 +14,10 @@ from core.errors import InputError
 from core.explanation.method import LAYER, Method
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
+from core.explanation.wording import plain
 from core.preprocessing.framing import Mask, mask_of
 from core.settings import FieldSpec
 from dashboard import state, uploads, url
-from dashboard.explain.wording import plain
 from dashboard.images import Subject
 from dashboard.models import ModelEntry
 from dashboard.ui.form import field_input, to_widget
@@ -26,7 +26,19 @@ from dashboard.url import HIGHEST_SEED, NO_SETTINGS, PRECISIONS, of_model, setti
 
 SCALE_TITLES = {"map": "Each map", "classes": "All classes"}
 
-CONTROLS = ("methods", "classes", "opacity", "palette", "diverging", "borders", "scale", "layout", "label", "wipe")
+CONTROLS = (
+    "methods",
+    "classes",
+    "opacity",
+    "palette",
+    "diverging",
+    "borders",
+    "scale",
+    "layout",
+    "label",
+    "against",
+    "wipe",
+)
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Gradient": ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam"),
@@ -54,12 +66,38 @@ def chosen_layout() -> str:
     return layout if layout != "auto" else "figure" if on_a_phone() else "grid"
 
 
-def map_form(known: Sequence[str]) -> None:
-    """Show the choices; `known` are the classes of the models at hand. What was wrong in the address is said above."""
+def fitting_methods(entries: Sequence[ModelEntry], methods: Sequence[str]) -> tuple[str, ...]:
+    """Return those of `methods` that fit one of the models at least; all of them where no model was loaded."""
+    loaded = [entry.classifier for entry in entries if entry.classifier is not None]
+    return tuple(
+        name for name in methods if not loaded or any(not METHODS[name].unfit(classifier) for classifier in loaded)
+    )
+
+
+def unfit_sentences(entries: Sequence[ModelEntry]) -> list[str]:
+    """Return, for each model that some methods do not fit, which ones and why, in a sentence."""
+    told = []
+    for entry in entries:
+        if entry.classifier is None:
+            continue
+        lacks = entry.classifier.network.lacks
+        left_out = [kind.title for kind in METHODS.values() if kind.unfit(entry.classifier)]
+        reasons = [lacks[need] for need in ("gradients", "feature map") if need in lacks]
+        if left_out:
+            told.append(f"{entry.title}: {reasons[0]}, so that there is no {', no '.join(left_out)} of it.")
+    return told
+
+
+def map_form(known: Sequence[str], entries: Sequence[ModelEntry]) -> None:
+    """Show the choices; `known` are the classes of the models `entries`. What was wrong with the address is said."""
     for name in CONTROLS:
         state.say_problem(name)
     for title, members in GROUPS.items():
-        _choose_methods(title, members)
+        offered = fitting_methods(entries, members)
+        if offered:
+            _choose_methods(title, offered)
+    for sentence in unfit_sentences(entries):
+        st.caption(quoted(sentence))
     st.segmented_control(
         "Show",
         list(LAYOUT_TITLES),
@@ -73,6 +111,7 @@ def map_form(known: Sequence[str]) -> None:
         _choose_classes(known)
     else:
         _choose_label(known)
+        _choose_against(known)
     _scale()
     st.slider("Opacity, %", 0, 100, step=5, help="How strongly a map covers the picture.", **state.bound("opacity"))
 
@@ -108,6 +147,24 @@ def _choose_label(known: Sequence[str]) -> None:
         required=True,
         help="As named: of each model the class that it names.",
         **state.bound("label", to_widget=lambda name: name if name in known else url.NAMED),
+    )
+
+
+def _choose_against(known: Sequence[str]) -> None:
+    options = [url.NO_CLASS, url.RUNNER_UP, *known]
+    chosen = state.get("against")
+    if known and chosen not in options:
+        st.warning(f"No model here has the class “{url.shown(chosen)}”.", icon=":material/link_off:")
+    titles = {url.NO_CLASS: "Nothing", url.RUNNER_UP: "Runner-up"}
+    st.pills(
+        "Against",
+        options,
+        format_func=lambda name: titles.get(name) or quoted(name),
+        required=True,
+        help="Why this class rather than that one: the difference of the two classes' maps, with what speaks for the "
+        "other class in a second colour. Runner-up: of each model the next most probable class. Methods whose values "
+        "are not linear in the class's score have no such map.",
+        **state.bound("against", to_widget=lambda name: name if name in options else url.NO_CLASS),
     )
 
 
@@ -226,7 +283,7 @@ def _method_form(method: Method, entries: Sequence[ModelEntry]) -> None:
 
 def _layer(method: Method, field: FieldSpec, entry: ModelEntry) -> None:
     """A menu of the model's stages: which there are no field can say."""
-    if entry.classifier is None:
+    if entry.classifier is None or method.unfit(entry.classifier):
         return
     network = entry.classifier.network
     last = f"Last convolution ({network.cut})"
@@ -286,7 +343,7 @@ LARGEST_MB = 20
 
 @dataclass(frozen=True)
 class Held:
-    """A mask as it was given: the file's name and identifier, the image that it was given for, its bytes."""
+    """A mask or regions as they were given: the file's name and identifier, the image that it is for, its bytes."""
 
     name: str
     file_id: str

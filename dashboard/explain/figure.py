@@ -6,21 +6,24 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.explanation.contrast import no_contrast
 from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import by_pixel, palette
+from core.explanation.wording import largest_values, legend_ends, legend_text
 from dashboard import state
+from dashboard.explain.against import alike_text, contrast_of, other_class, shown_map
 from dashboard.explain.controls import on_a_phone
 from dashboard.explain.jobs import ExplainRequest, ModelRow
 from dashboard.explain.progress import show_progress
 from dashboard.explain.rendering import Look, picture_of
-from dashboard.explain.wording import largest_values, legend_ends, legend_text
 from dashboard.ui.charts import empty_figure, plain_text, show
 from dashboard.ui.format import percent, quoted
 from dashboard.ui.html import picture_address
@@ -63,6 +66,7 @@ def show_figure(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) -> 
         for row in shown:
             if method in row.jobs:
                 show_progress(row.jobs[method], row.explanations.get(method), row.title)
+            _say_likeness(row, method)
     _offer_files(panels, asked.methods, look, shown)
 
 
@@ -94,6 +98,13 @@ def _say_faults(rows: Sequence[ModelRow], asked: ExplainRequest) -> None:
             st.warning(quoted(f"{row.title}: {fault}"), icon=":material/block:")
 
 
+def _say_likeness(row: ModelRow, method: str) -> None:
+    label = label_of_row(row)
+    text = alike_text(row, method, label, other_class(row, label)) if label is not None else ""
+    if text:
+        st.html(f'<p class="ll-caption">{escape(text)}</p>')
+
+
 def label_of_row(row: ModelRow) -> str | None:
     """The class that the figure shows of a model: the one chosen, or the one that it names; None if it has it not."""
     wanted, prediction = state.get("label"), row.answer.prediction
@@ -111,7 +122,7 @@ def panels_of(row: ModelRow, methods: Sequence[str], look: Look) -> list[Panel]:
     first = next(iter(row.explanations.values()))
     found = [Panel(row.title, _probability(row, label), first.view)]
     for method in methods:
-        explanation = row.explanations.get(method)
+        explanation = shown_map(row, method, label)
         if explanation is not None and label is not None:
             told = ", ".join(largest_values(explanation, label))
             more = row.jobs[method].going_on if method in row.jobs else False
@@ -125,7 +136,11 @@ def _probability(row: ModelRow, label: str | None) -> str:
     if prediction is None or label is None:
         return "does not know this class"
     share = percent(float(prediction.probabilities[prediction.classes.index(label)]))
-    return f"{label}, {share}{', named' if label == prediction.predicted else ''}"
+    named = f"{label}, {share}{', named' if label == prediction.predicted else ''}"
+    other = contrast_of(row, label)
+    if not other:
+        return named
+    return f"{named}; against {other}, {percent(float(prediction.probabilities[prediction.classes.index(other)]))}"
 
 
 def map_figure(panels: Sequence[Sequence[Panel]], share: float, across: int, zooms: bool) -> go.Figure:
@@ -218,17 +233,28 @@ def _alt(panels: Sequence[Sequence[Panel]]) -> str:
 
 def _legend(method: str, look: Look, rows: Sequence[ModelRow]) -> str:
     kind = METHODS[method]
+    against = _named_other(rows)
+    if against and no_contrast(kind):
+        return f"<strong>{kind.title}</strong>: {no_contrast(kind)}"
     low, high = _ends(method, look, rows)
-    colours = look.diverging if kind.signed else look.palette
+    colours = look.diverging if kind.signed or against else look.palette
+    bordered = look.style(method) == "borders" and _weighs(method, rows)
     return (
         f"<strong>{kind.title}</strong>: from {low} to {high} in the palette {colours}. "
-        f"{legend_text(kind, look.style(method) == 'borders' and _weighs(method, rows))}"
+        f"{escape(legend_text(kind, bordered, against))}"
     )
 
 
+def _named_other(rows: Sequence[ModelRow]) -> str:
+    """The class that maps are contrasted with, in words; "" where they are plain."""
+    found = {contrast_of(row, label) for row in rows if (label := label_of_row(row)) is not None} - {""}
+    return found.pop() if len(found) == 1 else "the other class" if found else ""
+
+
 def _ends(method: str, look: Look, rows: Sequence[ModelRow]) -> tuple[str, str]:
-    fine = any(by_pixel(row.explanations[method]) for row in rows if method in row.explanations)
-    return legend_ends(METHODS[method], look.shared, fine)
+    shown = [shown_map(row, method, label_of_row(row)) for row in rows]
+    fine = any(by_pixel(explanation) for explanation in shown if explanation is not None)
+    return legend_ends(METHODS[method].signed or bool(_named_other(rows)), look.shared, fine)
 
 
 def _weighs(method: str, rows: Sequence[ModelRow]) -> bool:
@@ -239,10 +265,14 @@ def _weighs(method: str, rows: Sequence[ModelRow]) -> bool:
 def _offer_files(
     panels: Sequence[Sequence[Panel]], methods: Sequence[str], look: Look, rows: Sequence[ModelRow]
 ) -> None:
+    against = _named_other(rows)
     strips = {
-        METHODS[m].title: (*_ends(m, look, rows), look.diverging if METHODS[m].signed else look.palette)
+        METHODS[m].title: (*_ends(m, look, rows), look.diverging if METHODS[m].signed or against else look.palette)
         for m in methods
+        if not against or not no_contrast(METHODS[m])
     }
+    if not strips:
+        return
     with st.container(horizontal=True, gap="small"):
         for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
             st.download_button(

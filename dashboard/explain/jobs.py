@@ -8,7 +8,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import InputError
@@ -17,8 +19,10 @@ from core.explanation.engine import Explanation, checked_request
 from core.explanation.method import Method, MethodSettings, Request
 from core.explanation.methods.registry import METHODS
 from core.explanation.service.service import ExplanationJob, ExplanationService
+from core.explanation.superpixels import OWN
 from core.models.classifier import Classifier
-from core.preprocessing.framing import Mask, framed_mask
+from core.preprocessing.framing import Mask, View, framed_mask
+from core.preprocessing.own_regions import OwnRegions, framed_regions
 from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer, ask
 from dashboard.images import Subject
@@ -97,7 +101,7 @@ def start_job(visit: Visit, wanted: Request[MethodSettings], private: bool) -> M
 class ExplainRequest:
     """What is to be explained, and how: all that decides the maps but the models.
 
-    `mask` `(H, W) bool` is the reader's own mask of the cell on the subject's image.
+    `mask` `(H, W) bool` is the reader's own mask of the cell on the subject's image, `regions` are their own parts.
     """
 
     subject: Subject
@@ -108,18 +112,19 @@ class ExplainRequest:
     seed: int = 0
     precision: str = "auto"
     mask: Mask | None = None
+    regions: OwnRegions | None = None
 
     @property
     def private(self) -> bool:
-        """Whether what is found is this session's alone: an upload's is, and what rests on the reader's mask."""
-        return not self.subject.simulated or self.mask is not None
+        """Whether what is found is this session's alone: an upload's is, and what rests on the reader's own files."""
+        return not self.subject.simulated or self.mask is not None or self.regions is not None
 
 
 @dataclass(frozen=True)
 class ModelRow:
     """One model's answer; by method its maps so far, the work behind them, or why there are none.
 
-    `fault` is why there is nothing at all.
+    `fault` is why there is nothing at all, `regions_fault` why the reader's regions are of no use for this model.
     """
 
     answer: Answer
@@ -128,6 +133,7 @@ class ModelRow:
     faults: dict[str, str] = field(default_factory=dict)
     context: ImageContext | None = None
     fault: str = ""
+    regions_fault: str = ""
 
     @property
     def name(self) -> str:
@@ -176,11 +182,22 @@ def _row(answer: Answer, request: ExplainRequest) -> ModelRow:
         return ModelRow(answer, fault=answer.fault)
     try:
         mask = None if request.mask is None else framed_mask(request.mask, request.subject.rgb, answer.view)
+        own, why = _own_regions(answer.view, request)
         here = visit()
-        context = here.service.context(answer.view.rgb, mask=mask, owner=here.owner, private=request.private)
-        return ModelRow(answer, context=context)
+        context = here.service.context(answer.view.rgb, mask, here.owner, request.private, own)
+        return ModelRow(answer, context=context, regions_fault=why)
     except InputError as error:
         return ModelRow(answer, fault=str(error))
+
+
+def _own_regions(view: View, request: ExplainRequest) -> tuple[NDArray[np.int32] | None, str]:
+    """The reader's regions as the model's picture is framed, or why they do not fit it."""
+    if request.regions is None:
+        return None, ""
+    try:
+        return framed_regions(request.regions, request.subject.rgb, view), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _begin(row: ModelRow, method: Method, request: ExplainRequest) -> None:
@@ -188,7 +205,7 @@ def _begin(row: ModelRow, method: Method, request: ExplainRequest) -> None:
     if classifier is None or context is None:
         return
     try:
-        row.jobs[method.name] = _start(classifier, context, method, request)
+        row.jobs[method.name] = _start(classifier, context, method, request, row.regions_fault)
     except InputError as error:
         row.faults[method.name] = str(error)
     except Exception:
@@ -196,8 +213,12 @@ def _begin(row: ModelRow, method: Method, request: ExplainRequest) -> None:
         row.faults[method.name] = FAULT
 
 
-def _start(classifier: Classifier, context: ImageContext, method: Method, request: ExplainRequest) -> MapJob:
+def _start(
+    classifier: Classifier, context: ImageContext, method: Method, request: ExplainRequest, regions_fault: str
+) -> MapJob:
     settings = settings_for(request.settings, method, classifier.name)
+    if regions_fault and getattr(settings, "superpixels", "") == OWN:
+        raise InputError(regions_fault)
     wanted = checked_request(method.name, classifier, context, settings, request.seed, request.precision)
     return start_job(visit(), wanted, request.private)
 

@@ -13,13 +13,14 @@ from core.explanation.evidence import picture_png, values_npz
 from core.explanation.method import Method
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import by_pixel, palette
+from core.explanation.wording import largest_values, legend_ends, legend_text
 from core.preprocessing.framing import FRAMINGS
 from dashboard import state
 from dashboard.answers import caution
+from dashboard.explain.against import alike_text
 from dashboard.explain.jobs import ModelRow
 from dashboard.explain.progress import offer_more, show_buttons, show_progress
 from dashboard.explain.rendering import Look, picture_of, shown_picture
-from dashboard.explain.wording import largest_values, legend_ends, legend_text
 from dashboard.ui.format import percent, quoted
 from dashboard.ui.glossary import with_terms
 from dashboard.ui.html import class_colour, strip_address
@@ -85,7 +86,7 @@ def _show_legend(kind: Method, look: Look, bordered: bool, rows: Sequence[ModelR
         strip = '<span class="ll-border-mark"></span>'
     else:
         fine = any(by_pixel(row.explanations[kind.name]) for row in rows if kind.name in row.explanations)
-        low, high = legend_ends(kind, look.shared, fine)
+        low, high = legend_ends(kind.signed, look.shared, fine)
         colours = look.diverging if kind.signed else look.palette
         strip = (
             f'<span>{escape(low)}</span><img src="{strip_address(palette(colours))}" '
@@ -118,10 +119,12 @@ def _show_row(
     if explanation is not None and explanation.note and len(notes) > 1:
         with grid.cell(column_span="all"):
             st.html(f'<p class="ll-caption">{escape(row.title)}: {escape(explanation.note)}</p>')
-    why = why_no_evidence(row, kind, explanation)
-    if why:
+    prediction = row.answer.prediction
+    label = prediction.predicted if prediction is not None else ""
+    alike = alike_text(row, kind.name, label, prediction.runner_up(label)) if prediction is not None else ""
+    for told in filter(None, (why_no_evidence(row, kind, explanation), alike)):
         with grid.cell(column_span="all"):
-            st.html(f'<p class="ll-caption">{escape(why)}</p>')
+            st.html(f'<p class="ll-caption">{escape(told)}</p>')
     messages = [text for text in (*(view.warnings if view else ()), caution(row.answer)) if text]
     if messages:
         with grid.cell(column_span="all"):

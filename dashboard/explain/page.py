@@ -10,23 +10,25 @@ import streamlit as st
 from core.explanation.baselines import BACKGROUNDS, background, contact_sheet
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.similarity import similarity_matrices
+from core.explanation.wording import plain
 from core.settings import FieldSpec
 from dashboard import state
 from dashboard.answers import parameters_for
 from dashboard.consensus import show_unfamiliar
 from dashboard.explain import scoring, verification
-from dashboard.explain.bundle import zip_of
+from dashboard.explain.against import contrasts_of
+from dashboard.explain.bundle import ShownEvidence
 from dashboard.explain.controls import choose_mask, chosen_classes, chosen_layout
-from dashboard.explain.figure import show_figure
+from dashboard.explain.figure import label_of_row, show_figure
 from dashboard.explain.jobs import POLL, ExplainRequest, ModelRow, explain_rows, going_on
 from dashboard.explain.maps import show_maps
+from dashboard.explain.own_regions import choose_regions
 from dashboard.explain.progress import show_summary
 from dashboard.explain.quality import show_quality
 from dashboard.explain.reference import show_verification
 from dashboard.explain.rendering import Look, chosen_look
 from dashboard.explain.scoring import RANDOMISATION, SCORING, finished, randomisation_of, scoring_of
 from dashboard.explain.verification import finished_of
-from dashboard.explain.wording import plain
 from dashboard.field import show_field
 from dashboard.images import Subject
 from dashboard.models import known_classes, title
@@ -62,17 +64,18 @@ def _sheet(rows: Sequence[ModelRow], method: str, field: FieldSpec) -> None:
             st.caption(f"{pictures.sentence[:1].upper()}{pictures.sentence[1:]}. {field.help}")
 
 
-def asked_for(subject: Subject) -> ExplainRequest:
-    """Return what the choices ask for."""
+def asked_for(subject: Subject, methods: tuple[str, ...]) -> ExplainRequest:
+    """Return what the choices ask for, by those `methods`."""
     return ExplainRequest(
         subject,
         state.get("view"),
         state.get("cell"),
-        state.get("methods"),
+        methods,
         state.get("set"),
         state.get("seed"),
         state.get("precision"),
         choose_mask(subject),
+        choose_regions(subject),
     )
 
 
@@ -163,22 +166,39 @@ def _offer_bundle(rows: list[ModelRow], asked: ExplainRequest, look: Look) -> No
     parameters = parameters_for(subject, asked.parameters)
     ranked, checked, compared = finished(SCORING, rows), finished(RANDOMISATION, rows), finished_of(rows)
 
-    def bundle() -> bytes:  # runs when it is asked for, outside the session
+    figured = chosen_layout() == "figure"
+    contrasts = {row.name: contrasts_of(row, label_of_row(row)) for row in rows} if figured else {}
+
+    def evidence() -> ShownEvidence:  # runs when it is asked for, outside the session
         scorings = [scoring_of(check) for check in ranked]
         checks = [randomisation_of(check) for check in checked]
         maps = [item for row in rows for item in row.explanations.values()]
         alike = similarity_matrices(maps, [row.answer.prediction.predicted for row in rows if row.answer.prediction])
-        return zip_of(rows, subject, parameters, look, scorings, checks, asked.mask, alike, compared)
+        return ShownEvidence(
+            rows, subject, parameters, look, scorings, checks, asked.mask, alike, compared, asked.regions, contrasts
+        )
 
     methods = ", ".join(METHODS[name].title for name in asked.methods)
-    st.download_button(
-        "Download everything as a zip",
-        bundle,
-        "leukolens-explanations.zip",
-        "application/zip",
-        key="bundle",
-        icon=":material/folder_zip:",
-        help=f"Pictures and raw values of all models ({methods}), the scores and comparisons found so far, and a "
-        "manifest with hashes, settings and versions.",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Download everything as a zip",
+            lambda: evidence().zip(),
+            "leukolens-explanations.zip",
+            "application/zip",
+            key="bundle",
+            icon=":material/folder_zip:",
+            help=f"Pictures and raw values of all models ({methods}), the scores and comparisons found so far, and a "
+            "manifest with hashes, settings and versions.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "One page (HTML)",
+            lambda: evidence().page(),
+            "leukolens-explanation.html",
+            "text/html",
+            key="static-page",
+            icon=":material/article:",
+            help="The same as one file to send or print, without the raw values: it opens offline and holds its "
+            "pictures.",
+            on_click="ignore",
+        )

@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.explanation.engine import Explanation
 from core.explanation.method import Method
+from core.explanation.wording import uncertainty_text
 from dashboard import state
 from dashboard.explain.jobs import MapJob, ModelRow, going_on
-from dashboard.explain.wording import uncertainty_text
 from dashboard.ui.format import quoted, took, unbroken
 from dashboard.ui.glossary import with_terms
 from dashboard.ui.html import progress_bar

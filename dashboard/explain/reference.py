@@ -14,11 +14,12 @@ from core.explanation.methods.registry import METHODS
 from core.explanation.reference.check import ReferenceCheck
 from core.explanation.reference.registry import REFERENCES, WITHOUT, Reference
 from core.explanation.render import SATURATED, by_pixel, overlay, signed_heat, signed_overlay
+from core.explanation.wording import raw
 from dashboard.explain.jobs import ExplainRequest, ModelRow
 from dashboard.explain.rendering import Look
 from dashboard.explain.scoring import MapOf
 from dashboard.explain.verification import Comparison, found, line, look_after, stop_all, verify
-from dashboard.ui.format import quoted, raw, took
+from dashboard.ui.format import quoted, took
 from dashboard.ui.html import progress_bar
 
 WIDTH = 170  # px of a map: two side by side on a phone

@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
-from skimage.measure import approximate_polygon
+
+from core.evaluation.curves import thinned
 
 ACCENT, QUIET = "#8e63c9", "#85818e"  # at least 3:1 against the light and the dark ground
 INKS = {"light": "#4a4752", "dark": "#d3d0d9"}  # of axes and legends
 DASHES = ("solid", "6px,2px", "2px,2px", "8px,2px,2px,2px", "4px,4px")
 TYPE = 13  # px of every text in a chart
 ROW = 20  # px of a row of the legend, and of what stands beside it
+PANEL = 150  # px of a heat map's height
+FEWEST_PANELS = 4  # that find room side by side: fewer are no wider
 FRAME = {"left": 46, "right": 16, "top": 22, "below": 42}  # px around what is drawn
-MOST_POINTS = 400  # of a line: more than its pixels tell nothing
-FINEST = 1e-4  # of a line's extent: how far a thinned line may lie beside the whole one, at first
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -180,38 +179,28 @@ def bar_figure(
     return figure
 
 
-def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> list[int]:
-    """Indices of the points to draw, in order: all, or those that keep the line's shape (Douglas & Peucker 1973).
-
-    The first and the last stay. The tolerance begins at FINEST of the line's extent and doubles until at most `most`
-    are left.
-    """
-    if len(x) <= most:
-        return list(range(len(x)))
-    points = np.column_stack([_unit(x), _unit(y)])
-    tolerance = FINEST
-    while True:
-        kept = _places(points, approximate_polygon(points, tolerance))
-        if len(kept) <= most:
-            return kept
-        tolerance *= 2
-
-
-def _unit(values: Sequence[float]) -> NDArray[np.float64]:
-    found = np.asarray(values, dtype=np.float64)
-    extent = float(found.max() - found.min())
-    return (found - found.min()) / extent if extent else np.zeros_like(found)
-
-
-def _places(points: NDArray[np.float64], kept: NDArray[np.float64]) -> list[int]:
-    """Where the points `kept` `(k, 2)` stand among `points` `(n, 2)`, in the same order."""
-    places, at = [], 0
-    for point in kept:
-        while (points[at] != point).any():
-            at += 1
-        places.append(at)
-        at += 1
-    return places
+def heat_figure(names: Sequence[str], grids: Sequence[Sequence[Sequence[float]]], hover: str) -> go.Figure:
+    """Heat maps from 0 side by side, rows from the top, each scaled by its own largest value, its name above it."""
+    figure = empty_figure(PANEL + 40)
+    gap, at = 0.02, 1 / max(len(grids), FEWEST_PANELS)
+    for number, (name, grid) in enumerate(zip(names, grids, strict=True), start=1):
+        most = max(map(max, grid)) or 1.0
+        figure.add_heatmap(
+            z=[[value / most for value in row] for row in grid], zmin=0, zmax=1, colorscale="Magma_r", showscale=False,
+            hovertemplate=f"{hover}<extra></extra>", xaxis=f"x{number}", yaxis=f"y{number}",
+        )  # fmt: skip
+        own = {"visible": False, "fixedrange": True}
+        left = (number - 1) * at
+        figure.update_layout(
+            {
+                f"xaxis{number}": {**own, "domain": [left, left + at - gap], "anchor": f"y{number}"},
+                f"yaxis{number}": {**own, "autorange": "reversed", "anchor": f"x{number}"},
+            }
+        )
+        figure.add_annotation(x=left, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom",
+                              text=plain_text(name), showarrow=False)  # fmt: skip
+    figure.update_layout(margin={"l": 4, "r": 4, "t": 26, "b": 4})
+    return figure
 
 
 Clicked = Callable[[Any], None]

@@ -58,11 +58,6 @@ def size(megabytes: float) -> str:
     return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
 
 
-def raw(value: float) -> str:
-    """Write a raw value with two significant digits, in powers of ten where it is small or large."""
-    return f"{value:.2g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
-
-
 def took(seconds: float) -> str:
     """Write how long work has taken so far, in s or in minutes and seconds."""
     if seconds < 99.5:

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.audit.exports import write_report
-from core.audit.findings import Remark
+from core.audit.findings import AuditPanel, AuditPicture, Remark, StepResult
 from core.audit.journal import Journal
 from core.audit.launch import audits_folder
 from core.audit.report import html_report
@@ -176,6 +176,20 @@ def test_an_audit_from_the_command_line_is_opened_walked_and_closed(start: Start
     app = next(button for button in app.button if button.label == "Close this report").click().run()
     assert_sound(app)
     assert "slides of our own" not in html(app) and len(app.tabs) > 2
+
+
+def test_heat_maps_of_a_report_are_shown_with_their_words(start: Start, models: Path) -> None:
+    report = run_audit(AuditOrder((models / "resnet50",), models, steps=("performance",)), lambda line: None)
+    panel = AuditPanel(name="monocyte 1", values=((0.0, 1.0), (0.0, 0.0)), words="in the upper <right>")
+    looks = StepResult(step="looks", pictures=(AuditPicture(title="mean maps", panels=(panel, panel)),))
+    document = report.model_copy(update={"results": (*report.results, looks)}).model_dump_json()
+    app = start("audit", root=models)
+    app = app.file_uploader[0].set_value(("report.json", document.encode(), "application/json")).run()
+    assert_sound(app)
+    assert [tab.label for tab in app.tabs] == ["Performance", "Looks where it should?"]
+    told = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert "mean maps" in html(app) and "monocyte 1: in the upper" in told
+    assert "resnet50: ROC" in html(app)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"format": 1', b"[" * 100_000, b"\xff\xfe"])

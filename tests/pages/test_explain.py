@@ -15,16 +15,16 @@ from PIL import Image
 from core.classes import CLASSES
 from core.explanation.engine import explain
 from core.explanation.render import overlay
+from core.explanation.wording import raw
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer
-from dashboard.explain.bundle import zip_of
+from dashboard.explain.bundle import ShownEvidence
 from dashboard.explain.jobs import ModelRow
 from dashboard.explain.rendering import Look, picture_of
 from dashboard.images import gallery_subjects
 from dashboard.models import ModelEntry
-from dashboard.ui.format import raw
 from tests.support.reading import Start, alerts, assert_sound, html, query, titles
 from tests.support.tiny_models import SHIPPED
 
@@ -91,7 +91,7 @@ def test_the_shared_scale_is_the_largest_of_the_models_maps(row: ModelRow) -> No
 
 def test_the_zip_holds_raw_values_pictures_and_their_hashes(row: ModelRow) -> None:
     subject = gallery_subjects()["cell-1"]
-    data = zip_of([row], subject, CellParameters(), Look("viridis", "blue-red", 0.5, False))
+    data = ShownEvidence([row], subject, CellParameters(), Look("viridis", "blue-red", 0.5, False)).zip()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         document = json.loads(archive.read("manifest.json"))

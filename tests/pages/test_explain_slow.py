@@ -13,10 +13,10 @@ import pytest
 from core.classes import CLASSES
 from core.explanation.engine import explain
 from core.explanation.methods.rise import RiseEstimator
+from core.explanation.wording import largest_values
 from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image
 from dashboard.explain import jobs
-from dashboard.explain.wording import largest_values
 from dashboard.images import gallery_subjects
 from tests.support.reading import (
     PATIENCE,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.explanation.context import nbytes_of
 from core.explanation.gradients import ClassGradients, class_gradients
 from core.explanation.method import Estimator, LayerSettings, Maps, Method, Request
+from core.models.staged import Need
 
 
 class CamEstimator(Estimator):
@@ -23,33 +24,33 @@ class CamEstimator(Estimator):
         super().__init__(request)
         self._upstream = upstream
         self._per_class = per_class
-        self._native: NDArray[np.float32] | None = None
+        self._unclipped: NDArray[np.float32] | None = None
 
     @property
     def evaluations(self) -> int:
         """1 once the pass was made."""
-        return int(self._native is not None)
+        return int(self._unclipped is not None)
 
     @property
     def nbytes(self) -> int:
         """Of the maps; activations and gradients are the context's."""
-        return nbytes_of(self._native)
+        return nbytes_of(self._unclipped)
 
     def advance(self) -> None:
         """Make the pass, or take the one made already."""
         source = shared_gradients(self.request)
         if self._per_class:
-            self._native = class_maps(self._upstream, source)
+            self._unclipped = unclipped_maps(self._upstream, source)
             return
         one = ClassGradients(source.activations, source.gradients[:1], source.logits)
-        self._native = np.repeat(class_maps(self._upstream, one), len(source.gradients), axis=0)
+        self._unclipped = np.repeat(unclipped_maps(self._upstream, one), len(source.gradients), axis=0)
 
     def maps(self) -> Maps:
-        """The positive part of the maps `(K, h, w)`."""
-        if self._native is None:
+        """The positive part of the maps `(K, h, w)`, cut off before any interpolation as upstream; and the whole."""
+        if self._unclipped is None:
             self.advance()
-        assert self._native is not None
-        return Maps(self._native)
+        assert self._unclipped is not None
+        return Maps(np.maximum(self._unclipped, 0), unclipped=self._unclipped)
 
 
 def shared_gradients(request: Request[LayerSettings]) -> ClassGradients:
@@ -63,10 +64,15 @@ def shared_gradients(request: Request[LayerSettings]) -> ClassGradients:
 
 
 def class_maps(upstream: str, source: ClassGradients) -> NDArray[np.float32]:
-    """Positive part of the maps of all classes, `(K, h, w) float32`, unscaled.
+    """Positive part of the maps of all classes, `(K, h, w) float32`, unscaled, as upstream cuts them off."""
+    return np.maximum(unclipped_maps(upstream, source), 0)
+
+
+def unclipped_maps(upstream: str, source: ClassGradients) -> NDArray[np.float32]:
+    """The maps of all classes, `(K, h, w) float32`, unscaled, with what speaks against a class as negative values.
 
     `upstream` names a class of pytorch_grad_cam; its `get_cam_image` is called without its constructor, which would
-    register hooks on the shared model. As upstream, negative values are cut off before any interpolation.
+    register hooks on the shared model.
     """
     method: Any = getattr(importlib.import_module("pytorch_grad_cam"), upstream)
     instance = method.__new__(method)
@@ -74,7 +80,7 @@ def class_maps(upstream: str, source: ClassGradients) -> NDArray[np.float32]:
     gradients = source.gradients
     activations = np.broadcast_to(source.activations, gradients.shape)
     maps = instance.get_cam_image(None, None, None, activations, gradients, False)
-    return np.maximum(maps, 0).astype(np.float32)
+    return np.asarray(maps, dtype=np.float32)
 
 
 class _NoHooks:
@@ -84,9 +90,27 @@ class _NoHooks:
         """Nothing to release."""
 
 
-def _entry(name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True) -> Method:
+NEEDED: tuple[Need, ...] = ("gradients", "feature map")
+
+
+def _entry(
+    name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True, linear: bool = False
+) -> Method:
     start = partial(CamEstimator, upstream, per_class)
-    return Method(name, title, "cam", False, "logit", paper, text, start, LayerSettings, per_class=per_class)
+    return Method(
+        name,
+        title,
+        "cam",
+        False,
+        "logit",
+        paper,
+        text,
+        start,
+        LayerSettings,
+        per_class=per_class,
+        linear=linear,
+        needs=NEEDED,
+    )
 
 
 GRADCAM = _entry(
@@ -95,6 +119,7 @@ GRADCAM = _entry(
     "GradCAM",
     "Selvaraju et al. 2017, eq. 1 and 2",
     "Weighs each feature map by the mean gradient of the class's logit, adds them up and keeps the positive part.",
+    linear=True,
 )
 
 GRADCAM_PLUS_PLUS = _entry(
@@ -112,6 +137,7 @@ HIRESCAM = _entry(
     "Draelos & Carin 2020, eq. 5",
     "Multiplies each feature map by its gradients place by place. Where the head is one mean and one linear layer it "
     "is the same map as Grad-CAM.",
+    linear=True,
 )
 
 LAYERCAM = _entry(

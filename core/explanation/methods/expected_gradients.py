@@ -117,8 +117,9 @@ class ExpectedGradientsEstimator(Estimator):
         if self._output is None or self._mean.count == 0:
             raise InputError("Nothing has been evaluated yet: do a step first.")
         values = self._mean.mean
-        gap = completeness_gap(values, self._output - np.mean(list(self._seen.values()), axis=0))
-        return Maps(values, error=self._mean.error, gap=gap, note=f"Background: {self._background.sentence}.")
+        total = self._output - np.mean(list(self._seen.values()), axis=0)
+        note = f"Background: {self._background.sentence}."
+        return Maps(values, error=self._mean.error, gap=completeness_gap(values, total), note=note, total=total)
 
 
 def completeness_gap(values: NDArray[np.float32], differences: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -140,4 +141,6 @@ EXPECTED_GRADIENTS = Method(
     ExpectedGradientsEstimator,
     ExpectedGradientsSettings,
     uncertainty="standard error",
+    linear=True,
+    needs=("gradients",),
 )

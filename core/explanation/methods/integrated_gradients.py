@@ -113,7 +113,7 @@ class IntegratedGradientsEstimator(Estimator):
             raise InputError("Nothing has been evaluated yet: do a step first.")
         values = np.asarray(self._level / self._intervals, dtype=np.float32)
         note = f"Trapezoid rule with {self._intervals} {'interval' if self._intervals == 1 else 'intervals'}."
-        return Maps(values, gap=completeness_gap(values, self._difference), note=note)
+        return Maps(values, gap=completeness_gap(values, self._difference), note=note, total=self._difference)
 
 
 INTEGRATED_GRADIENTS = Method(
@@ -128,4 +128,6 @@ INTEGRATED_GRADIENTS = Method(
     IntegratedGradientsEstimator,
     IntegratedGradientsSettings,
     uncertainty="gap",
+    linear=True,
+    needs=("gradients",),
 )

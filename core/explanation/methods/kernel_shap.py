@@ -14,7 +14,7 @@ from core.explanation.context import nbytes_of
 from core.explanation.method import Estimator, Maps, Method, Regions, Request, one_step
 from core.explanation.perturbation import RegionViews
 from core.explanation.sampling import van_der_corput
-from core.explanation.superpixels import parts_field
+from core.explanation.superpixels import lacks_regions, parts_field
 from core.settings import number_field
 
 Keep = NDArray[np.bool_]
@@ -179,7 +179,14 @@ class KernelShapEstimator(Estimator):
             errors, note = shapley_errors(keep, weights, gains, values, fixed), self._so_far(count)
         known = Regions(self._views.labels, values.astype(np.float32), errors.astype(np.float32))
         error = self._views.painted(errors) if np.isfinite(errors).all() else None
-        return Maps(self._views.painted(values), error=error, gap=_gap(values, total), regions=known, note=note)
+        return Maps(
+            self._views.painted(values),
+            error=error,
+            gap=_gap(values, total),
+            regions=known,
+            note=note,
+            total=total.astype(np.float32),
+        )
 
     def _so_far(self, count: int) -> str:
         seen = (count - 2) // 2
@@ -249,4 +256,6 @@ KERNEL_SHAP = Method(
     KernelShapEstimator,
     KernelShapSettings,
     uncertainty="standard error",
+    linear=True,
+    misfit=lacks_regions,
 )

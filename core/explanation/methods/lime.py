@@ -15,12 +15,14 @@ from core.explanation.baselines import RegionSettings
 from core.explanation.context import nbytes_of
 from core.explanation.method import Estimator, Maps, Method, Regions, Request, one_step
 from core.explanation.perturbation import RegionViews
+from core.explanation.superpixels import lacks_regions
 from core.settings import choice_field, number_field
 
 Keep = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
 
-IRREDUCIBLE = {6: 0b1000011, 7: 0b10000011, 8: 0b100011011}  # polynomials of the fields of 2^6, 2^7 and 2^8 elements
+# Polynomials of the fields of 2^6 to 2^9 elements
+IRREDUCIBLE = {6: 0b1000011, 7: 0b10000011, 8: 0b100011011, 9: 0b1000010001}
 KERNEL_WIDTH = 0.25  # lime's, of an exponential kernel on the cosine distance
 MOST_SAMPLES = 20_000
 
@@ -37,8 +39,8 @@ def orthogonal(count: int, parts: int, seed: int) -> Keep:
 
     Rows come in pairs of complements, which cancels the interactions of two parts and of every even number. The pairs
     run through the words of the dual of a two-error-correcting BCH code (Bose & Ray-Chaudhuri 1960), column by column
-    an element x and its cube: in every 2^(k+1) rows (k = 6 up to 64 parts, 7 up to 128, 8 above) no two parts are
-    correlated, and in all 2^(2k+1) of them no part with any three others (an orthogonal array of strength 5,
+    an element x and its cube: in every 2^(k+1) rows (k = 6 up to 64 parts, 7 up to 128, 8 up to 256, 9 above) no two
+    parts are correlated, and in all 2^(2k+1) of them no part with any three others (an orthogonal array of strength 5,
     Rao 1947). Which part is which column, and which of its values means kept, is drawn from `seed` for each such round.
     """
     keep = np.ones((count, parts), dtype=np.bool_)
@@ -220,4 +222,6 @@ LIME = Method(
     LimeEstimator,
     LimeSettings,
     uncertainty="standard error",
+    linear=True,
+    misfit=lacks_regions,
 )

@@ -158,4 +158,5 @@ OCCLUSION = Method(
     OcclusionEstimator,
     OcclusionSettings,
     averages=False,
+    linear=True,
 )

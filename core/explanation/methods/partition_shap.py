@@ -1,9 +1,9 @@
-"""Partition SHAP: Owen values of rectangles that are halved where most is to be learnt."""
+"""Partition SHAP: Owen values of rectangles, or of the reader's regions, that are halved where most is to be learnt."""
 
 from __future__ import annotations
 
 import heapq
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +12,25 @@ from core.errors import InputError
 from core.explanation.baselines import BaselineSettings
 from core.explanation.context import nbytes_of
 from core.explanation.method import Estimator, Maps, Method, Request, one_step
+from core.explanation.partition import Partition, Piece, Rectangles, RegionTree
 from core.explanation.perturbation import HiddenViews
-from core.settings import number_field
+from core.explanation.superpixels import OWN, lacks_regions, superpixels
+from core.settings import choice_field, number_field
 
 Logits = NDArray[np.float64]  # (K,)
-Rectangle = tuple[int, int, int, int]  # top, bottom, left, right; bottom and right are not in it
-Shown = tuple["Shown", Rectangle] | None  # rectangles kept, the last one first
+Shown = tuple["Shown", Piece] | None  # pieces kept, the last one first
 
 PART = 600  # bytes of a part: its tuples, and a new array of outputs for every second one
 BATCH = 16  # evaluations between two decisions what to halve next; shap's `batch_size`
 
 
 class Part(NamedTuple):
-    """A rectangle, the rest of the picture that is `shown` with it, and the outputs `before` and `after` it is added.
+    """A piece, the rest of the picture that is `shown` with it, and the outputs `before` and `after` it is added.
 
     `weight` is the share of the orders in which exactly that rest comes before it.
     """
 
-    rectangle: Rectangle
+    piece: Piece
     shown: Shown
     before: Logits
     after: Logits
@@ -37,12 +38,12 @@ class Part(NamedTuple):
 
     @property
     def credit(self) -> Logits:
-        """What the rectangle adds to the outputs, weighted, `(K,)`."""
+        """What the piece adds to the outputs, weighted, `(K,)`."""
         return (self.after - self.before) * self.weight
 
-    def children(self, only_first: Logits, only_second: Logits) -> list[Part]:
+    def children(self, tree: Partition, only_first: Logits, only_second: Logits) -> list[Part]:
         """Both halves, each before and after the other, from the outputs with either half alone."""
-        first, second = halves(self.rectangle)
+        first, second = tree.halves(self.piece)
         shown, weight = self.shown, self.weight / 2
         return [
             Part(first, shown, self.before, only_first, weight),
@@ -51,36 +52,14 @@ class Part(NamedTuple):
             Part(second, (shown, first), only_first, self.after, weight),
         ]
 
-    def masks(self, side: int) -> NDArray[np.bool_]:
-        """What a picture of `side` px shows with either half alone, `(2, side, side)`."""
-        both = np.zeros((2, side, side), dtype=bool)
+    def masks(self, tree: Partition) -> NDArray[np.bool_]:
+        """What a picture shows with either half alone, `(2, S, S)`."""
+        kept: list[Piece] = []
         rest = self.shown
         while rest is not None:
-            rest, (top, bottom, left, right) = rest
-            both[:, top:bottom, left:right] = True
-        for mask, (top, bottom, left, right) in zip(both, halves(self.rectangle), strict=True):
-            mask[top:bottom, left:right] = True
-        return both
-
-
-def area(rectangle: Rectangle) -> int:
-    """Pixels of a rectangle."""
-    top, bottom, left, right = rectangle
-    return (bottom - top) * (right - left)
-
-
-def halves(rectangle: Rectangle) -> tuple[Rectangle, Rectangle]:
-    """Halve the longer side, the height where both are equal; the first half is the larger where it is odd.
-
-    shap's `Image` masker cuts the smaller half off first, but numbers its leaves from the last pixel, so that what its
-    PartitionExplainer works with is that tree turned by 180 degrees.
-    """
-    top, bottom, left, right = rectangle
-    if bottom - top >= right - left:
-        middle = top + (bottom - top + 1) // 2
-        return (top, middle, left, right), (middle, bottom, left, right)
-    middle = left + (right - left + 1) // 2
-    return (top, bottom, left, middle), (top, bottom, middle, right)
+            rest, piece = rest
+            kept.append(piece)
+        return np.stack([tree.union([*kept, half]) for half in tree.halves(self.piece)])
 
 
 class PartitionShapSettings(BaselineSettings):
@@ -95,12 +74,18 @@ class PartitionShapSettings(BaselineSettings):
         "Evaluations",
         "Partly hidden pictures that the model is asked about; more of them divide the picture more finely.",
     )
+    superpixels: Literal["rectangles", "own"] = choice_field(
+        "rectangles",
+        "Pieces",
+        "What is halved: the picture, into rectangles down to single pixels; or own, the regions of a picture that you "
+        "give, joined by place and colour.",
+    )
 
 
 class PartitionShap(Estimator):
-    """Owen values by the recursion of shap's PartitionExplainer, which it equals at every even budget.
+    """Owen values by the recursion of shap's PartitionExplainer, which it equals at every even budget of rectangles.
 
-    A rectangle's credit is divided between its halves, each added to the rest that is shown before or after the other;
+    A piece's credit is divided between its halves, each added to the rest that is shown before or after the other;
     of all parts, those whose outputs differ most for some class go first, BATCH evaluations at a time. What is not
     divided yet is spread evenly over its pixels. Unlike shap, a pixel is not divided into its channels, and parts of
     equal priority go in the order they were found instead of at random.
@@ -111,13 +96,14 @@ class PartitionShap(Estimator):
     def __init__(self, request: Request[PartitionShapSettings]) -> None:
         super().__init__(request)
         self._views = HiddenViews(request)
+        self._tree = _tree(request)
         self._ends: tuple[Logits, Logits] | None = None  # everything hidden, nothing hidden
         self._queue: list[tuple[float, int, Part]] = []
         self._found = 0  # parts so far, for the order among equals
         self._batch: list[Part] = []  # being divided now
         self._answers: list[NDArray[np.float64]] = []  # (2, K) for the first parts of the batch
-        self._pixels: list[Part] = []
-        self._divided: set[Rectangle] = set()
+        self._leaves: list[Part] = []
+        self._divided: set[Piece] = set()
         self._evaluations = 0
 
     @property
@@ -133,10 +119,10 @@ class PartitionShap(Estimator):
     @property
     def nbytes(self) -> int:
         """Of its own arrays, and about those of its parts, which are many and small."""
-        return nbytes_of(self._views, self._ends) + PART * (len(self._queue) + len(self._batch) + len(self._pixels))
+        return nbytes_of(self._views, self._ends) + PART * (len(self._queue) + len(self._batch) + len(self._leaves))
 
     def advance(self) -> None:
-        """Divide some more rectangles."""
+        """Divide some more pieces."""
         one_step(self._block, lambda: not self.done)
 
     def _block(self) -> None:
@@ -145,7 +131,7 @@ class PartitionShap(Estimator):
             return
         wanted = min(self._views.block // 2, (self.budget - self._evaluations + 1) // 2)
         parts = self._batch[len(self._answers) :][:wanted]
-        masks = np.concatenate([part.masks(self._views.side) for part in parts])  # (2n, S, S)
+        masks = np.concatenate([part.masks(self._tree) for part in parts])  # (2n, S, S)
         self._answers += list(self._views.logits(masks).reshape(len(parts), 2, -1))
         self._evaluations += len(masks)
         if len(self._answers) == len(self._batch):
@@ -156,13 +142,13 @@ class PartitionShap(Estimator):
         hidden, whole = self._views.logits(np.stack([np.zeros((side, side), bool), np.ones((side, side), bool)]))
         self._ends = hidden, whole
         self._evaluations = 2
-        self._push(Part((0, side, 0, side), None, hidden, whole, 1.0))
+        self._push(Part(self._tree.root, None, hidden, whole, 1.0))
         self._refill()
 
     def _commit(self) -> None:
         for part, answer in zip(self._batch, self._answers, strict=True):
-            self._divided.add(part.rectangle)
-            for child in part.children(*answer):
+            self._divided.add(part.piece)
+            for child in part.children(self._tree, *answer):
                 self._push(child)
         self._answers = []
         self._refill()
@@ -176,7 +162,7 @@ class PartitionShap(Estimator):
         self._batch = []
         while self._queue and 2 * len(self._batch) < BATCH:
             part = heapq.heappop(self._queue)[2]
-            (self._pixels if area(part.rectangle) == 1 else self._batch).append(part)
+            (self._leaves if self._tree.is_leaf(part.piece) else self._batch).append(part)
 
     def maps(self) -> Maps:
         """Values of every pixel `(K, S, S)`; they add up to the whole picture's output less the baseline's."""
@@ -184,23 +170,30 @@ class PartitionShap(Estimator):
             raise InputError("Nothing has been evaluated yet: do a step first.")
         side, (hidden, whole) = self._views.side, self._ends
         values = np.zeros((len(whole), side, side))
-        for rectangle, credit in self._credits().items():
-            top, bottom, left, right = rectangle
-            values[:, top:bottom, left:right] += (credit / area(rectangle))[:, None, None]
+        for piece, credit in self._credits().items():
+            self._tree.spread(values, piece, credit)
         native = values.astype(np.float32)
         gap = relative_gap(native.sum(axis=(1, 2), dtype=np.float64), whole - hidden)
-        regions = len(self._divided.union(part.rectangle for part in self._batch[: len(self._answers)])) + 1
-        return Maps(native, gap=gap, note=f"The picture is divided into {regions:,} regions so far.")
+        regions = len(self._divided.union(part.piece for part in self._batch[: len(self._answers)])) + 1
+        note = f"The picture is divided into {regions:,} regions so far."
+        return Maps(native, gap=gap, note=note, total=(whole - hidden).astype(np.float32))
 
-    def _credits(self) -> dict[Rectangle, Logits]:
+    def _credits(self) -> dict[Piece, Logits]:
         answered = len(self._answers)
-        parts = [part for *_, part in self._queue] + self._pixels + self._batch[answered:]
+        parts = [part for *_, part in self._queue] + self._leaves + self._batch[answered:]
         for part, answer in zip(self._batch, self._answers, strict=False):
-            parts += part.children(*answer)
-        credits: dict[Rectangle, Logits] = {}
+            parts += part.children(self._tree, *answer)
+        credits: dict[Piece, Logits] = {}
         for part in parts:
-            credits[part.rectangle] = credits.get(part.rectangle, 0.0) + part.credit
+            credits[part.piece] = credits.get(part.piece, 0.0) + part.credit
         return credits
+
+
+def _tree(request: Request[PartitionShapSettings]) -> Partition:
+    if request.settings.superpixels != OWN:
+        return Rectangles(request.side)
+    labels = superpixels(request.context, OWN, 0, request.side)
+    return RegionTree(labels, request.context.picture(request.side))
 
 
 def relative_gap(total: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -222,4 +215,6 @@ PARTITION_SHAP = Method(
     PartitionShapSettings,
     uncertainty="gap",
     averages=False,
+    linear=True,
+    misfit=lacks_regions,
 )

@@ -138,4 +138,5 @@ RISE = Method(
     RiseEstimator,
     RiseSettings,
     uncertainty="standard error",
+    linear=True,
 )

@@ -142,4 +142,5 @@ SCORE_CAM = Method(
     "gives, and keeps the positive part. No gradients; one evaluation a channel.",
     ScoreCam,
     ScoreCamSettings,
+    needs=("feature map",),
 )

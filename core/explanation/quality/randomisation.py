@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from core.errors import InputError
 from core.explanation.context import ImageContext
 from core.explanation.engine import checked_classes, start_checked
 from core.explanation.method import Estimator, MethodSettings, Request
@@ -158,7 +159,7 @@ class IsolatedContext(ImageContext):
     """
 
     def __init__(self, context: ImageContext, mark: str) -> None:
-        super().__init__(context.rgb, context.given_mask)
+        super().__init__(context.rgb, context.given_mask, context.given_regions)
         self._original = context
         self._mark = mark
 
@@ -178,7 +179,8 @@ class RandomisationTask(StepwiseTask):
     A sampling method draws with another seed for the copy than for the original, since maps that share their masks
     are alike for that alone; what another seed does to the trained model's map is the ceiling. Where one pass makes a
     map, DRAWS of new weights are averaged. Batch normalisations of such stages take their
-    statistics from the picture and its mirror images. InputError for a class that the model lacks.
+    statistics from the picture and its mirror images. InputError for a class that the model lacks, and for a network
+    whose weights are not to be had.
     """
 
     def __init__(
@@ -189,6 +191,8 @@ class RandomisationTask(StepwiseTask):
         super().__init__()
         self._kind = method_of(request.method)
         self._classifier, self._context, self._seed = request.classifier, request.context, request.seed
+        if "weights" in self._classifier.network.lacks:
+            raise InputError(f"The check cannot be made: {self._classifier.network.lacks['weights']}.")
         self._label = checked_classes(self._classifier, [label])[0]
         self._request = replace(request, settings=capped(self._kind, request.settings))
         self._first = start_checked(self._request)
@@ -277,6 +281,8 @@ class RandomisationTask(StepwiseTask):
 def stage_groups(names: Sequence[str], levels: int = LEVELS) -> list[list[str]]:
     """The stages from the head down, the head alone and the rest in at most `levels` - 1 groups of about one size."""
     rest = list(reversed(names[:-1]))
+    if not rest:
+        return [list(names)]
     parts = np.array_split(np.array(rest), min(levels - 1, len(rest)))
     return [[names[-1]], *([str(name) for name in part] for part in parts)]
 

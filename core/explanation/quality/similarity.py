@@ -1,5 +1,5 @@
-"""How alike maps are: pure functions of arrays first, then whether methods agree about one model, and models about one
-picture."""
+"""How alike maps are: pure functions of arrays first, then whether methods agree about one model, models about one
+picture, and whether a method tells two classes apart."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ Mask = NDArray[np.bool_]
 SAME = 1e-5  # relative difference up to which two maps are one
 COARSE = 32  # px at which pictures of models with different inputs are compared
 SAME_PICTURE = 4.0  # grey levels, mean difference at that side
+ALIKE = 0.95  # rank correlation from which on two classes have nearly the same map
 ARBITRARY = "its sign is arbitrary and it is the same map for every class"
 
 
@@ -173,3 +174,40 @@ def _at(values: Map, side: int) -> Map:
     if values.shape[0] == side:
         return values
     return np.asarray(cv2.resize(values, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def class_correlation(explanation: Explanation, one: str, other: str) -> float | None:
+    """Rank correlation of one model's maps of two classes, on the grid that they were computed on.
+
+    None where it says nothing: the method has one map for all classes by construction, or a map is the same everywhere.
+    """
+    kind = METHODS.get(explanation.method)
+    if one == other or (kind is not None and not kind.per_class):
+        return None
+    first, second = (explanation.native[explanation.classes.index(name)] for name in (one, other))
+    return spearman(first, second)
+
+
+def class_correlations(explanation: Explanation) -> dict[str, dict[str, float | None]]:
+    """`class_correlation` of every two classes, ready for JSON; empty where the method has one map for all classes."""
+    kind = METHODS.get(explanation.method)
+    if kind is not None and not kind.per_class:
+        return {}
+    ranked = {name: ranks(values) for name, values in zip(explanation.classes, explanation.native, strict=True)}
+    return {
+        one: {other: rank_correlation(ranked[one], ranked[other]) for other in ranked if other != one} for one in ranked
+    }
+
+
+def alike_sentence(explanation: Explanation, one: str, other: str) -> str:
+    """Say how alike the maps of two classes are, and plainly where they do not tell the two apart; "" for nothing."""
+    value = class_correlation(explanation, one, other)
+    if value is None:
+        return ""
+    title = METHODS[explanation.method].title if explanation.method in METHODS else explanation.method
+    if value > ALIKE:
+        return (
+            f"{title} shows nearly the same map for {one} and {other} (rank correlation {value:.2f}): "
+            "it does not tell the two apart."
+        )
+    return f"Rank correlation of the maps of {one} and {other}: {value:.2f}.".replace("-0.00", "0.00")

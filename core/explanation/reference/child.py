@@ -43,7 +43,7 @@ def answer(question: Question, tell: Reporter) -> LibraryAnswer:
     classifier = load_classifier(question.folder)
     if classifier.weights_sha256 != question.weights_sha256:
         raise InputError(f"{classifier.name}'s files were changed since it was loaded: load it again.")
-    context = ImageContext(question.rgb, question.mask)
+    context = ImageContext(question.rgb, question.mask, question.regions)
     request = checked_request(question.method, classifier, context, question.settings, question.seed, "float32")
     indices = [classifier.card.classes.index(label) for label in question.labels]
     started = time.perf_counter()

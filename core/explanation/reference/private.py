@@ -33,6 +33,7 @@ class PrivateNetwork(nn.Module):
         super().__init__()
         copied: StagedNetwork = copy.deepcopy(classifier.network).float().eval()
         self.network = copied.to(memory_format=torch.contiguous_format).requires_grad_(True)
+        self.scaling = classifier.card.scaling
         self.expected = 0
         self._shown = 0
         self._tell = tell
@@ -48,7 +49,7 @@ class PrivateNetwork(nn.Module):
         found = []
         for at in range(0, len(pictures), BATCH):
             with torch.no_grad():
-                found.append(self(standardise(tensor_of(pictures[at : at + BATCH]))).double().numpy())
+                found.append(self(standardise(tensor_of(pictures[at : at + BATCH]), self.scaling)).double().numpy())
         return np.concatenate(found)
 
 
@@ -62,7 +63,7 @@ class PixelNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Standardise, run, choose."""
-        logits: Tensor = self.network(standardise(pictures))
+        logits: Tensor = self.network(standardise(pictures, self.network.scaling))
         return logits if self.indices is None else logits[:, self.indices]
 
 

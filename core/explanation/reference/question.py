@@ -34,8 +34,9 @@ LARGEST = 64 * 2**20  # bytes of a file of the child's that is read
 class Question:
     """One map to be computed again: model folder, picture, method, settings, and the evaluations that ours rests on.
 
-    `rgb` `(h, w, 3) uint8` is the framed picture, `mask` `(h, w) bool` the reader's mask of the cell, if any; `labels`
-    are the classes wanted. The child refuses weights other than those of `weights_sha256`.
+    `rgb` `(h, w, 3) uint8` is the framed picture, `mask` `(h, w) bool` the reader's mask of the cell and
+    `regions` `(h, w) int32` their own regions, if any; `labels` are the classes wanted. The child refuses weights other
+    than those of `weights_sha256`.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Question:
     evaluations: int
     rgb: NDArray[np.uint8]
     mask: NDArray[np.bool_] | None = None
+    regions: NDArray[np.int32] | None = None
 
     @classmethod
     def about(
@@ -65,6 +67,7 @@ class Question:
             evaluations=explanation.evaluations,
             rgb=context.rgb,
             mask=context.given_mask,
+            regions=context.given_regions,
         )
 
     def write(self, place: Path) -> None:
@@ -72,6 +75,8 @@ class Question:
         pictures: dict[str, NDArray[Any]] = {"rgb": np.ascontiguousarray(self.rgb)}
         if self.mask is not None:
             pictures["mask"] = np.ascontiguousarray(self.mask)
+        if self.regions is not None:
+            pictures["regions"] = np.ascontiguousarray(self.regions)
         (place / PICTURES).write_bytes(save(pictures))
         document = {
             "folder": str(self.folder),
@@ -90,7 +95,7 @@ class Question:
         document = json.loads((place / QUESTION).read_text())
         pictures = load((place / PICTURES).read_bytes())
         document |= {"folder": Path(document["folder"]), "labels": tuple(document["labels"])}
-        return cls(**document, rgb=pictures["rgb"], mask=pictures.get("mask"))
+        return cls(**document, rgb=pictures["rgb"], mask=pictures.get("mask"), regions=pictures.get("regions"))
 
 
 @dataclass(frozen=True, eq=False)

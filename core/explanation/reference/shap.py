@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.explanation.baselines import BaselineSettings, RegionSettings, background, baseline, of_superpixels
+from core.explanation.baselines import RegionSettings, background, baseline, of_superpixels
 from core.explanation.context import SIDE
 from core.explanation.method import Request
 from core.explanation.methods.expected_gradients import ExpectedGradientsSettings
 from core.explanation.methods.kernel_shap import Coalitions
 from core.explanation.methods.partition_shap import BATCH as DECISIONS
+from core.explanation.methods.partition_shap import PartitionShapSettings
 from core.explanation.reference.private import BATCH, PixelNetwork, PrivateNetwork, Tell, silent, tensor_of
 from core.explanation.sampling import spread_draws
-from core.explanation.superpixels import superpixels
+from core.explanation.superpixels import OWN, superpixels
 
 MOST_DRAWS = 100  # a call of GradientExplainer, which keeps every draw's picture in float64
 
@@ -65,9 +66,11 @@ def kernel_maps(
 
 
 def partition_maps(
-    request: Request[BaselineSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
+    request: Request[PartitionShapSettings], indices: Sequence[int], evaluations: int, tell: Tell = silent
 ) -> NDArray[np.float32]:
     """Owen values of pixels `(k, S, S)`, colours added up, by shap's `PartitionExplainer` over its `Image` masker."""
+    if request.settings.superpixels == OWN:
+        raise InputError("shap's Image masker halves rectangles alone: it cannot be asked about your own regions.")
     library: Any = importlib.import_module("shap")
     context, side = request.context, request.side
     network = PrivateNetwork(request.classifier, tell)

@@ -111,10 +111,15 @@ class ExplanationService:
         self._lock = threading.Lock()
 
     def context(
-        self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, owner: str = "", private: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        mask: NDArray[np.bool_] | None = None,
+        owner: str = "",
+        private: bool = True,
+        regions: NDArray[np.int32] | None = None,
     ) -> ImageContext:
         """The one context of this content; a private one is the owner's own, and so is all that is asked of it."""
-        return self._placed(ImageContext(rgb, mask), owner, private)[1]
+        return self._placed(ImageContext(rgb, mask, regions), owner, private)[1]
 
     def request(
         self,

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from core.audit.charts import chart_html, chart_png
+from core.audit.charts import chart_html, chart_png, picture_html, picture_png
 from core.audit.checklists import CHECKLISTS, checklist_table
-from core.audit.findings import STEPS, AuditChart, AuditLine, AuditTable
+from core.audit.findings import STEPS, AuditChart, AuditLine, AuditPanel, AuditPicture, AuditTable
 from core.audit.probes import calibration_step
 from core.audit.report import numeric
 from core.audit.steps import performance_step
@@ -36,6 +36,29 @@ def test_a_chart_is_a_picture_with_words_beside_it() -> None:
     assert chart_png(other) != chart_png(CHART)
     page = chart_html(CHART)
     assert "a $model$ &lt;b&gt; from 0.20 to 0.90" in page and "Made &lt;up&gt;" in page and "<up>" not in page
+
+
+PANELS = (
+    AuditPanel(name="one $x$ <b>", values=((0.0, 0.0), (0.0, 0.5)), words="in the lower right"),
+    AuditPanel(name="two", values=((0.0, 0.0), (0.0, 0.0)), words="nowhere"),
+)
+
+
+def test_heat_maps_are_a_picture_with_words_beside_it() -> None:
+    shown = AuditPicture(title="Made <up>", panels=PANELS, note="A note.")
+    picture = np.asarray(Image.open(BytesIO(picture_png(shown))).convert("L"))
+    assert picture_png(shown) == picture_png(shown) and picture.shape == (288, 921)
+    side = 216  # px of a panel's side at DPI: its lower right quarter is dark, the others and the next panel pale
+    assert picture[-60, side - 40] < 60 and picture[-60, 40] > 200 and picture[-60, 230 + side - 40] > 200
+    page = picture_html(shown)
+    assert "one $x$ &lt;b&gt;: in the lower right; two: nowhere. A note." in page and "<b>" not in page
+    assert "Made &lt;up&gt;" in page
+
+
+@pytest.mark.parametrize("values", [((0.0,), (0.0, 1.0)), ((),), ((-1.0,),), ((float("nan"),),), tuple([(0.0,)] * 65)])
+def test_a_torn_or_huge_heat_map_is_none(values: tuple[tuple[float, ...], ...]) -> None:
+    with pytest.raises(ValidationError):
+        AuditPanel(name="n", values=values, words="w")
 
 
 @pytest.mark.parametrize("name", CHECKLISTS)

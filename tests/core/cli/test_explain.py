@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.classes import CLASSES
-from core.cli import common, explain
+from core.cli import common, explain_work
 from core.cli.app import app
 from core.cli.common import Stop
 from core.explanation.methods.registry import METHODS
@@ -157,8 +157,8 @@ def test_ctrl_c_keeps_what_is_there(root: Path, cell: Path, tmp_path: Path, monk
             signal.raise_signal(signal.SIGINT)
         return real(task, label, stop)
 
-    real = explain.run
-    monkeypatch.setattr(explain, "run", press)
+    real = explain_work.run
+    monkeypatch.setattr(explain_work, "run", press)
     before = signal.getsignal(signal.SIGINT)
     result = run(
         cell, "--method", "gradcam", "--method", "layercam", "--out", tmp_path, "--checkpoints", root, "--json"

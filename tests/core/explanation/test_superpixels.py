@@ -10,8 +10,11 @@ from lime.wrappers.scikit_image import SegmentationAlgorithm
 from core.errors import InputError
 from core.explanation.baselines import BASELINES, baseline, of_superpixels
 from core.explanation.context import SIDE, ImageContext, cell_masks
+from core.explanation.engine import checked_request
+from core.explanation.methods.registry import METHODS
 from core.explanation.superpixels import SUPERPIXELS, merged, superpixels
 from core.simulation import draw_cell
+from tests.support.toy_networks import begin, finish, noise, random_network, toy
 
 
 def cell(side: int = SIDE) -> ImageContext:
@@ -127,3 +130,47 @@ def test_region_means_are_limes_hidden_picture() -> None:
     for part in range(labels.max() + 1):
         mean = context.picture(120)[labels == part].mean(axis=0)
         assert np.abs(hidden[labels == part] - np.floor(mean)).max() <= 1
+
+
+def test_own_regions_are_those_given_without_what_is_too_small_to_see() -> None:
+    picture = cell(448).rgb
+    given = np.zeros((448, 448), dtype=np.int32)
+    given[:, 224:] = 70
+    given[100:200, 100:200] = 7
+    given[0, 0] = 9  # a pixel that no model sees
+    context = ImageContext(picture, given_regions=given)
+    labels = superpixels(context, "own", 8, SIDE)
+    assert np.array_equal(np.unique(labels), [0, 1, 2])
+    for number, level in enumerate((0, 7, 70)):
+        assert np.mean((labels == number) == (given[1::2, 1::2] == level)) > 0.999
+    assert superpixels(context, "own", 50, 120).shape == (120, 120)
+    assert context.digest != ImageContext(picture).digest
+    with pytest.raises(InputError, match="448x447"):
+        ImageContext(picture, given_regions=given[:-1])
+    one = np.zeros((448, 448), dtype=np.int32)
+    one[0, 0] = 1
+    with pytest.raises(InputError, match="only one"):
+        superpixels(ImageContext(picture, given_regions=one), "own", 50, SIDE)
+
+
+@pytest.mark.parametrize("count", [2, 400])
+@pytest.mark.parametrize("name", ["lime", "shap-kernel", "shap-partition"])
+def test_the_fewest_and_the_most_regions_are_weighed(name: str, count: int) -> None:
+    rows = {2: 1, 400: 20}[count]
+    places = np.arange(SIDE)
+    given = (places[:, None] * rows // SIDE) * (count // rows) + places[None] * (count // rows) // SIDE
+    context = ImageContext(noise(SIDE).rgb, given_regions=given.astype(np.int32))
+    budget = METHODS[name].settings.budget_name
+    estimator = finish(begin(METHODS[name], toy(random_network(), 48), context, superpixels="own", **{budget: 60}))
+    maps = estimator.maps()
+    assert np.isfinite(maps.native).all() and maps.native.any()
+    if maps.regions is not None:
+        assert maps.regions.weights.shape == (3, count)
+    if name != "lime":
+        assert maps.gap is not None and np.abs(maps.gap).max() < 1e-3
+
+
+def test_own_regions_that_were_not_given_are_asked_for_before_any_work() -> None:
+    for name in ("lime", "shap-kernel", "shap-partition"):
+        with pytest.raises(InputError, match="no regions of your own"):
+            checked_request(name, toy(random_network(), 48), noise(48), {"superpixels": "own"})

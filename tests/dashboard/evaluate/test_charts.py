@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from core.classes import CLASSES
+from core.evaluation.curves import MOST_POINTS
 from core.evaluation.history import History
 from core.evaluation.metrics import figures_of
 from dashboard.evaluate.charts import calibration_figure, history_figure, interval_figure, roc_figure
 from dashboard.evaluate.confusion import matrix_figure, most_frequent_mistake
 from dashboard.evaluate.images import at_point, in_bin, in_cell
-from dashboard.ui.charts import MOST_POINTS
 from dashboard.ui.html import CLASS_COLOURS
 from tests.support.answers import made_up
 

@@ -21,7 +21,7 @@ from core.models.checkpoints import load_classifier
 from core.preprocessing.framing import frame_image, framed_mask
 from core.preprocessing.parameters import CellParameters
 from dashboard.answers import Answer
-from dashboard.explain.bundle import zip_of
+from dashboard.explain.bundle import ShownEvidence
 from dashboard.explain.jobs import ModelRow
 from dashboard.explain.rendering import Look
 from dashboard.images import gallery_subjects
@@ -54,7 +54,7 @@ def document_of(data: bytes) -> dict[str, Any]:
 
 
 def test_pictures_are_as_the_page_shows_them(row: ModelRow) -> None:
-    files = read(zip_of([row], gallery_subjects()["cell-1"], CellParameters(), LOOK))
+    files = read(ShownEvidence([row], gallery_subjects()["cell-1"], CellParameters(), LOOK).zip())
     maps = row.explanations["layercam"]
     drawn = np.asarray(Image.open(io.BytesIO(files["tiny/layercam-monocyte.png"])))
     top = float(maps.values.max())
@@ -70,7 +70,7 @@ def test_the_page_and_the_command_line_give_the_same_files(row: ModelRow) -> Non
     assert classifier is not None and view is not None
     subject = gallery_subjects()["cell-1"]
     findings = Findings(classifier, view, ImageContext(view.rgb), row.explanations, row.answer.prediction)
-    here = read(zip_of([row], subject, CellParameters(), LOOK))
+    here = read(ShownEvidence([row], subject, CellParameters(), LOOK).zip())
     there = evidence_files({}, subject.rgb, [findings], {})
     assert list(here) == list(there)
     assert all(here[name] == there[name] for name in there if name.endswith(".npz"))
@@ -90,7 +90,9 @@ class Found:
 
 def test_scores_go_to_the_models_they_are_of(row: ModelRow) -> None:
     scorings, checks = [Found("other"), Found("tiny")], [Found("tiny")]
-    document = document_of(zip_of([row], gallery_subjects()["cell-1"], CellParameters(), LOOK, scorings, checks))
+    document = document_of(
+        ShownEvidence([row], gallery_subjects()["cell-1"], CellParameters(), LOOK, scorings, checks).zip()
+    )
     assert document["models"][0]["scores"] == [{"of": "tiny"}]
     assert document["models"][0]["randomisation"] == [{"of": "tiny"}]
 
@@ -109,7 +111,8 @@ def test_the_readers_mask_is_used(row: ModelRow) -> None:
     subject = gallery_subjects()["cell-1"]
     mask = np.asarray(subject.rgb[..., 1] < 150)
     entries = [
-        document_of(zip_of([one], subject, CellParameters(), LOOK, mask=mask))["models"][0] for one in masks(row)
+        document_of(ShownEvidence([one], subject, CellParameters(), LOOK, mask=mask).zip())["models"][0]
+        for one in masks(row)
     ]
     assert entries[0]["cell_mask"]["source"] == "given" and entries[0]["cell_mask"] == entries[1]["cell_mask"]
 
@@ -117,7 +120,7 @@ def test_the_readers_mask_is_used(row: ModelRow) -> None:
 def test_what_failed_is_told(row: ModelRow) -> None:
     nothing = ModelRow(Answer(ModelEntry("gone", "Gone", None)), fault="No trained weights.")
     partly = replace(row, faults={"lime": "It does not fit."})
-    document = document_of(zip_of([nothing, partly], gallery_subjects()["cell-1"], CellParameters(), LOOK))
+    document = document_of(ShownEvidence([nothing, partly], gallery_subjects()["cell-1"], CellParameters(), LOOK).zip())
     told = [(fault["model"], fault["what"], fault["message"]) for fault in document["faults"]]
     assert told == [("gone", "answer", "No trained weights."), ("tiny", "lime", "It does not fit.")]
     assert not document["complete"] and [entry["model"] for entry in document["models"]] == ["tiny"]

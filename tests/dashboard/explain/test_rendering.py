@@ -10,8 +10,8 @@ import pytest
 from core.explanation.engine import Explanation
 from core.explanation.method import Regions
 from core.explanation.render import YELLOW, by_pixel, signed_overlay
+from core.explanation.wording import largest_values, uncertainty_text
 from dashboard.explain.rendering import Look, emphasised, picture_of
-from dashboard.explain.wording import largest_values, uncertainty_text
 
 SIDE = 40
 PLAIN = Look("cividis", "blue-red", 0.5, False)

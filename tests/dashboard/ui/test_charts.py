@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.evaluation.curves import MOST_POINTS, thinned
 from dashboard.ui.charts import (
     FRAME,
-    MOST_POINTS,
     ROW,
     TEMPLATE,
     Axis,
     Line,
     bar_figure,
+    heat_figure,
     line_figure,
     percent_axis,
-    thinned,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -108,3 +108,12 @@ def test_no_chart_is_drawn_by_anything_else() -> None:
     files = [file for folder in ("dashboard", "pages") for file in (ROOT / folder).rglob("*.py")]
     found = [file.name for file in files if re.search(words, file.read_text(encoding="utf-8"))]
     assert len(files) > 30 and found == []
+
+
+def test_heat_maps_stand_side_by_side_each_by_its_own_largest_value() -> None:
+    figure = heat_figure(["a <b>", "b"], [((0.0, 2.0), (1.0, 0.0)), ((0.0, 0.0),)], "%{z}")
+    first, second = figure.data
+    assert [list(row) for row in first.z] == [[0, 1], [0.5, 0]] and [list(row) for row in second.z] == [[0, 0]]
+    assert figure.layout.xaxis.domain[1] < figure.layout.xaxis2.domain[0] and figure.layout.xaxis2.domain[1] <= 1
+    assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"
+    assert [note.text for note in figure.layout.annotations] == ["a &lt;b&gt;", "b"]

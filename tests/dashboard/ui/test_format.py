@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.ui.format import NO_BREAK, duration, measured, millions, percent, raw, size
+from core.explanation.wording import raw
+from dashboard.ui.format import NO_BREAK, duration, measured, millions, percent, size
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_the_standard_error_is_the_spread_over_seeds(design: object) -> None:
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-@pytest.mark.parametrize("parts", [2, 50, 200])
+@pytest.mark.parametrize("parts", [2, 50, 200, 400])
 def test_the_nth_row_depends_on_seed_and_n_alone(name: str, parts: int) -> None:
     rows = DESIGNS[name](300, parts, 4)
     assert rows.shape == (300, parts) and rows.dtype == bool and rows[0].all()
@@ -136,7 +136,7 @@ def test_each_row_is_uniform_as_limes(name: str) -> None:
         assert ((counts - 125) ** 2 / 125).sum() < 70  # chi squared with 31 degrees of freedom, p < 0.0001
 
 
-@pytest.mark.parametrize("parts", [8, 50, 64, 100, 200])
+@pytest.mark.parametrize("parts", [8, 50, 64, 100, 200, 400])
 def test_parts_are_uncorrelated_in_every_complete_block(parts: int) -> None:
     block = 2 ** (max(6, (parts - 1).bit_length()) + 1)
     signs = 2.0 * orthogonal(1 + 2 * block, parts, 1)[1:] - 1

@@ -10,7 +10,9 @@ import torch
 
 from core.errors import InputError
 from core.explanation.baselines import baseline
-from core.explanation.methods.partition_shap import PARTITION_SHAP, Rectangle, area, halves
+from core.explanation.context import ImageContext
+from core.explanation.methods.partition_shap import PARTITION_SHAP
+from core.explanation.partition import Rectangle, RegionTree, area, halves
 from core.explanation.reference.shap import partition_maps
 from core.models.classifier import Classifier, standardise
 from tests.support.toy_networks import (
@@ -98,3 +100,43 @@ def test_values_add_up_and_only_the_quadrant_that_counts_has_any() -> None:
 def test_an_even_picture_has_no_evidence(filling: str) -> None:
     maps = finish(begin(PARTITION_SHAP, toy(random_network(), 48), even(), evaluations=40, baseline=filling)).maps()
     assert not maps.native.any() and maps.gap is not None and not maps.gap.any()
+
+
+def test_own_regions_are_halved_by_the_tree_down_to_their_mean_over_all_orders() -> None:
+    """Four vertical strips; every order in which a tree's halves can come is counted out."""
+    strips = np.repeat(np.arange(4, dtype=np.int32), 12)[None].repeat(48, axis=0)
+    context = ImageContext(noise(48, 1).rgb, given_regions=strips)
+    classifier = toy(random_network(), 48)
+    estimator = finish(begin(PARTITION_SHAP, classifier, context, superpixels="own", evaluations=500))
+    assert estimator.evaluations < 50  # nothing was left to divide
+    tree = RegionTree(strips, context.picture(48))
+
+    def orders(piece: int) -> list[tuple[int, ...]]:
+        if tree.is_leaf(piece):
+            return [(piece,)]
+        first, second = (orders(int(half)) for half in tree.halves(piece))
+        return [order for a, b in product(first, second) for order in (a + b, b + a)]
+
+    picture, hidden = context.picture(48), baseline(context, "blur", 48)
+    shown = np.array(list(product([False, True], repeat=4)))  # (16, 4)
+    game = outputs(classifier, np.where(shown[:, strips][..., None], picture, hidden))
+    wanted, every = np.zeros((4, 3)), orders(int(tree.root))
+    assert len(every) == 2**3 and all(sorted(order) == [0, 1, 2, 3] for order in every)
+    for order in every:
+        coalition = 0
+        for region in order:
+            joined = coalition | 1 << 3 - region
+            wanted[region] += (game[joined] - game[coalition]) / len(every)
+            coalition = joined
+    found = np.stack([estimator.maps().native[:, strips == region].sum(axis=1) for region in range(4)])
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert np.abs(wanted).max() > 1e-2
+
+
+def test_neighbours_in_place_and_colour_are_joined_first() -> None:
+    labels = np.array([[0, 1], [2, 3]], dtype=np.int32).repeat(12, axis=0).repeat(12, axis=1)
+    picture = np.zeros((24, 24, 3), dtype=np.uint8)
+    picture[labels >= 2] = 255  # the upper pair is dark, the lower one bright
+    tree = RegionTree(labels, picture)
+    halves_of_whole = [sorted(tree.halves(int(half))) for half in tree.halves(int(tree.root))]
+    assert sorted(halves_of_whole) == [[0, 1], [2, 3]]

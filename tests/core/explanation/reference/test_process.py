@@ -90,9 +90,11 @@ def test_the_map_comes_from_another_process_on_one_thread(classifier: Classifier
 
 def test_a_question_survives_being_written(question: Question, tmp_path: Path) -> None:
     mask = np.random.default_rng(0).random(question.rgb.shape[:2]) < 0.5
-    replace(question, mask=mask).write(tmp_path)
+    regions = mask.astype(np.int32) + 3
+    replace(question, mask=mask, regions=regions).write(tmp_path)
     back = Question.read(tmp_path)
     assert np.array_equal(back.rgb, question.rgb) and back.mask is not None and np.array_equal(back.mask, mask)
+    assert back.regions is not None and np.array_equal(back.regions, regions)
     for name in ("folder", "weights_sha256", "method", "labels", "settings", "seed", "evaluations"):
         assert getattr(back, name) == getattr(question, name)
 

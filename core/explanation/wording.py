@@ -7,7 +7,8 @@ import numpy as np
 from core.explanation.engine import Explanation, has_evidence
 from core.explanation.method import Method
 from core.explanation.methods.registry import METHODS
-from dashboard.ui.format import raw
+
+OUTPUTS = {"logit": "logits", "probability": "probabilities"}
 
 
 def largest_values(explanation: Explanation, name: str) -> tuple[str, ...]:
@@ -44,16 +45,28 @@ def uncertainty_text(explanation: Explanation, classes: tuple[str, ...] = ()) ->
     return ""
 
 
-def legend_ends(kind: Method, shared: bool, by_pixel: bool) -> tuple[str, str]:
-    """Return what stands at the two ends of a method's palette; of maps `by_pixel` 1 % lie beyond them."""
-    if kind.signed:
+def raw(value: float) -> str:
+    """Write a raw value with two significant digits, in powers of ten where it is small or large."""
+    return f"{value:.2g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+
+
+def legend_ends(signed: bool, shared: bool, by_pixel: bool) -> tuple[str, str]:
+    """Return what stands at the two ends of a palette; of maps `by_pixel` 1 % lie beyond them."""
+    if signed:
         end = "a model's" if shared else "each map's own"
         return "against", f"for, up to {end} {'99th percentile' if by_pixel else 'largest value'}"
     return "0", "the largest value of a model's classes" if shared else "each map's own maximum"
 
 
-def legend_text(kind: Method, bordered: bool) -> str:
-    """Return how a method's maps are read."""
+def legend_text(kind: Method, bordered: bool, against: str = "") -> str:
+    """Return how a method's maps are read; contrastive ones `against` a class, where it is named."""
+    if against:
+        before = " before the ReLU" if kind.family == "cam" else ""
+        what = "Outlined: the up to five superpixels that speak most" if bordered else f"{kind.title} shows what speaks"
+        return (
+            f"{what} for the class rather than for {against}: the difference of the two classes' values{before}, which "
+            f"explains the difference of their {OUTPUTS[kind.explains]}. Figures are raw values without unit."
+        )
     if bordered:
         return (
             "Outlined: the up to five superpixels that speak most for the class, as in LIME's paper. "
