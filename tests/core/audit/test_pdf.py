@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from core.audit.checklists import CLAIM, TRIPOD
-from core.audit.findings import AuditChart, AuditLine, AuditTable, Finding, Remark, StepResult
+from core.audit.findings import AuditChart, AuditLine, AuditPanel, AuditPicture, AuditTable, Finding, Remark, StepResult
 from core.audit.pdf import pdf_report
 from core.audit.run import AuditedModelFacts, AuditReport
 
@@ -137,3 +137,11 @@ def test_an_empty_report_is_one_all_the_same() -> None:
     empty = AuditChart(title="", x_title="", y_title="", lines=())
     assert "Signature" in words(report(finding("", title="", sentence=""), tables=(blank, none), charts=(empty,)))
     assert "50furtherrows" in words(report(tables=(blank.model_copy(update={"rows": (("a",),) * 450}),)))
+
+
+def test_heat_maps_are_pictures_with_their_words() -> None:
+    panels = tuple(AuditPanel(name=f"map {k}", values=((0.0, 1.0), (0.5, 0.0)), words=f"Said of {k}") for k in range(8))
+    shown = AuditPicture(title="Mean maps", panels=panels, note="A note.")
+    made = report().model_copy(update={"results": (StepResult(step="looks", pictures=(shown,)),)})
+    assert bare(shown.text) in words(made) and "Meanmaps." in words(made) and "Anote." in words(made)
+    assert sum(len(page.images) for page in read(made).pages) == 1
