@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from core.audit.charts import chart_html, chart_png, picture_html, heat_png
+from core.audit.charts import chart_html, chart_png, heat_png, picture_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEPS, AuditChart, AuditLine, AuditPanel, AuditPicture, AuditTable
 from core.audit.probes import calibration_step
