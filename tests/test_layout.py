@@ -43,7 +43,6 @@ PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit"
 ACROSS_PAGES = {"dashboard/toolbar.py": {"explain"}}  # "Forget" drops an upload's maps, masks and scores too
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {
-    "core/audit/charts.py": "a chart as a picture",
     "benchmarks/__main__.py": "chooses the benchmark",
     "benchmarks/generated.py": "writes between marks in a page, for two benchmarks",
     "benchmarks/reproduction.py": "one file a benchmark",

@@ -16,7 +16,8 @@ COLOURS = ("#5b3f8c", "#c2571a", "#147c71", "#8c6d00", "#1f5fa8", "#85818e")  # 
 MARKS = ("o", "s", "^", "D", "v", "P")
 INCHES = (6.4, 3.6)
 DPI = 144
-MARKED = 20  # points of a line that has a mark at each
+DASHES = ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)), (0, (1, 3)))
+MARKED = 20  # points of each line of a chart that has marks there; lines of more differ by dashes
 PANEL = 1.6  # inches of a heat map's side
 HEAT = "magma_r"  # pale where there is nothing; its lightness falls steadily, so that it prints in grey too
 
@@ -29,7 +30,7 @@ def chart_html(chart: AuditChart) -> str:
 def picture_html(picture: AuditPicture) -> str:
     """The heat maps as a figure of the report's page, and below it in words where each lies."""
     note = f"{picture.text} {picture.note}".strip()
-    return _figure_html(picture_png(picture), picture.text, picture.title, note)
+    return _figure_html(heat_png(picture), picture.text, picture.title, note)
 
 
 def _figure_html(png: bytes, words: str, title: str, note: str) -> str:
@@ -41,7 +42,7 @@ def _figure_html(png: bytes, words: str, title: str, note: str) -> str:
     )
 
 
-def picture_png(picture: AuditPicture) -> bytes:
+def heat_png(picture: AuditPicture) -> bytes:
     """The heat maps as a PNG, PANEL inches each, in a width of INCHES or more."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def chart_png(chart: AuditChart) -> bytes:
-    """The chart as a PNG of INCHES; lines differ by colour and by mark."""
+    """The chart as a PNG of INCHES; lines differ by colour, and by mark or dash."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -76,8 +77,8 @@ def chart_png(chart: AuditChart) -> bytes:
         axes.plot([0, 1], [0, 1], color="#b9b5c2", linewidth=1)
     for number, line in enumerate(chart.lines):
         colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
-        marked = mark if len(line.x) <= MARKED else ""
-        axes.plot(line.x, line.y, color=colour, marker=marked, label=line.name, linewidth=1.6, markersize=4)
+        own = {"marker": mark} if has_marks(chart) else {"linestyle": DASHES[number % len(DASHES)]}
+        axes.plot(line.x, line.y, color=colour, label=line.name, linewidth=1.6, markersize=4, **own)
     axes.set_xlabel(chart.x_title)
     axes.set_ylabel(chart.y_title)
     axes.spines[["top", "right"]].set_visible(False)
@@ -87,6 +88,11 @@ def chart_png(chart: AuditChart) -> bytes:
         for text in axes.legend(frameon=False, fontsize=9).get_texts():
             text.set_parse_math(False)  # a model's name is no formula
     return _png(figure)
+
+
+def has_marks(chart: AuditChart) -> bool:
+    """Whether the lines have so few points that each has its mark."""
+    return all(len(line.x) <= MARKED for line in chart.lines)
 
 
 def chart_words(chart: AuditChart) -> str:

@@ -75,7 +75,7 @@ def as_decimal(found: Estimate) -> str:
     return f"{found.value:.3f}{ends}"
 
 
-def counted(model: AuditedModel, places: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
+def confusion_of(model: AuditedModel, places: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
     """Counts `(K, K)` of true classes down and answers across, of all images or of those at `places`."""
     answers = model.answers
     return confusion_matrix(answers.labels[places], answers.predicted[places], len(answers.classes))
@@ -85,9 +85,9 @@ def beyond_chance(model: AuditedModel, data: AuditedSet) -> Finding | None:
     """Cohen's kappa between a model and the labels, by drawing slides anew where they are known; None without one."""
     answers = model.answers
     groups = [data.groups.get(image, "") for image in answers.images]
-    found = cohens_kappa(counted(model))
+    found = cohens_kappa(confusion_of(model))
     if found.defined and data.groups and len(set(groups)) > 1:
-        found = clustered_interval(groups, lambda places: kappa_value(counted(model, places)))
+        found = clustered_interval(groups, lambda places: kappa_value(confusion_of(model, places)))
     if not found.defined:
         return None
     sentence = (

@@ -34,7 +34,7 @@ def training_shard(audited: pd.DataFrame, training: pd.DataFrame) -> Shard:
     return Shard("training", "", "", (*ours, *theirs))
 
 
-def trained_on(shard: Shard, document: Document, data: Dataset, cards: Mapping[str, ModelCard]) -> TrainedOn:
+def found_in_training(shard: Shard, document: Document, data: Dataset, cards: Mapping[str, ModelCard]) -> TrainedOn:
     """What the search found."""
     ours = sum(image.label == AUDITED for image in shard.images)
     digest = data_fingerprint(data)

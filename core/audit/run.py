@@ -18,7 +18,7 @@ from core.audit.behaviour import work_on
 from core.audit.between import between_step
 from core.audit.conditions import FrozenConditions
 from core.audit.findings import STEPS, Condition, Finding, Remark, Standing, StepResult, Strict, checked_conditions
-from core.audit.leaks import trained_on, training_images, training_shard
+from core.audit.leaks import found_in_training, training_images, training_shard
 from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
 from core.audit.sampled_steps import Documents, explanation_step, looks_step, sampled_rows, shift_step
@@ -144,6 +144,8 @@ def run_audit(order: AuditOrder, tell: Tell, command: str = "", frozen: FrozenCo
         raise InputError("No model to audit: name one with --model.")
     if order.place is None and (order.choose_on or order.verify):
         raise InputError("--choose-on and --verify need images: name them with --data.")
+    if order.place is None and order.training is not None:
+        raise InputError("--training compares images: name those that are audited with --data.")
     if order.place is None:
         models, data, digest = _kept_answers(order)
         sample = None
@@ -304,7 +306,7 @@ def _trained_on(
     shard = training_shard(table, seen[1])
     tell(f"Looking for copies of {len(table):,} images among {len(seen[1]):,} of training")
     (document,) = run_shards([shard], work_on, order.out / "parts", order.workers, tell)
-    return trained_on(shard, document, seen[0], {model.name: model.card for model in models})
+    return found_in_training(shard, document, seen[0], {model.name: model.card for model in models})
 
 
 def _subgroups(order: AuditOrder, table: pd.DataFrame) -> dict[str, dict[str, str]]:

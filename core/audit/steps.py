@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.audit.discrimination import beyond_chance, counted, told_apart
+from core.audit.discrimination import beyond_chance, confusion_of, told_apart
 from core.audit.findings import AuditChart, AuditTable, Finding, Status, StepResult, estimated
 from core.audit.leaks import leak_finding, leak_tables
 from core.audit.statistics import clustered_interval, detectable_difference
@@ -127,7 +127,7 @@ def performance_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepRe
     charts: list[AuditChart] = []
     measures = {}
     for model in models:
-        counts = counted(model)
+        counts = confusion_of(model)
         own, measures[model.name] = _reached(model, data, counts)
         agreement = beyond_chance(model, data)
         findings += [*own, *([agreement] if agreement else [])]
@@ -168,7 +168,7 @@ def _reached(
 
 def _mean_recall(model: AuditedModel, enough: NDArray[np.bool_], places: NDArray[np.int64]) -> float:
     """The mean recall of the classes that have `enough` images, as far as the images at `places` hold them."""
-    counts = counted(model, places)[enough]
+    counts = confusion_of(model, places)[enough]
     right, images = counts[:, enough].diagonal(), counts.sum(axis=1)
     return float((right[images > 0] / images[images > 0]).mean()) if images.any() else float("nan")
 

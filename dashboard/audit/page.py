@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from core.audit.charts import MARKED, chart_words
+from core.audit.charts import chart_words, has_marks
 from core.audit.findings import STEP_TITLES, AuditChart, AuditPicture, AuditTable, Finding, StepResult
 from core.audit.operating import Wanted
 from core.audit.report import parsed_report
@@ -195,7 +195,7 @@ def _show_chart(chart: AuditChart) -> None:
     lines = [
         Line(name=_line_title(line.name), x=line.x, y=line.y, hover=f"{chart.x_title} %{{x:.2f}}, %{{y:.3f}}",
              colour=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)],
-             markers=len(line.x) <= MARKED)
+             markers=has_marks(chart))
         for number, line in enumerate(chart.lines)
     ]  # fmt: skip
     if chart.diagonal:

@@ -78,6 +78,8 @@ def test_without_training_images_it_says_what_to_give(order: AuditOrder) -> None
     assert found.status == "not run" and "--training DIR" in found.sentence
     with pytest.raises(InputError, match="does not exist"):
         audit(replace(order, training=Path("/nowhere/at/all")))
+    with pytest.raises(InputError, match="name those that are audited with --data"):
+        audit(replace(order, place=None))
 
 
 def test_a_card_that_names_this_very_set_is_told(order: AuditOrder) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from core.audit.charts import chart_html, chart_png, picture_html, picture_png
+from core.audit.charts import chart_html, chart_png, heat_png, picture_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEPS, AuditChart, AuditLine, AuditPanel, AuditPicture, AuditTable
 from core.audit.probes import calibration_step
@@ -46,8 +46,8 @@ PANELS = (
 
 def test_heat_maps_are_a_picture_with_words_beside_it() -> None:
     shown = AuditPicture(title="Made <up>", panels=PANELS, note="A note.")
-    picture = np.asarray(Image.open(BytesIO(picture_png(shown))).convert("L"))
-    assert picture_png(shown) == picture_png(shown) and picture.shape == (288, 921)
+    picture = np.asarray(Image.open(BytesIO(heat_png(shown))).convert("L"))
+    assert heat_png(shown) == heat_png(shown) and picture.shape == (288, 921)
     side = 216  # px of a panel's side at DPI: its lower right quarter is dark, the others and the next panel pale
     assert picture[-60, side - 40] < 60 and picture[-60, 40] > 200 and picture[-60, 230 + side - 40] > 200
     page = picture_html(shown)
