@@ -82,7 +82,7 @@ def _one(order: ExplainOrder, path: Path, place: Path, shown: str, result: Folde
     """Explain one image, or find that it is there; return its row of the index."""
     try:
         decoded = told_image(path)
-        manifest = finished(order, decoded, place)
+        manifest = finished_evidence(order, decoded, place)
         if manifest is None:
             planned = plans(order.classifiers, decoded.rgb, None, order.asked, order.regions)
             found = carried_out(order, decoded, planned, stop)
@@ -102,7 +102,7 @@ def _one(order: ExplainOrder, path: Path, place: Path, shown: str, result: Folde
     return {"image": shown, "folder": place.name, "models": found.manifest["models"], "faults": len(found.faults)}
 
 
-def finished(order: ExplainOrder, decoded: DecodedImage, place: Path) -> dict[str, Any] | None:
+def finished_evidence(order: ExplainOrder, decoded: DecodedImage, place: Path) -> dict[str, Any] | None:
     """The manifest of an earlier run in `place`, if it is of this image and this order and all its files are whole.
 
     Of this order: the same LeukoLens, libraries, models (weights, temperature, device) and parameters.

@@ -44,6 +44,7 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "pick": "3",
         "layout": "figure",
         "label": "monocyte",
+        "against": "runner-up",
         "wipe": "40",
         "tab": "mistakes",
     }
