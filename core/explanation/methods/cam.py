@@ -85,13 +85,11 @@ class _NoHooks:
         """Nothing to release."""
 
 
-NEEDED: tuple[Need, ...] = ("gradients", "feature map")
-
-
 def _entry(name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True) -> Method:
     start = partial(CamEstimator, upstream, per_class)
+    needs: tuple[Need, ...] = ("gradients", "feature map") if per_class else ("feature map",)
     return Method(
-        name, title, "cam", False, "logit", paper, text, start, LayerSettings, per_class=per_class, needs=NEEDED
+        name, title, "cam", False, "logit", paper, text, start, LayerSettings, per_class=per_class, needs=needs
     )
 
 
