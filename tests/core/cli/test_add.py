@@ -58,7 +58,7 @@ def test_what_is_missing_is_asked_for_in_a_terminal_alone(tmp_path: Path, monkey
 
     monkeypatch.setattr(command.sys, "stdin", Terminal())
     monkeypatch.setattr(command.typer, "prompt", lambda text, err: LISTED)
-    command.add(folder, checkpoints=models)
+    command.add_model(folder, checkpoints=models)
     assert json.loads((models / "mine/card.json").read_text())["classes"] == list(NAMES)
 
 
