@@ -97,7 +97,7 @@ def _shift_rows(classifier: Classifier, image: ShardImage, seed: int) -> list[di
     mapped = not method(METHOD).unfit(classifier)
     clean, logits = cams(classifier, [view], None) if mapped else (None, _logits(classifier, [view]))
     shown = int(logits[0].argmax())
-    rows = [_shift_row(classifier, image, ("none", 0), logits[0], 1.0)]
+    rows = [_shift_row(classifier, image, ("none", 0), logits[0], 1.0 if mapped else None)]
     for name in SHIFTS:
         changes = [partial(shifted, name=name, severity=step, seed=seed) for step in SEVERITIES]
         views = [_framed(image, classifier.card.framing, change) for change in changes]

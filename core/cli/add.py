@@ -23,10 +23,8 @@ QUESTIONS = {
 
 
 @reports_bad_input
-def add(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder with model.safetensors or model.onnx, and card.json if any.")
-    ],
+def add_model(
+    folder: Annotated[Path, typer.Argument(help="Folder with model.safetensors or model.onnx, and card.json if any.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the model here. Default: the folder's.")] = None,
     architecture: Annotated[
         str | None,

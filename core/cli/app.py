@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from core.cli.add import add
+from core.cli.add import add_model
 from core.cli.audit import audit_commands
 from core.cli.common import models
 from core.cli.data import datasets, leaks, samples
@@ -24,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, add, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
+for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)
+app.command("add")(add_model)
 app.add_typer(audit_commands, name="audit")

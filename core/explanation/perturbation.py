@@ -108,8 +108,7 @@ class MaskCompositor:
         for picture, mask in zip(pictures, masks, strict=True):
             cv2.copyTo(self._original, mask, picture)
         if self._scaling is not None:
-            tables = np.broadcast_to(_fixed_tables(self._scaling), (len(pictures), 256, 3))
-            return self._by_table(pictures, np.ascontiguousarray(tables))
+            return self._by_table(pictures, np.repeat(_fixed_tables(self._scaling)[None], len(pictures), axis=0))
         if mean is None or spread is None:
             both = np.array([cv2.meanStdDev(picture) for picture in pictures])[..., 0]
             mean, spread = both[:, 0], both[:, 1]

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.errors import InputError
 from core.files import read_plain, write_whole
 from core.models.card import ModelCard, read_card
-from core.models.classifier import Classifier, answers_of
+from core.models.classifier import Classifier, logits_and_activations
 from core.models.foreign import foreign_network, is_foreign
 from core.models.novelty import FeatureSpace, read_feature_space
 from core.models.onnx_program import ONNX, onnx_network
@@ -159,7 +159,7 @@ def _tried(network: StagedNetwork, card: ModelCard, name: str) -> Tensor:
     """
     side = card.input_size
     try:
-        logits, activations = answers_of(network, torch.zeros(1, 3, side, side))
+        logits, activations = logits_and_activations(network, torch.zeros(1, 3, side, side))
     except RuntimeError as error:
         raise InputError(
             f"{name}: the network does not take pictures of {side} px, the input_size of its card. "

@@ -94,7 +94,7 @@ def standardise(images: Tensor, scaling: Scaling | None = None) -> Tensor:
     return ((images - mean) / (deviation + FLOOR)).contiguous(memory_format=torch.channels_last)
 
 
-def answers_of(network: StagedNetwork, inputs: Tensor) -> tuple[Tensor, Tensor]:
+def logits_and_activations(network: StagedNetwork, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Inputs `(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients.
 
     No channels, C = 0, where the network cannot be cut.
@@ -150,9 +150,9 @@ class Classifier:
     def run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, 3, S, S)` -> logits `(N, K)` and activations `(N, C, h, w)` of the cut, without gradients.
 
-        As `answers_of`.
+        As `logits_and_activations`.
         """
-        return answers_of(self.network, inputs)
+        return logits_and_activations(self.network, inputs)
 
     def finite(self, logits: Tensor) -> Tensor:
         """Return `logits` as they are; InputError where one is not a finite number."""
@@ -191,7 +191,7 @@ class Classifier:
         with self._lock:
             if ON_PROCESSOR not in self._inference_copies:
                 self._inference_copies[ON_PROCESSOR] = copy.deepcopy(self.network).to("cpu")
-        logits, activations = answers_of(self._inference_copies[ON_PROCESSOR], inputs)
+        logits, activations = logits_and_activations(self._inference_copies[ON_PROCESSOR], inputs)
         return torch.cat([logits, activations.mean(dim=(2, 3))], dim=1)
 
     def _distances(self, pooled: Tensor) -> list[float | None]:

@@ -136,7 +136,7 @@ def _layout(session: Any, card: ModelCard, name: str) -> tuple[bool, int | None]
             f"{name}/model.onnx must take one array of float32 pictures and give one array; it has "
             f"{len(inputs)} inputs and {len(outputs)} outputs, and takes {inputs[0].type if inputs else 'nothing'}."
         )
-    shape = [size if isinstance(size, int) else None for size in inputs[0].shape]
+    shape = [size if isinstance(size, int) and size > 0 else None for size in inputs[0].shape]
     orders = {False: [3, side, side], True: [side, side, 3]}
     for channels_last, order in orders.items():
         fits = all(size in (None, wanted) for size, wanted in zip(shape[1:], order, strict=False))

@@ -125,7 +125,7 @@ def take_in(folder: Path, checkpoints: Path, name: str | None = None, new: NewCa
     What is checked is the copy, so that nothing changes between check and use.
     """
     new = new or NewCard()
-    chosen = _checked_name(name or folder.resolve().name, checkpoints, named=name is not None)
+    chosen = _checked_name(folder.resolve().name if name is None else name, checkpoints, named=name is not None)
     file = weights_in(folder)
     if os.path.lexists(folder / CARD) and new.given:
         raise InputError(

@@ -90,13 +90,11 @@ class _NoHooks:
         """Nothing to release."""
 
 
-NEEDED: tuple[Need, ...] = ("gradients", "feature map")
-
-
 def _entry(
     name: str, title: str, upstream: str, paper: str, text: str, per_class: bool = True, linear: bool = False
 ) -> Method:
     start = partial(CamEstimator, upstream, per_class)
+    needs: tuple[Need, ...] = ("gradients", "feature map") if per_class else ("feature map",)
     return Method(
         name,
         title,
@@ -109,7 +107,7 @@ def _entry(
         LayerSettings,
         per_class=per_class,
         linear=linear,
-        needs=NEEDED,
+        needs=needs,
     )
 
 

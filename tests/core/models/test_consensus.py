@@ -68,3 +68,30 @@ def test_margin_is_first_less_second() -> None:
 @pytest.mark.parametrize(("millions", "group"), [(1.5, "< 15 M"), (20.2, "15-70 M"), (143.7, "> 70 M")])
 def test_parameter_groups_of_katar_and_kilincer(millions: float, group: str) -> None:
     assert parameter_group(millions) == group
+
+
+def knows(model: str, **shares: float) -> Prediction:
+    values = np.array(list(shares.values()), dtype=np.float32)
+    return Prediction(model, tuple(shares), np.log(values), values, None, False, 0.01)
+
+
+def test_models_of_other_classes_are_compared_on_those_in_common() -> None:
+    first = knows("a", blast=0.5, monocyte=0.3, neutrophil=0.2)
+    second = knows("b", Neutrophils=0.1, monocyte=0.3, platelet=0.6)
+    answer = consensus([first, second], {"b": "B-Net"})
+    assert answer.agree and answer.majority == "monocyte"
+    assert answer.sentence == (
+        "Both models name it a monocyte, each with at least 60 %. Compared on the classes in common: monocyte, "
+        "neutrophil. a itself says blast, 50 %; B-Net itself says platelet, 60 %."
+    )
+
+
+def test_the_same_classes_in_another_order_or_spelling_are_all_in_common() -> None:
+    answer = consensus([knows("a", monocyte=0.7, neutrophil=0.3), knows("b", Neutrophil=0.2, mono=0.8)])
+    assert answer.sentence == "Both models name it a monocyte, each with at least 70 %."
+
+
+def test_models_without_two_classes_in_common_are_not_compared() -> None:
+    answer = consensus([knows("a", monocyte=0.7, neutrophil=0.3), knows("b", blast=0.2, monocyte=0.8)])
+    assert not answer.agree and answer.majority is None
+    assert answer.sentence == "The models have no two classes in common: they are not compared."
