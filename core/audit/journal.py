@@ -27,10 +27,10 @@ create table if not exists entries (
     decision text not null,
     words text not null,
     who text not null,
-    moment real not null
+    moment real not null,
+    kept real not null
 );
 create index if not exists by_walk on entries (walk, mark, number);
-create index if not exists by_moment on entries (moment);
 """
 ALL = "select * from entries where walk = ? and mark = ? order by number"
 NEWEST = """
@@ -100,7 +100,8 @@ class Journal:
         walk or a disk that will not take it.
         """
         with self._database.writing() as connection:
-            return _kept(connection, walk, remark, seen, time.time() if moment is None else moment)
+            now = time.time() if moment is None else moment
+            return _kept(connection, walk, remark, seen, now, now)
 
     def take_over(self, walk: str, remarks: Sequence[Remark]) -> int:
         """Take a report's remarks, the last to each mark, with who and when; returns how many were left out, since
@@ -111,13 +112,16 @@ class Journal:
         with self._database.writing() as connection:
             for remark in last.values():
                 try:
-                    _kept(connection, walk, remark, 0, moment_of(remark.when))
+                    _kept(connection, walk, remark, 0, moment_of(remark.when), time.time())
                 except Overtaken:
                     left += 1
         return left
 
 
-def _kept(connection: sqlite3.Connection, walk: str, remark: Remark, seen: int | None, now: float) -> JournalEntry:
+def _kept(
+    connection: sqlite3.Connection, walk: str, remark: Remark, seen: int | None, moment: float, now: float
+) -> JournalEntry:
+    """Keep `now` what was said at `moment`; walks that are over their time go."""
     row = connection.execute(f"{ALL} desc limit 1", (walk, remark.mark)).fetchone()
     last = None if row is None else _entry(row)
     if last is not None and (last.decision, last.words) == (remark.decision, remark.words):
@@ -127,12 +131,13 @@ def _kept(connection: sqlite3.Connection, walk: str, remark: Remark, seen: int |
     (count,) = connection.execute("select count(*) from entries where walk = ?", (walk,)).fetchone()
     if count >= MOST_ENTRIES:
         raise InputError(f"More than {MOST_ENTRIES:,} entries to one audit are not kept: take its report.")
-    values = (walk, remark.mark, remark.decision, remark.words, remark.who[:LONGEST_NAME], now)
+    values = (walk, remark.mark, remark.decision, remark.words, remark.who[:LONGEST_NAME], moment)
     made = connection.execute(
-        "insert into entries (walk, mark, decision, words, who, moment) values (?, ?, ?, ?, ?, ?)", values
+        "insert into entries (walk, mark, decision, words, who, moment, kept) values (?, ?, ?, ?, ?, ?, ?)",
+        (*values, now),
     )
-    old = "delete from entries where walk in (select walk from entries group by walk having max(moment) < ?)"
-    connection.execute(old, (time.time() - KEPT,))
+    old = "delete from entries where walk in (select walk from entries group by walk having max(kept) < ?)"
+    connection.execute(old, (now - KEPT,))
     return JournalEntry(int(made.lastrowid or 0), *values[1:])
 
 

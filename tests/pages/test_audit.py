@@ -17,7 +17,8 @@ from core.audit.report import html_report
 from core.audit.run import AuditOrder, run_audit
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
-from dashboard.audit.remarks import journal_mark, with_remarks
+from dashboard.audit.gallery import disagreements
+from dashboard.audit.remarks import journal_mark, standing_mark, with_remarks
 from tests.support.datasets import cell
 from tests.support.reading import Start, alerts, assert_sound, go, html, shown
 from tests.support.tiny_models import make_model
@@ -82,6 +83,36 @@ def test_remarks_of_one_report_are_not_anothers(models: Path, tmp_path: Path) ->
     assert "A. Auditor" in page and "<em>flagged</em>: &lt;b&gt;look&lt;/b&gt;" in page and "accepted" not in page
     facts = tuple(model.model_copy(update={"weights_sha256": "f" * 64}) for model in report.models)
     assert not with_remarks(report.model_copy(update={"models": facts}), journal.said("walk")).remarks
+
+
+def test_a_report_that_changed_is_not_released_any_more(models: Path, tmp_path: Path) -> None:
+    """The standing, and a decision, hold for what was found, and not for other figures of the same model."""
+    report = run_audit(AuditOrder((models / "resnet50",), models, steps=("performance",)), lambda line: None)
+    journal = Journal(tmp_path / "audits.db")
+    journal.say("walk", Remark(mark=standing_mark(report), words="released"), 0)
+    journal.say("walk", Remark(mark=journal_mark(report, report.findings[0]), decision="accepted"), 0)
+    said = journal.said("walk")
+    whole = with_remarks(report, said)
+    assert whole.standing == "released" and len(whole.remarks) == 1
+    (result,) = report.results
+    first = result.findings[0].model_copy(update={"sentence": "12 % are named right."})
+    changed = report.model_copy(
+        update={"results": (result.model_copy(update={"findings": (first, *result.findings[1:])}),)}
+    )
+    assert with_remarks(changed, said).standing == "diagnostic" and not with_remarks(changed, said).remarks
+
+
+def test_cells_of_one_photograph_are_told_apart_in_disagreements() -> None:
+    """Two models on a photograph of three cells: where one alone is right is counted cell by cell."""
+    said = {"A": ("monocyte", "monocyte", "monocyte"), "B": ("monocyte", "basophil", "basophil")}
+    rows = [
+        {"model": model, "image": "field/1.png", "label": "monocyte", "answer": answer, "probability": 0.9,
+         "sha256": ""}
+        for model, answers in said.items()
+        for answer in answers
+    ]  # fmt: skip
+    found = disagreements(pd.DataFrame(rows), ["A", "B"])
+    assert list(found) == [("A", "B")] and found["A", "B"]["answer"].tolist() == ["basophil", "basophil"]
 
 
 def test_a_second_tab_never_overwrites_in_silence(start: Start, models: Path) -> None:

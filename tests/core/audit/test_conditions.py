@@ -94,7 +94,7 @@ def test_lines_are_read_with_what_is_wrong_told_beside() -> None:
 
 def test_the_report_carries_them_and_is_none_with_others(tmp_path: Path) -> None:
     frozen = freeze_conditions(tmp_path, [ACCURACY])
-    report = AuditReport(software="", data="", data_sha256="", models=(), results=(), frozen=frozen)
+    report = AuditReport(software="", data="", data_sha256="0" * 64, models=(), results=(), frozen=frozen)
     files = report_files(report, {})
     assert files[CONDITIONS] == (tmp_path / CONDITIONS).read_bytes()
     assert frozen.conditions_sha256 in html_report(report) and frozen.when in html_report(report)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from core.audit import journal as journals
 from core.audit.findings import Remark
-from core.audit.journal import KEPT, Journal, Overtaken
+from core.audit.journal import KEPT, Journal, Overtaken, moment_of
 from core.errors import InputError
 
 MARK = "performance/resnet50/accuracy"
@@ -53,11 +54,18 @@ def test_taking_back_is_an_entry_too(journal: Journal) -> None:
 def test_a_reports_remarks_join_where_nobody_spoke(journal: Journal) -> None:
     journal.say("walk", remark("mine"), 0)
     other = remark("theirs").model_copy(update={"mark": "data//balance"})
-    journal.take_over("walk", [remark("theirs"), other])
+    assert journal.take_over("walk", [remark("theirs"), remark("theirs too"), other]) == 1
     assert {mark: entry.words for mark, entry in journal.said("walk").items()} == {
         MARK: "mine",
         "data//balance": "theirs",
     }
+
+
+def test_a_reports_remarks_keep_who_and_when_however_old(journal: Journal) -> None:
+    old = remark("look", who="Ann").model_copy(update={"when": "2019-01-02 03:04 UTC"})
+    assert journal.take_over("walk", [old]) == 0
+    assert journal.said("walk")[MARK].as_remark() == old
+    assert moment_of("yesterday") == pytest.approx(time.time(), abs=5)
 
 
 def test_old_walks_go_and_full_ones_are_told(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

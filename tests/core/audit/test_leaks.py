@@ -106,3 +106,11 @@ def test_of_a_set_with_splits_what_was_trained_and_chosen_on_counts(tmp_path: Pa
     assert len(data.table) == 6 and set(seen["split"]) == {"train", "val"} and len(seen) == 4
     shard = training_shard(data.table, seen)
     assert len(shard.images) == 10 and sum(image.label == "audited" for image in shard.images) == 6
+
+
+def test_where_no_training_image_can_be_read_nothing_is_passed(order: AuditOrder) -> None:
+    assert order.training
+    for path in order.training.rglob("*.png"):
+        path.write_bytes(b"\x89PNG broken")
+    found = told(audit(order))
+    assert found.status == "not run" and "can be read" in found.sentence

@@ -13,9 +13,20 @@ from pydantic import ValidationError
 
 from core.audit.charts import chart_html, chart_png, heat_png, picture_html
 from core.audit.checklists import CHECKLISTS, checklist_table
-from core.audit.findings import STEPS, AuditChart, AuditLine, AuditPanel, AuditPicture, AuditTable
+from core.audit.findings import (
+    STEPS,
+    AuditChart,
+    AuditLine,
+    AuditPanel,
+    AuditPicture,
+    AuditTable,
+    Finding,
+    Remark,
+    StepResult,
+)
 from core.audit.probes import calibration_step
 from core.audit.report import numeric
+from core.audit.run import AuditReport
 from core.audit.steps import performance_step
 from core.audit.subject import AuditedModel, AuditedSet
 from core.classes import CLASSES
@@ -124,3 +135,27 @@ def test_figures_stand_at_the_right(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["mobilenet_v3_small", "basophil/41.jpg", "monocyte", "- none"])
 def test_names_stand_at_the_left(cell: str) -> None:
     assert not numeric(cell)
+
+
+REPORT = {"software": "", "data": "", "data_sha256": "0" * 64, "models": (), "results": ()}
+
+
+@pytest.mark.parametrize("digest", ["", "<img src=x onerror=alert(1)>", "0" * 63 + "G"])
+def test_a_digest_that_is_none_is_refused(digest: str) -> None:
+    with pytest.raises(ValidationError, match="data_sha256"):
+        AuditReport.model_validate(REPORT | {"data_sha256": digest})
+
+
+def test_findings_and_remarks_are_told_apart_by_their_marks() -> None:
+    finding = Finding(step="data", key="one", title="One", status="passed", sentence="")
+    results = (StepResult(step="data", findings=(finding, finding)),)
+    with pytest.raises(ValidationError, match="one mark"):
+        AuditReport.model_validate(REPORT | {"results": results})
+    with pytest.raises(ValidationError, match="one mark"):
+        AuditReport.model_validate(REPORT | {"remarks": (Remark(mark="a"), Remark(mark="a", words="b"))})
+
+
+def test_axes_are_no_formulas_and_points_are_bounded() -> None:
+    assert chart_png(CHART.model_copy(update={"x_title": "$\\bad{$"}))
+    with pytest.raises(ValidationError):
+        AuditLine(name="far", x=(1e308,), y=(0.0,))
