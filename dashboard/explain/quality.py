@@ -319,6 +319,8 @@ def _mask_words(known: bool, estimated: bool, share: float) -> str:
 
 
 def _buttons(subject: MapOf, asked: ExplainRequest, scores: Check | None, check: Check | None) -> None:
+    classifier = subject.row.answer.entry.classifier
+    fixed = "" if classifier is None else classifier.network.lacks.get("weights", "")
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Score this map" if scores is None else "Score it again",
@@ -333,10 +335,12 @@ def _buttons(subject: MapOf, asked: ExplainRequest, scores: Check | None, check:
             "Run the randomisation check",
             key="randomise",
             icon=":material/shuffle:",
-            disabled=check is not None and check.going_on,
+            disabled=bool(fixed) or (check is not None and check.going_on),
             on_click=randomise,
             args=(subject, asked.private),
-            help="Draws the model's weights anew, from its last stage down, and looks whether the map changes. One "
+            help=f"It cannot be made: {fixed}."
+            if fixed
+            else "Draws the model's weights anew, from its last stage down, and looks whether the map changes. One "
             "that does not change does not explain the model (Adebayo et al. 2018).",
         )
 
