@@ -17,9 +17,12 @@ PATIENCE = 5.0  # s that a writer waits for another one
 
 
 def home() -> Path:
-    """The folder of what people do: LEUKOLENS_HOME, else the project's `.leukolens/`."""
+    """The folder of what people do: LEUKOLENS_HOME, else the project's `.leukolens/`; InputError for no such place."""
     given = os.environ.get(HOME)
-    return Path(given).expanduser() if given else ROOT / ".leukolens"
+    try:
+        return Path(given).expanduser() if given else ROOT / ".leukolens"
+    except RuntimeError as error:
+        raise InputError(f"{HOME} names the home of a user that there is not: {given}") from error
 
 
 class Database:
@@ -56,6 +59,7 @@ class Database:
                 yield None
                 return
             with closing(self._connected()) as connection:
+                connection.executescript(self._schema)  # another process may have made the file, and no table yet
                 yield connection
 
     def _connected(self) -> sqlite3.Connection:

@@ -264,7 +264,7 @@ def trained_copies(shard: Shard) -> Document:
     places = [[Path(image.path) for image in part] for part in (ours, theirs)]
     copies, unread = copies_between(places[0], places[1], lambda line: None)
     rows = [{"path": ours[c.image].path, "copy_of": theirs[c.other].path, "likeness": c.likeness} for c in copies]
-    return {"rows": rows, "unread": unread}
+    return {"rows": rows, "unread": list(unread)}
 
 
 FUNCTIONS: dict[str, Callable[[Shard], Document]] = {

@@ -115,6 +115,8 @@ def between_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepResult
         findings.append(_who_alone(one, other, only_one, only_other, value))
     note = "McNemar's exact test, p corrected for the number of pairs by Holm's method. Cohen's kappa between the two."
     note += _in_common(models)
+    if data.groups:
+        note += " Cells of one slide are alike: intervals of kappa and alpha take them for independent, and are narrow."
     heads = ("first", "second", "images", "first alone right", "second alone right", "p", "kappa")
     tables = [AuditTable(title="Pairs of models", heads=heads, rows=tuple(rows), note=note)]
     tables += [table for pair in pairs if (table := differing_cells(pair)).rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.audit.findings import AuditChart, AuditPicture
 
@@ -77,10 +77,12 @@ def chart_png(chart: AuditChart) -> bytes:
         axes.plot([0, 1], [0, 1], color="#b9b5c2", linewidth=1)
     for number, line in enumerate(chart.lines):
         colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
-        own = {"marker": mark} if has_marks(chart) else {"linestyle": DASHES[number % len(DASHES)]}
+        own: Any = {"linestyle": DASHES[number % len(DASHES)]}
+        if has_marks(chart):
+            own = {"marker": mark, "linestyle": DASHES[number // len(COLOURS) % len(DASHES)]}
         axes.plot(line.x, line.y, color=colour, label=line.name, linewidth=1.6, markersize=4, **own)
-    axes.set_xlabel(chart.x_title)
-    axes.set_ylabel(chart.y_title)
+    axes.set_xlabel(chart.x_title).set_parse_math(False)
+    axes.set_ylabel(chart.y_title).set_parse_math(False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e3ea", linewidth=0.6)
     axes.set_axisbelow(True)

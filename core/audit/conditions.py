@@ -17,6 +17,7 @@ from core.files import read_plain, write_whole
 
 CONDITIONS = "conditions.json"
 LARGEST = 100_000  # bytes
+RESULTS = ("report.json", "parts")  # what an audit leaves that has begun
 MOST = 100  # conditions of an audit
 USUAL = ("accuracy>=0.9", "lowest_recall>=0.8", "ece<=0.05")
 """What a page offers to begin with."""
@@ -25,13 +26,15 @@ USUAL = ("accuracy>=0.9", "lowest_recall>=0.8", "ece<=0.05")
 class FrozenConditions(Strict):
     """The conditions of an audit in their canonical text, the SHA-256 of that, and when (UTC) they were frozen.
 
-    The texts are sorted, each once; the digest is of the texts with a line break after each, in UTF-8.
+    The texts are sorted, each once; the digest is of the texts with a line break after each, in UTF-8. `late` where the
+    folder held results already.
     """
 
     format: Literal[1] = 1
     conditions: tuple[Annotated[str, Field(max_length=200)], ...] = Field(max_length=MOST)
     conditions_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     when: str = Field(pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$")
+    late: bool = False
 
     @model_validator(mode="after")
     def _is_theirs(self) -> FrozenConditions:
@@ -48,6 +51,8 @@ class FrozenConditions(Strict):
         """For the report."""
         count = len(self.conditions)
         what = f"{count} condition{'s were' if count > 1 else ' was'} frozen" if count else "No conditions were set"
+        if self.late:
+            return f"{what}, on {self.when}, in a folder that held results already; SHA-256 {self.conditions_sha256}."
         return f"{what} when the audit began ({self.when}); SHA-256 {self.conditions_sha256}."
 
 
@@ -70,7 +75,8 @@ def freeze_conditions(out: Path, conditions: Sequence[Condition]) -> FrozenCondi
     if before is not None:
         return before
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    frozen = FrozenConditions(conditions=texts, conditions_sha256=_digest(texts), when=now)
+    late = any((out / name).exists() for name in RESULTS)
+    frozen = FrozenConditions(conditions=texts, conditions_sha256=_digest(texts), when=now, late=late)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_whole(out / CONDITIONS, frozen.bytes())

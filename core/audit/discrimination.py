@@ -19,8 +19,8 @@ from core.evaluation.metrics import confusion_matrix, log_odds
 MOST_POINTS = 60  # of a line of a report
 AREAS_NOTE = (
     "A class against the rest. AUC: DeLong's interval (Newcombe's where no answer is out of order). Average precision: "
-    "interval on the logit scale (Boyd et al. 2013), none where it is 1; chance is the class's share of the images. "
-    "Images are taken for independent of each other."
+    "interval on the logit scale (Boyd et al. 2013), none where it is nearly 1; chance is the class's share of the "
+    "images. Images are taken for independent of each other."
 )
 
 

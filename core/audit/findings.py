@@ -63,6 +63,10 @@ MEASURES = (
 """What a condition may be about: figures that are measured for every model, `shortcut_auc` for the data."""
 
 
+LONGEST = 300  # letters of a name
+Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+
+
 class Strict(BaseModel):
     """Base of everything in a report: read-only, nothing unknown, no number that is none."""
 
@@ -80,7 +84,7 @@ class Finding(Strict):
     title: str
     status: Status
     sentence: str
-    model: str = ""
+    model: str = Field(default="", max_length=LONGEST)
     figure: float | None = None
     low: float | None = None
     high: float | None = None
@@ -121,9 +125,9 @@ class AuditTable(Strict):
 class AuditLine(Strict):
     """A line of a chart: its name, and its points."""
 
-    name: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
+    name: str = Field(max_length=LONGEST)
+    x: tuple[Number, ...]
+    y: tuple[Number, ...]
 
     @model_validator(mode="after")
     def _paired(self) -> AuditLine:

@@ -3,6 +3,7 @@ somebody else said in the meantime is told, and left to the auditor."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ FILE = "audits.db"
 MOST_ENTRIES = 20_000  # of one walk
 LONGEST_NAME = 80  # letters of an auditor's name
 KEPT = 365 * 86_400.0  # s after its last entry until a walk goes
+WHEN = "%Y-%m-%d %H:%M UTC"
 SCHEMA = """
 create table if not exists entries (
     number integer primary key autoincrement,
@@ -30,6 +32,7 @@ create table if not exists entries (
 create index if not exists by_walk on entries (walk, mark, number);
 create index if not exists by_moment on entries (moment);
 """
+ALL = "select * from entries where walk = ? and mark = ? order by number"
 NEWEST = """
 select * from entries where number in (select max(number) from entries where walk = ? group by mark) order by number
 """
@@ -49,7 +52,7 @@ class JournalEntry:
     @property
     def when(self) -> str:
         """The moment, as a report says it: day and minute, UTC."""
-        return datetime.fromtimestamp(self.moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return datetime.fromtimestamp(self.moment, UTC).strftime(WHEN)
 
     @property
     def empty(self) -> bool:
@@ -87,9 +90,7 @@ class Journal:
         with self._database.reading() as connection:
             if connection is None:
                 return []
-            found = connection.execute(
-                "select * from entries where walk = ? and mark = ? order by number", (walk, mark)
-            )
+            found = connection.execute(ALL, (walk, mark))
             return [_entry(row) for row in found]
 
     def say(self, walk: str, remark: Remark, seen: int | None, moment: float | None = None) -> JournalEntry:
@@ -98,32 +99,49 @@ class Journal:
         The same words again are no new entry. Overtaken where a newer one says something else; InputError for a full
         walk or a disk that will not take it.
         """
-        now = time.time() if moment is None else moment
         with self._database.writing() as connection:
-            newest = "select * from entries where walk = ? and mark = ? order by number desc limit 1"
-            row = connection.execute(newest, (walk, remark.mark)).fetchone()
-            last = None if row is None else _entry(row)
-            if last is not None and (last.decision, last.words) == (remark.decision, remark.words):
-                return last
-            if last is not None and seen is not None and last.number > seen:
-                raise Overtaken(last)
-            (count,) = connection.execute("select count(*) from entries where walk = ?", (walk,)).fetchone()
-            if count >= MOST_ENTRIES:
-                raise InputError(f"More than {MOST_ENTRIES:,} entries to one audit are not kept: take its report.")
-            connection.execute("delete from entries where walk in (select walk from entries group by walk "
-                               "having max(moment) < ?)", (now - KEPT,))  # fmt: skip
-            values = (walk, remark.mark, remark.decision, remark.words, remark.who[:LONGEST_NAME], now)
-            made = connection.execute(
-                "insert into entries (walk, mark, decision, words, who, moment) values (?, ?, ?, ?, ?, ?)", values
-            )
-            return JournalEntry(int(made.lastrowid or 0), *values[1:])
+            return _kept(connection, walk, remark, seen, time.time() if moment is None else moment)
 
-    def take_over(self, walk: str, remarks: Sequence[Remark]) -> None:
-        """Take a report's remarks to findings that nobody has spoken to yet."""
-        there = self.said(walk)
-        for remark in remarks:
-            if remark.mark not in there:
-                self.say(walk, remark, None)
+    def take_over(self, walk: str, remarks: Sequence[Remark]) -> int:
+        """Take a report's remarks, the last to each mark, with who and when; returns how many were left out, since
+        something else was said to their findings here.
+        """
+        last = {remark.mark: remark for remark in remarks}
+        left = 0
+        with self._database.writing() as connection:
+            for remark in last.values():
+                try:
+                    _kept(connection, walk, remark, 0, moment_of(remark.when))
+                except Overtaken:
+                    left += 1
+        return left
+
+
+def _kept(connection: sqlite3.Connection, walk: str, remark: Remark, seen: int | None, now: float) -> JournalEntry:
+    row = connection.execute(f"{ALL} desc limit 1", (walk, remark.mark)).fetchone()
+    last = None if row is None else _entry(row)
+    if last is not None and (last.decision, last.words) == (remark.decision, remark.words):
+        return last
+    if last is not None and seen is not None and last.number > seen:
+        raise Overtaken(last)
+    (count,) = connection.execute("select count(*) from entries where walk = ?", (walk,)).fetchone()
+    if count >= MOST_ENTRIES:
+        raise InputError(f"More than {MOST_ENTRIES:,} entries to one audit are not kept: take its report.")
+    values = (walk, remark.mark, remark.decision, remark.words, remark.who[:LONGEST_NAME], now)
+    made = connection.execute(
+        "insert into entries (walk, mark, decision, words, who, moment) values (?, ?, ?, ?, ?, ?)", values
+    )
+    old = "delete from entries where walk in (select walk from entries group by walk having max(moment) < ?)"
+    connection.execute(old, (time.time() - KEPT,))
+    return JournalEntry(int(made.lastrowid or 0), *values[1:])
+
+
+def moment_of(when: str) -> float:
+    """The moment that a remark names as `JournalEntry.when` does; now, where it names none."""
+    try:
+        return datetime.strptime(when, WHEN).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return time.time()
 
 
 def _entry(row: Mapping[str, object]) -> JournalEntry:

@@ -41,7 +41,9 @@ def found_in_training(shard: Shard, document: Document, data: Dataset, cards: Ma
     named = [name for name, card in cards.items() if card.training and card.training.data_fingerprint == digest]
     copies = {row["path"]: (row["copy_of"], row["likeness"]) for row in document["rows"]}
     images = len(shard.images) - ours
-    return TrainedOn(data.title, images, ours, copies, tuple(named), int(document["unread"]))
+    return TrainedOn(
+        data.title, images, ours, copies, tuple(named), (int(document["unread"][0]), int(document["unread"][1]))
+    )
 
 
 def leak_finding(models: Sequence[AuditedModel], data: AuditedSet) -> Finding:
@@ -49,6 +51,10 @@ def leak_finding(models: Sequence[AuditedModel], data: AuditedSet) -> Finding:
     found = data.trained_on
     if found is None:
         return Finding(step="data", key="training", title=TITLE, status="not run", sentence=_asked(models))
+    ours, theirs = found.audited - found.unread[0], found.images - found.unread[1]
+    if not found.copies and (ours < 1 or theirs < 1):
+        told = "Copies could not be looked for: none of the audited files, or none of the training images, can be read."
+        return Finding(step="data", key="training", title=TITLE, status="not run", sentence=told)
     share = wilson(len(found.copies), found.audited)
     where = f"{found.images:,} training images of {found.title}"
     if found.copies:
@@ -57,13 +63,15 @@ def leak_finding(models: Sequence[AuditedModel], data: AuditedSet) -> Finding:
         told = (
             f"{len(found.copies):,} of {found.audited:,} audited files have a copy among the {where}: {names}{more}. "
         )
-        told += "The models have seen them, so that figures on them are too high."
+        told += "What the models have seen they name too well: figures on it are too high."
     else:
         told = f"None of {found.audited:,} audited files has a copy among the {where}."
-    if found.unread:
-        told += f" {found.unread:,} files could not be read."
+    if any(found.unread):
+        told += f" {sum(found.unread):,} files could not be read."
     if found.named_by:
         told += f" It is the set that the card of {' and '.join(found.named_by)} names."
+    else:
+        told += " No model's card names this set as its own: whether the models saw it is for you to know."
     return estimated(share, step="data", key="training", title=TITLE, status="failed" if found.copies else "passed",
                      sentence=told, condition="no audited image is a copy of a training image")  # fmt: skip
 

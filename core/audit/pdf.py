@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.audit.charts import chart_png, chart_words, picture_png
+from core.audit.charts import chart_png, chart_words, heat_png
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, StepResult
 from core.audit.report import CHECKLISTS_SAY, SIGNS, STANDINGS, by_whom, in_short, run_steps
@@ -67,7 +67,7 @@ def _step(sheet: Sheet, result: StepResult, report: AuditReport) -> None:
         sheet.picture(chart_png(chart), chart.title, chart.note, chart_words(chart))
     for picture in result.pictures:
         note = f"{picture.text} {picture.note}".strip()
-        sheet.picture(picture_png(picture), picture.title, note, picture.text)
+        sheet.picture(heat_png(picture), picture.title, note, picture.text)
     for table in result.tables:
         sheet.table_of(table)
 

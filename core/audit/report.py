@@ -57,7 +57,7 @@ def html_report(report: AuditReport) -> str:
 def _head(report: AuditReport) -> str:
     rows = "".join(
         f"<tr><td>{escape(model.title)} ({escape(model.name)})</td><td>{model.images:,}</td>"
-        f"<td><code>{model.weights_sha256[:16]}…</code></td></tr>"
+        f"<td><code>{escape(model.weights_sha256[:16])}…</code></td></tr>"
         for model in report.models
     )
     notes = "".join(f'<p class="quiet">{escape(note)}</p>' for note in report.notes)
@@ -165,7 +165,7 @@ def _signature(report: AuditReport) -> str:
     command += f"<p>{escape(report.frozen.sentence)}</p>" if report.frozen else ""
     return (
         f'<div class="signature"><h2>Data and signature</h2><p>Fingerprint of the data: '
-        f"<code>{report.data_sha256}</code></p>{command}<table><tbody><tr><td>Name</td><td></td></tr><tr><td>Date</td>"
+        f"<code>{escape(report.data_sha256)}</code></p>{command}<table><tbody><tr><td>Name</td><td></td></tr><tr><td>Date</td>"
         "<td></td></tr><tr><td>Signature</td><td></td></tr></tbody></table></div>"
     )
 

@@ -12,12 +12,23 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 import core
 from core.audit.behaviour import work_on
 from core.audit.between import between_step
 from core.audit.conditions import FrozenConditions
-from core.audit.findings import STEPS, Condition, Finding, Remark, Standing, StepResult, Strict, checked_conditions
+from core.audit.findings import (
+    LONGEST,
+    STEPS,
+    Condition,
+    Finding,
+    Remark,
+    Standing,
+    StepResult,
+    Strict,
+    checked_conditions,
+)
 from core.audit.leaks import found_in_training, training_images, training_shard
 from core.audit.operating import Wanted, operating_step
 from core.audit.probes import calibration_step, shortcut_step, unfamiliar_step
@@ -41,6 +52,7 @@ PARTS = {"answers": 256, "others": 256, "pictures": 256, "shift": 5, "looks": 20
 
 FEW = {"explanations": 6}  # a step that takes this many images at most
 IMAGES = "images.csv"  # every answer, beside the report
+SHA256 = r"^[0-9a-f]{64}$"
 EVERY = "every"  # stands for all images of a set, whatever their split
 OTHER = "other"
 
@@ -98,9 +110,9 @@ class AuditOrder:
 class AuditedModelFacts(Strict):
     """Which model was audited: its name, the SHA-256 of its weights, and on how many images it answered."""
 
-    name: str
-    title: str
-    weights_sha256: str
+    name: str = Field(max_length=LONGEST)
+    title: str = Field(max_length=LONGEST)
+    weights_sha256: str = Field(pattern=SHA256)
     images: int
 
 
@@ -115,7 +127,7 @@ class AuditReport(Strict):
     standing: Standing = "diagnostic"
     software: str
     data: str
-    data_sha256: str
+    data_sha256: str = Field(pattern=SHA256)
     models: tuple[AuditedModelFacts, ...]
     results: tuple[StepResult, ...]
     conditions: tuple[Finding, ...] = ()
@@ -123,6 +135,13 @@ class AuditReport(Strict):
     command: str = ""
     frozen: FrozenConditions | None = None
     remarks: tuple[Remark, ...] = ()
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> AuditReport:
+        for marks in ([finding.mark for finding in self.findings], [remark.mark for remark in self.remarks]):
+            if len(set(marks)) < len(marks):
+                raise ValueError("two findings, or two remarks, have one mark")
+        return self
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -186,6 +205,7 @@ def _keep_images(models: Sequence[AuditedModel], out: Path) -> None:
                 "answer": [model.answers.classes[place] for place in model.answers.predicted],
                 "probability": model.probabilities.max(axis=1).round(4),
                 "distance": model.novelty.round(4) if len(model.novelty) else "",
+                "sha256": model.answers.digests or "",
             }
         )
         for model in models
@@ -288,6 +308,9 @@ def _choosing(order: AuditOrder, data: Dataset, title: str) -> pd.DataFrame | No
     """The images that thresholds are chosen on; InputError where they are those that are audited."""
     if order.choose_on is None:
         return None
+    if order.choose_on == "train":
+        raise InputError("--choose-on train: models are surer of what they were trained on than of anything else. "
+                         "Name a split that they did not see.")  # fmt: skip
     table, chosen = _part(data, order.choose_on)
     if chosen == title or EVERY in (order.choose_on, order.split):
         raise InputError("--choose-on must name another split than the one that is audited: thresholds that are judged "

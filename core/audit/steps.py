@@ -174,10 +174,9 @@ def _mean_recall(model: AuditedModel, enough: NDArray[np.bool_], places: NDArray
 
 
 def _recall(model: AuditedModel, recall: Estimate, classes: int, how: str) -> Finding:
-    sentence = f"On average {as_percent(recall.value)} of a class are found ({as_percent(recall.low)} to "
-    sentence += (
-        f"{as_percent(recall.high)}{how}), each of {classes} classes of {FEWEST} images and more weighing alike."
-    )
+    ends = f" ({as_percent(recall.low)} to {as_percent(recall.high)}{how})" if recall.low != recall.high else ""
+    sentence = f"On average {as_percent(recall.value)} of a class are found{ends}, each of {classes} classes of "
+    sentence += f"{FEWEST} images and more weighing alike."
     return estimated(recall, step="performance", key="mean_recall", title="Mean recall", status="information",
                      model=model.name, sentence=sentence)  # fmt: skip
 

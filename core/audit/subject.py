@@ -53,7 +53,7 @@ class TrainedOn:
     """What the models were trained on: its `title`, how many `images` were looked through, how many of `audited` ones
     were compared with them, and for each audited image (by its path) that has a copy there, (path of it, how alike).
 
-    `named_by` are the models whose cards name this very set.
+    `named_by` are the models whose cards name this very set; `unread` how many files of both could not be read.
     """
 
     title: str
@@ -61,7 +61,7 @@ class TrainedOn:
     audited: int
     copies: Mapping[str, tuple[str, str]]
     named_by: tuple[str, ...] = ()
-    unread: int = 0
+    unread: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ SILENT = -1  # of a rating: nothing was said
 def cohens_kappa(counts: Counts) -> Estimate:
     """Cohen's kappa (1960) of a table `(K, K)` of what two say of the same images, (p_o - p_e) / (1 - p_e).
 
-    The interval is that of 2,000 seeded draws of the images. Not defined without images, or where both say one thing
-    alone, so that chance cannot be told from agreement.
+    The interval is that of 2,000 seeded draws of the images; none where all draws are the same. Not defined without
+    images, or where both say one thing alone, so that chance cannot be told from agreement.
     """
     total = int(counts.sum())
     if not total:
@@ -89,6 +89,8 @@ def _with_ends(value: float, drawn: NDArray[np.float64], of: int) -> Estimate:
     if not len(usable):
         return undefined(of)
     low, high = np.quantile(usable, (0.025, 0.975))
+    if low == high:  # every draw is the same, as where all agree: that is no certainty
+        return Estimate(value=value, low=None, high=None, of=of)
     return Estimate(value=value, low=float(low), high=float(high), of=of)
 
 

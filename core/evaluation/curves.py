@@ -47,8 +47,8 @@ def precision_recall(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -
 
 
 def _average(area: float, members: int) -> Estimate:
-    """No ends where the area is 0 or 1: the logit has none there."""
-    if not 0 < area < 1:
+    """No ends where the area is 0, or less than one image of the class away from 1: the logit tells nothing there."""
+    if area <= 0 or members * (1 - area) < 1:
         return Estimate(value=min(1.0, area), low=None, high=None, of=members)
     reach = Z / math.sqrt(members * area * (1 - area))
     low, high = (float(expit(logit(area) + side * reach)) for side in (-1, 1))

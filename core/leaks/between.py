@@ -33,15 +33,17 @@ class CopyOf:
 
 def copies_between(
     first: Sequence[Path], second: Sequence[Path], tell: Callable[[str], None]
-) -> tuple[list[CopyOf], int]:
-    """For each image of `first` that has a copy in `second` the likest one, and how many files could not be read."""
+) -> tuple[list[CopyOf], tuple[int, int]]:
+    """For each image of `first` that has a copy in `second` the likest one, and how many files of each could not be
+    read.
+    """
     found = _same_bytes(first, second)
     left = [place for place in range(len(first)) if place not in found]
     ones = read_fingerprints([first[place] for place in left], tell)
     others = read_fingerprints(second, tell) if left else Fingerprints([], [], {})
     for copy in [*_same_pixels(ones, others), *_altered(ones, others)]:  # the likest first
         found.setdefault(left[copy.image], CopyOf(left[copy.image], copy.other, copy.likeness))
-    return [found[place] for place in sorted(found)], len(ones.skipped) + len(others.skipped)
+    return [found[place] for place in sorted(found)], (len(ones.skipped), len(others.skipped))
 
 
 def _same_bytes(first: Sequence[Path], second: Sequence[Path]) -> dict[int, CopyOf]:

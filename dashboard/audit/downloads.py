@@ -67,8 +67,8 @@ def offer_downloads(report: AuditReport) -> None:
             "What is not known is “Not stated”.",
         )
     st.caption(
-        "Decisions and remarks are kept on the server as you make them, for a year: those to an audit of own images "
-        "for all who may open it, others for this browser. The downloads take them along."
+        "Decisions and remarks are kept on the server as you make them. Those to an audit of own images stay a year, "
+        "for all who may open it; others can be reached until this browser is closed: take the report with you."
     )
 
 

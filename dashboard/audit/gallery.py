@@ -23,14 +23,14 @@ from dashboard.answered_images import AnsweredImage, show_images
 from dashboard.models import root, signature_of, title
 from dashboard.ui.format import quoted
 
-COLUMNS = ("model", "image", "label", "answer", "probability")
+COLUMNS = ("model", "image", "label", "answer", "probability", "sha256")
 HERE = ("performance", "between")  # steps with a gallery
 NONE = "Choose what to see"
 
 
 @dataclass(frozen=True)
 class AuditAnswers:
-    """Every answer of an audit, a row each of COLUMNS and a digest ("" if not kept); the images' folder, if known."""
+    """Every answer of an audit, a row each of COLUMNS (`sha256` "" if not kept); the images' folder, if known."""
 
     table: pd.DataFrame
     folder: Path | None = None
@@ -42,7 +42,11 @@ def answers_behind(report: AuditReport) -> AuditAnswers | None:
     try:
         if held.audit_run:
             run = audits_folder() / held.audit_run
-            return AuditAnswers(_written(read_bounded(run / IMAGES, LARGEST) or b""), Path(read_audit_spec(run).data))
+            place = Path(read_audit_spec(run).data)
+            folder = (
+                place if place.is_dir() else place.parent
+            )  # of a table: what it names lies beside it, or is asked for
+            return AuditAnswers(_written(read_bounded(run / IMAGES, LARGEST) or b""), folder)
         if held.audit:
             return None
         return AuditAnswers(_kept(tuple((model.name, signature_of(root() / model.name)) for model in report.models)))
@@ -55,7 +59,7 @@ def _written(data: bytes) -> pd.DataFrame:
     """The table that an audit wrote; InputError where it is none."""
     try:
         table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
-        table = table[list(COLUMNS)].assign(digest="")
+        table = (table if "sha256" in table else table.assign(sha256=""))[list(COLUMNS)]
         return table.assign(probability=pd.to_numeric(table["probability"]))
     except (KeyError, ValueError) as error:
         raise InputError(f"{IMAGES} is no table of answers.") from error
@@ -74,7 +78,7 @@ def _kept(stamped: tuple[tuple[str, object], ...]) -> pd.DataFrame:
             "label": [answers.classes[place] for place in answers.labels],
             "answer": [answers.classes[place] for place in answers.predicted],
             "probability": answers.probabilities(card.temperature).max(axis=1),
-            "digest": answers.digests or "",
+            "sha256": answers.digests or "",
         }
         tables.append(pd.DataFrame(facts))
     return pd.concat(tables, ignore_index=True)
@@ -99,7 +103,7 @@ def show_gallery(step: str, report: AuditReport) -> None:
     if chosen is None:
         return
     rows = kinds[chosen]
-    columns = (rows[name].tolist() for name in ("image", "probability", "digest", "label", "answer"))
+    columns = (rows[name].tolist() for name in ("image", "probability", "sha256", "label", "answer"))
     found = [AnsweredImage(*facts) for facts in zip(*columns, strict=True)]
     sentence = f"{_words(chosen, len(rows))}. The surest come first."
     show_images(chosen[0], report.data, sentence, found, f"audit-{step}", "-".join(chosen), behind.folder)
@@ -118,11 +122,13 @@ def mistakes(table: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...], pd.
 def disagreements(table: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...], pd.DataFrame]:
     """By two models, of which the first is right and the second wrong: the second's rows, the surest first."""
     found: dict[tuple[str, ...], pd.DataFrame] = {}
-    by_model = {name: table[table["model"] == name].drop_duplicates("image").set_index("image") for name in names}
+    numbered = table.assign(cell=table.groupby(["model", "image", "label"]).cumcount())  # of one photograph
+    by_model = {name: numbered[table["model"] == name].set_index(["image", "label", "cell"]) for name in names}
     for one, other in combinations(names, 2):
         shared = by_model[one].index.intersection(by_model[other].index)
         first, second = by_model[one].loc[shared], by_model[other].loc[shared]
-        right, also = first["label"] == first["answer"], second["label"] == second["answer"]
+        labels = shared.get_level_values("label")
+        right, also = labels == first["answer"], labels == second["answer"]
         for key, places, shown in (((one, other), right & ~also, second), ((other, one), also & ~right, first)):
             rows = shown[places].reset_index().sort_values(["probability", "image"], ascending=[False, True])
             if len(rows):

@@ -194,7 +194,7 @@ def _show_chart(chart: AuditChart) -> None:
     st.html(f'<p class="ll-title">{escape(chart.title)}</p>')
     lines = [
         Line(name=_line_title(line.name), x=line.x, y=line.y, hover=f"{chart.x_title} %{{x:.2f}}, %{{y:.3f}}",
-             colour=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)],
+             colour=CLASS_COLOURS.get(line.name, COLOURS[number % len(COLOURS)]), dash=DASHES[number % len(DASHES)],
              markers=has_marks(chart))
         for number, line in enumerate(chart.lines)
     ]  # fmt: skip

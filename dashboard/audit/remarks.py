@@ -3,6 +3,7 @@ journal as they are made, with who, when and what was said before."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import get_args
 
 import streamlit as st
@@ -18,9 +19,8 @@ from dashboard.ui.format import quoted
 DECISIONS: tuple[str, ...] = get_args(Decision)
 STANDINGS: tuple[str, ...] = get_args(Standing)
 MOST_WORDS = 2000  # letters of a remark
-STANDING = "report//standing"  # the mark under which the journal keeps what a report stands for
 POINT = "operating//chosen"  # and what an operating point is chosen for
-FAULT, NAMED = "remark-fault", "auditor-name"
+FAULT, NOTE, NAMED = "remark-fault", "remark-note", "auditor-name"
 HELP_STANDING = "Diagnostic: as it was made. Reviewed: you have read every finding. Released: it may be relied on."
 Said = dict[str, JournalEntry]
 
@@ -34,9 +34,21 @@ def walk_of(report: AuditReport) -> str:
 
 
 def journal_mark(report: AuditReport, finding: Finding) -> str:
-    """The finding's mark, and the weights that it is about: what was said of others does not go over to them."""
-    weights = {model.name: model.weights_sha256[:8] for model in report.models}
-    return f"{finding.mark}@{weights.get(finding.model) or '+'.join(weights.values())}"
+    """The finding's mark, with a digest of the weights and of what was found: what was said of one thing does not go
+    over to another.
+    """
+    weights = {model.name: model.weights_sha256 for model in report.models}
+    about = weights.get(finding.model) or "".join(weights.values())
+    return f"{finding.mark}@{_digest(about + finding.sentence)}"
+
+
+def standing_mark(report: AuditReport) -> str:
+    """The mark of what the report stands for: it holds as long as not one of its findings changes."""
+    return f"report//standing@{_digest(''.join(journal_mark(report, finding) for finding in report.findings))}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def said_in(report: AuditReport) -> Said:
@@ -53,9 +65,11 @@ def take_over(report: AuditReport) -> None:
     marks = {finding.mark: journal_mark(report, finding) for finding in report.findings}
     remarks = [one.model_copy(update={"mark": marks[one.mark]}) for one in report.remarks if one.mark in marks]
     if report.standing != "diagnostic":
-        remarks.append(Remark(mark=STANDING, words=report.standing))
+        remarks.append(Remark(mark=standing_mark(report), words=report.standing))
     try:
-        Journal().take_over(walk_of(report), remarks)
+        left = Journal().take_over(walk_of(report), remarks)
+        remember(NOTE, f"{left} remarks of the file were left out: you said something else to their findings before."
+                 if left else "")  # fmt: skip
     except InputError as error:
         remember(FAULT, str(error))
 
@@ -68,11 +82,12 @@ def with_remarks(report: AuditReport, said: Said) -> AuditReport:
         for finding, entry in pairs
         if entry is not None and not entry.empty
     )
-    return report.model_copy(update={"remarks": remarks, "standing": _standing(said)})
+    return report.model_copy(update={"remarks": remarks, "standing": _standing(report, said)})
 
 
-def _standing(said: Said) -> str:
-    words = said[STANDING].words if STANDING in said else ""
+def _standing(report: AuditReport, said: Said) -> str:
+    entry = said.get(standing_mark(report))
+    words = "" if entry is None else entry.words
     return words if words in STANDINGS else STANDINGS[0]
 
 
@@ -81,27 +96,30 @@ def show_auditor(report: AuditReport, said: Said) -> None:
     fault = recall(FAULT, "")
     if fault:
         st.error(quoted(fault), icon=":material/block:")
+    if recall(NOTE, ""):
+        st.info(recall(NOTE, ""), icon=":material/rule:")
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="audit-who"):
         st.text_input(
             "Your name", value=uploads.store().auditor, max_chars=LONGEST_NAME, key=NAMED, on_change=_take_name,
             help="It stands beside what you say, here and in the report.", width=360,
         )  # fmt: skip
-        key, walk = "audit-standing", walk_of(report)
-        _follow(key, (_standing(said),), said.get(STANDING), walk)
+        walk, mark = walk_of(report), standing_mark(report)
+        key = f"audit-standing-{walk}-{mark}"
+        _follow(key, (_standing(report, said),), said.get(mark), walk, mark)
         st.segmented_control(
-            "Status of the report", STANDINGS, key=key, on_change=_take_standing, args=(walk, key),
+            "Status of the report", STANDINGS, key=key, on_change=_take_standing, args=(walk, mark, key),
             help=HELP_STANDING, required=True,
         )  # fmt: skip
-    _show_clash(walk, STANDING, "")
-    _show_history(walk, STANDING, said.get(STANDING))
+    _show_clash(walk, mark, "")
+    _show_history(walk, mark, said.get(mark))
 
 
 def _take_name() -> None:
     uploads.store().auditor = (st.session_state[NAMED] or "").strip()
 
 
-def _take_standing(walk: str, key: str) -> None:
-    _say(walk, Remark(mark=STANDING, words=st.session_state[key] or STANDINGS[0]))
+def _take_standing(walk: str, mark: str, key: str) -> None:
+    _say(walk, Remark(mark=mark, words=st.session_state[key] or STANDINGS[0]))
 
 
 def ask_for_remark(report: AuditReport, finding: Finding, said: Said) -> None:
@@ -137,14 +155,17 @@ def kept_point(name: str, usual: float, low: float, high: float) -> float:
 
 def keep_point(name: str) -> None:
     """Keep what the slider of that key now says."""
-    _say(f"{uploads.owner()}:{POINT}", Remark(mark=name, words=f"{st.session_state[name]:g}"))
+    try:
+        Journal().say(f"{uploads.owner()}:{POINT}", Remark(mark=name, words=f"{st.session_state[name]:g}"), None)
+    except InputError as error:
+        remember(FAULT, f"Your choice was not kept. {error}")
 
 
 def _seen_key(walk: str, mark: str) -> str:
     return f"seen-{walk}-{mark}"
 
 
-def _follow(key: str, shown: tuple[str | None], entry: JournalEntry | None, walk: str, mark: str = STANDING) -> None:
+def _follow(key: str, shown: tuple[str | None], entry: JournalEntry | None, walk: str, mark: str) -> None:
     """Let a widget show the newest entry, and note which that is: what is said next is said knowing it."""
     number = 0 if entry is None else entry.number
     if key not in st.session_state or st.session_state.get(f"shown-{key}") != number:
@@ -166,6 +187,7 @@ def _say(walk: str, remark: Remark) -> None:
     try:
         kept = Journal().say(walk, named, st.session_state.get(_seen_key(walk, remark.mark)))
         st.session_state[_seen_key(walk, remark.mark)] = kept.number
+        st.session_state.pop(_clash_key(walk, remark.mark), None)
     except Overtaken:
         st.session_state[_clash_key(walk, remark.mark)] = named
     except InputError as error:
