@@ -40,11 +40,13 @@ class OwnRegions:
 def own_regions(decoded: DecodedImage) -> OwnRegions:
     """Read regions from a decoded label picture; labels follow the colours' order (grey levels: dark ones first).
 
-    InputError where the file's format cannot hold labels exactly (JPEG, more than 8 bits a channel), and where it has
-    fewer than FEWEST or more than MOST grey levels or colours.
+    InputError where the file's format may not hold labels exactly (JPEG; WebP, which is lossy as a rule; more than 8
+    bits a channel), and where it has fewer than FEWEST or more than MOST grey levels or colours.
     """
-    if decoded.format == "JPEG":
-        raise InputError(f"{decoded.name} is a JPEG, whose colours run into each other at borders. {_WANTED}")
+    if decoded.format in ("JPEG", "WebP"):
+        raise InputError(
+            f"{decoded.name} is a {decoded.format} file, whose colours can run into each other at borders. {_WANTED}"
+        )
     if decoded.bit_depth > 8:
         raise InputError(f"{decoded.name} has {decoded.bit_depth} bits a channel, of which 8 can be read. {_WANTED}")
     codes = np.zeros(decoded.rgb.shape[:2], dtype=np.int32)

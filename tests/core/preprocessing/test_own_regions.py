@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from core.decoding import DecodedImage
+from core.decoding import DecodedImage, decode
 from core.errors import InputError
 from core.preprocessing.framing import FRAMINGS, frame_image
 from core.preprocessing.own_regions import OwnRegions, framed_regions, own_regions
@@ -47,12 +50,28 @@ COLOURS = np.stack([NUMBERS // 256, NUMBERS % 256, 0 * NUMBERS], axis=1).astype(
         (grey(np.zeros((20, 20))), "PNG", 8, "one region"),
         (COLOURS, "PNG", 8, "401"),
         (grey(np.eye(20)), "JPEG", 8, "JPEG"),
+        (grey(np.eye(20)), "WebP", 8, "WebP"),
         (grey(np.eye(20)), "PNG", 16, "16 bits"),
     ],
 )
 def test_what_holds_no_regions_is_refused(rgb: np.ndarray, form: str, depth: int, told: str) -> None:
     with pytest.raises(InputError, match=told):
         own_regions(decoded(rgb, form, depth))
+
+
+def test_a_files_two_colours_that_run_into_a_third_are_refused() -> None:
+    """A lossy WebP of two colours is read as more than two; PNG gives the two back."""
+    two = np.full((64, 64, 3), (200, 30, 60), np.uint8)
+    two[20:45, 11:38] = (10, 120, 240)
+    stored = {}
+    for form in ("PNG", "WebP"):
+        buffer = io.BytesIO()
+        Image.fromarray(two).save(buffer, form)
+        stored[form] = decode(buffer.getvalue(), f"regions.{form.lower()}")
+    assert own_regions(stored["PNG"]).count == 2
+    assert len(np.unique(stored["WebP"].rgb.reshape(-1, 3), axis=0)) > 2
+    with pytest.raises(InputError, match=r"regions\.webp is a WebP file"):
+        own_regions(stored["WebP"])
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
