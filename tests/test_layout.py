@@ -23,6 +23,7 @@ CORE = (
     "training",
     "audit",
     "adaptation",
+    "laboratory",
     "evaluation",
     "runs",
     "explanation",
