@@ -155,37 +155,41 @@ def add_row(path: Path, row: CauseRow) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def agreements(rows: Sequence[CauseRow], methods: Sequence[str]) -> Iterator[tuple[str, str, MeanAgreement]]:
-    """(method or control, model, mean rank correlation with its interval)."""
+def agreements(
+    rows: Sequence[CauseRow], methods: Sequence[str], per_area: bool
+) -> Iterator[tuple[str, str, MeanAgreement]]:
+    """(method or control, model, mean rank correlation with its interval), of shares or of shares per area."""
     for name in (*methods, *CONTROLS):
         for model in dict.fromkeys(row.model for row in rows):
-            yield name, model, mean_agreement([row.causes.agreement(name) for row in rows if row.model == model])
+            yield (
+                name,
+                model,
+                mean_agreement([row.causes.agreement(name, per_area) for row in rows if row.model == model]),
+            )
 
 
 def document(rows: Sequence[CauseRow], methods: Sequence[str]) -> list[dict[str, Any]]:
-    """The table as JSON has it."""
+    """The tables as JSON has them."""
     return [
-        {"method": name, "model": model, "rank_correlation": mean.value, "low": mean.low, "high": mean.high,
+        {"method": name, "model": model, "of": "share per area" if per_area else "share",
+         "rank_correlation": mean.value, "low": mean.low, "high": mean.high,
          "cells": mean.cells, "left_out": mean.left_out}
-        for name, model, mean in agreements(rows, methods)
+        for per_area in (False, True)
+        for name, model, mean in agreements(rows, methods, per_area)
     ]  # fmt: skip
 
 
 def markdown(rows: Sequence[CauseRow], methods: Sequence[str]) -> str:
     """The tables: rank correlation of each method and control by model, and what taking each part away did."""
     models = tuple(dict.fromkeys(row.model for row in rows))
-    found = {(name, model): mean for name, model, mean in agreements(rows, methods)}
-    titles = {**{name: METHODS[name].title for name in methods}, **CONTROLS}
     counts = ", ".join(f"{sum(row.model == model for row in rows):,} of {model}" for model in models)
     budgets = sorted({row.budget for row in rows})
     told = "the methods' own budgets" if budgets == [0] else f"{', '.join(map(str, budgets))} evaluations a map"
     lines = [
         f"Mean rank correlation (95 % bootstrap interval) over drawn cells: {counts}; {told}.",
         "",
-        _line(("method", *models)),
-        _line(["---"] * (1 + len(models))),
-        *(_line((title, *(_told(found[name, model]) for model in models))) for name, title in titles.items()),
-        "",
+        *("**Effects against shares of evidence**", "", *_agreement_table(rows, models, methods, False), ""),
+        *("**Effects against shares per area**", "", *_agreement_table(rows, models, methods, True), ""),
         "What taking a part away took from the probability of the class named, mean over cells in which it is:",
         "",
         _line(("part", *models)),
@@ -194,6 +198,15 @@ def markdown(rows: Sequence[CauseRow], methods: Sequence[str]) -> str:
           for part, what in REMOVALS.items()),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _agreement_table(
+    rows: Sequence[CauseRow], models: Sequence[str], methods: Sequence[str], per_area: bool
+) -> list[str]:
+    found = {(name, model): mean for name, model, mean in agreements(rows, methods, per_area)}
+    titles = {**{name: METHODS[name].title for name in methods}, **CONTROLS}
+    body = [_line((title, *(_told(found[name, model]) for model in models))) for name, title in titles.items()]
+    return [_line(("method", *models)), _line(["---"] * (1 + len(models))), *body]
 
 
 def _effect(rows: Sequence[CauseRow], model: str, part: str) -> str:

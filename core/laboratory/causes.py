@@ -36,7 +36,8 @@ RESAMPLES = 2000
 @dataclass(frozen=True)
 class PartCauses:
     """Of one drawn cell and model: the class named, its `parts`, what taking each away took from that class's
-    probability, and by method the share of positive evidence on each part, None where a map has no such evidence.
+    probability, its share of the picture (`areas`), and by method the share of positive evidence on each part, None
+    where a map has no such evidence.
     """
 
     label: str
@@ -45,12 +46,16 @@ class PartCauses:
     areas: tuple[float, ...]
     shares: Mapping[str, tuple[float, ...] | None]
 
-    def agreement(self, method: str) -> float | None:
-        """Rank correlation of effects and shares; None where one is constant, or there are too few parts."""
+    def agreement(self, method: str, per_area: bool = False) -> float | None:
+        """Rank correlation of effects and shares; None where one is constant, or there are too few parts.
+
+        `per_area` divides each share by the part's share of the picture: a large part gets much of any map.
+        """
         shares = self.shares.get(method)
         if shares is None or len(self.parts) < FEWEST_PARTS:
             return None
-        return rank_agreement(self.effects, shares)
+        dense = [share / area for share, area in zip(shares, self.areas, strict=True)]
+        return rank_agreement(self.effects, dense if per_area else shares)
 
 
 def rank_agreement(effects: Sequence[float], shares: Sequence[float]) -> float | None:

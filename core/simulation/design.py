@@ -13,7 +13,6 @@ NucleusClass = Literal["own", "none", "basophil", "eosinophil", "lymphocyte", "m
 StainName = Literal["own", "cream", "lilac", "white-violet", "grey", "yellow", "white-rose"]
 GranuleColour = Literal["own", "eosin", "azure", "violet"]
 AS_DRAWN, WITHOUT = "own", "none"
-SEED_LIMIT = 9999  # the highest seed that pages offer
 
 
 class CellDesign(Settings):

@@ -49,13 +49,16 @@ def test_it_goes_on_and_adds_methods(models: Path, tmp_path: Path, monkeypatch: 
     rows = read_rows(out)
     assert len(rows) == len(CLASSES)
     table = json.loads(more.stdout)
-    assert [entry["method"] for entry in table] == ["gradcam", "occlusion", *CONTROLS]
-    expected = []
+    assert [entry["method"] for entry in table] == 2 * ["gradcam", "occlusion", *CONTROLS]
+    expected, dense = [], []
     for line in out.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         if entry["shares"].get("occlusion") is not None and len(entry["parts"]) > 2:
-            expected.append(spearmanr(entry["effects"], entry["shares"]["occlusion"]).statistic)
+            shares = np.array(entry["shares"]["occlusion"])
+            expected.append(spearmanr(entry["effects"], shares).statistic)
+            dense.append(spearmanr(entry["effects"], shares / entry["areas"]).statistic)
     assert table[1]["rank_correlation"] == pytest.approx(np.mean(expected), abs=1e-5)
+    assert table[6]["rank_correlation"] == pytest.approx(np.mean(dense), abs=1e-5)
     assert table[0] == json.loads(first.stdout)[0]
     told = made_part(page.read_text(encoding="utf-8"), "causes")
     assert "| Occlusion | " in told and "| granules taken out | " in told and "5 of islam_cnn" in told
