@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmarks.adaptation import adaptation
+from benchmarks.causes import causes
 from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
 from benchmarks.latency import latency
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("explain")(explain)
 app.command("adaptation")(adaptation)
+app.command("causes")(causes)
 app.command("decoding")(decoding)
 app.command("leaks")(leaks)
 app.command("load")(load)

@@ -16,10 +16,11 @@ LOG = logging.getLogger("dashboard")
 PAGES = {  # section: its pages, by file and title
     "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain")),
     "Judge": (("evaluate", "Evaluate"), ("audit", "Audit")),
+    "Learn": (("laboratory", "Laboratory"),),
     "Make": (("fit", "Fit"), ("train", "Train")),
 }
 FIRST = "compare"
-WITH_SLIDERS = ("preprocess", "explain")  # which take the arrow keys themselves
+WITH_SLIDERS = ("preprocess", "explain", "laboratory")  # which take the arrow keys themselves
 WITHOUT_PICTURE = ("audit", "fit", "train", "evaluate")  # pages that are about no single picture
 WITHOUT_MODELS = ("fit", "train")  # pages that are not about what several models answer
 WITH_UPLOADS = ("fit",)  # pages about no single picture that take several

@@ -17,6 +17,7 @@ from core.preprocessing.framing import FRAMINGS
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.runs.directory import NAME as RUN
 from core.settings import FieldSpec, Value
+from core.simulation import CellDesign
 
 ChosenSettings = Mapping[str, Mapping[str, Value]]
 """By method, what was chosen; a layer may be chosen for one model alone, as `layer@model`."""
@@ -189,6 +190,19 @@ def parameters_from_text(text: str) -> CellParameters:
         raise InputError(f"The address carries preprocessing parameters that are not valid. {error}") from None
 
 
+def design_from_text(text: str) -> CellDesign:
+    """Read a drawn cell's design, checked; InputError says what is wrong."""
+    try:
+        return CellDesign.of(**dict(PARAMETERS_CODEC.read(text)))
+    except InputError as error:
+        raise InputError(f"The address carries a drawn cell that is not valid. {error}") from None
+
+
+def design_to_text(design: CellDesign) -> str:
+    """Write what of a design differs from a plain neutrophil."""
+    return PARAMETERS_CODEC.write(design.changed)
+
+
 TRAINED = "trained"
 
 CENTRAL, LARGEST = "central", "largest"  # of a picture's cells
@@ -351,6 +365,8 @@ CHOICES: tuple[SharedChoice, ...] = (
     SharedChoice("matrix", MATRIX[0], one_of("way to count", MATRIX)),
     SharedChoice("figure", CLASS_FIGURES[0], one_of("figure", CLASS_FIGURES)),
     SharedChoice("curves", CURVES[0], one_of("curves", CURVES)),
+    SharedChoice("drawn", CellDesign(), design_from_text, design_to_text),
+    SharedChoice("drawing", 0, whole_number("the number of the drawing", 0, HIGHEST_SEED)),
     SharedChoice("roc", ROC_PARTS[0], one_of("part of the curves", ROC_PARTS)),
 )
 

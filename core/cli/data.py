@@ -15,7 +15,15 @@ from core.data.fetch import DOWNLOADS, fetch
 from core.data.known_sets import KNOWN, KnownSet
 from core.data.readers import is_folder
 from core.errors import InputError
-from core.simulation.gallery import Sample, check_folder, plan_samples, write_labels, write_sample
+from core.settings import assignments
+from core.simulation.gallery import (
+    Sample,
+    check_folder,
+    designs_with,
+    plan_samples,
+    write_labels,
+    write_sample,
+)
 
 Data = Annotated[
     Path | None,
@@ -162,6 +170,9 @@ def samples(
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same cells.")] = 0,
     count: Annotated[int, typer.Option("--count", help="Cells a class.")] = 10,
     size: Annotated[int, typer.Option("--size", help="Side of the images in pixels.")] = 224,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a part of the cells, as granules=0; repeat for several.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list of cells as JSON.")] = False,
 ) -> None:
     """Draw simulated white blood cells of the five classes.
@@ -169,10 +180,11 @@ def samples(
     OUT/cells/<class>/ gets the images, OUT/masks/<class>/ the exact masks of nucleus and cytoplasm (255 inside),
     OUT/labels.csv the list.
     """
+    designs = designs_with(assignments(changes or (), "Write it as key=value, such as granules=0."))
     planned = plan_samples(out, seed, count)
     check_folder(out, planned)
     for sample in progress(planned, "cells drawn"):
-        write_sample(sample, size)
+        write_sample(sample, size, designs[sample.label])
     table = write_labels(out, planned)
     document = [_sample_entry(sample, size) for sample in planned]
     emit(document, [f"{len(planned)} simulated cells in {out / 'cells'}, listed in {table}"], as_json)

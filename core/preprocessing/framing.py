@@ -147,6 +147,18 @@ def frame_image(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters
     raise InputError(f"No framing {framing!r}. Known: {', '.join(FRAMINGS)}.")
 
 
+def framed_alike(changed: NDArray[np.uint8], rgb: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
+    """Frame a changed picture of the size of `rgb` `(H, W, 3)` exactly where `view` frames `rgb`.
+
+    What a masked framing keeps depends on the picture's own colours: there the changed picture is framed by itself.
+    """
+    if view.framing == "cell":
+        scale = min(1.0, LARGEST / view.box[2])
+        cut, inside = _scaled(view.box, scale), _scaled(frame_extent(rgb), scale)
+        return _reflected(_reduced(changed, scale), cut, inside, cv2.BORDER_REFLECT_101)
+    return frame_image(changed, view.framing, view.parameters).rgb
+
+
 def _masked(rgb: NDArray[np.uint8], framing: str, parameters: CellParameters) -> View:
     crop = crop_cell(rgb, parameters)
     if not crop.found or crop.box is None:

@@ -4,7 +4,7 @@ with their masks and a table."""
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from PIL import Image
 
 from core.classes import CLASSES
 from core.errors import InputError
-from core.simulation.cell import SimulatedCell, draw_cell
+from core.simulation.cell import SimulatedCell, draw, draw_cell
+from core.simulation.design import CellDesign, design_of
 
 FIRST_TRAINING_SEED = 1_000_000
 
@@ -112,12 +113,19 @@ def check_folder(folder: Path, samples: list[Sample]) -> None:
         raise InputError(f"{folder} already holds {len(stale)} other cells; give an empty folder.")
 
 
-def write_sample(sample: Sample, size: int) -> None:
-    """Draw `sample` at `size` px a side and write its image and masks (255 inside, 0 outside).
+def designs_with(changes: Mapping[str, object]) -> dict[str, CellDesign]:
+    """The design of every class, with `changes` to what it draws; InputError where one of them is not valid."""
+    if "label" in changes:
+        raise InputError("The class cannot be set: cells of every class are drawn.")
+    return {label: design_of(label).revised(**changes) for label in CLASSES}
+
+
+def write_sample(sample: Sample, size: int, design: CellDesign | None = None) -> None:
+    """Draw `sample` at `size` px a side, by a design of its class, and write its image and masks (255 inside, 0 not).
 
     Raises InputError where the files cannot be written or the size is out of range.
     """
-    cell = draw_cell(sample.label, sample.seed, size)
+    cell = draw(design or design_of(sample.label), sample.seed, size)
     _write(sample.image, cell.image)
     _write(sample.nucleus, np.where(cell.nucleus, 255, 0).astype(np.uint8))
     _write(sample.cytoplasm, np.where(cell.cytoplasm, 255, 0).astype(np.uint8))

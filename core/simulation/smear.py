@@ -43,13 +43,20 @@ def thickness(relative_radius: NDArray[np.floating[Any]]) -> NDArray[np.floating
     return np.sqrt(1.0 - square) * (0.81 + 7.83 * square - 4.39 * np.square(square)) / 2.566
 
 
-def scatter_red_cells(rng: np.random.Generator, size: int, radius: float, keep_clear: Disc | None) -> list[Disc]:
-    """Random places for red cells of about `radius` px: overlapping now and then, hardly over `keep_clear`."""
-    crowding = rng.uniform(0.25, 0.75)
+def scatter_red_cells(
+    rng: np.random.Generator, size: int, radius: float, keep_clear: Disc | None, number: float = 1.0
+) -> list[Disc]:
+    """Random places for red cells of about `radius` px: overlapping now and then, hardly over `keep_clear`.
+
+    `number` is a factor of how many there are; fewer are the first of those that there were.
+    """
+    crowding = rng.uniform(0.25, 0.75) * number
     spacing = rng.uniform(1.2, 2.0)
     margin = 1.2 * radius
     wanted = int(crowding * (size + 2 * margin) ** 2 / (np.pi * radius**2))
     placed: list[Disc] = []
+    if not wanted:
+        return placed
     for _ in range(3 * wanted):
         x, y = rng.uniform(-margin, size + margin, 2)
         disc = Disc(float(x), float(y), radius * float(np.exp(rng.normal(0.0, 0.06))))

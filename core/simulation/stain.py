@@ -163,10 +163,14 @@ class Stain:
         return self.absorbances[substance]
 
 
-def draw_stain(rng: np.random.Generator, size: int) -> Stain:
-    """A slide's stain: one of the `PALETTES`, each substance's strength and hue varied, for a frame of `size` px."""
+def draw_stain(rng: np.random.Generator, size: int, name: str = "") -> Stain:
+    """A slide's stain: one of the `PALETTES`, each substance's strength and hue varied, for a frame of `size` px.
+
+    `name` asks for one palette; chance is then as it is for any other.
+    """
     shares = np.array([palette.share for palette in PALETTES])
     palette = PALETTES[int(rng.choice(len(PALETTES), p=shares / shares.sum()))]
+    palette = next((one for one in PALETTES if one.name == name), palette)
     strength = np.exp(rng.normal(0.0, 0.10))
     hue = np.exp(rng.normal(0.0, 0.05, 3))
     absorbances = {}

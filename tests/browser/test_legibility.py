@@ -23,6 +23,7 @@ PAGES = (
     "evaluate?tab=training",
     "evaluate?tab=papers",
     "audit",
+    "laboratory",
     "fit",
     "train",
 )
