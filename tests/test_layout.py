@@ -24,6 +24,7 @@ CORE = (
     "audit",
     "adaptation",
     "practice",
+    "lessons",
     "evaluation",
     "runs",
     "explanation",
@@ -40,10 +41,16 @@ CORE = (
     "errors",
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
-PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit", "practice")
+PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit", "practice", "lessons")
 ACROSS_PAGES = {
     "dashboard/toolbar.py": {"explain"},  # "Forget" drops an upload's maps, masks and scores too
-    "dashboard/live.py": {"explain"},  # what Practice and Lessons show of other pages
+    "dashboard/live.py": {
+        "audit",
+        "compare",
+        "evaluate",
+        "explain",
+        "preprocess",
+    },  # what Practice and Lessons show of other pages
 }
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {
@@ -59,7 +66,6 @@ SHORT = {
     "core/explanation/quality/control_maps.py": "the maps that know nothing",
     "core/explanation/reference/__main__.py": "starts the reference's process before anything slow is imported",
     "dashboard/consensus.py": "shown by three pages",
-    "dashboard/live.py": "what other pages lend to Practice",
     "dashboard/share.py": "the link and its code",
     "dashboard/ui/glossary.py": "the words that pages explain",
 }
