@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
@@ -24,9 +25,10 @@ from dashboard.models import chosen_names, entry
 from dashboard.preprocess.controls import parameter_form
 from dashboard.preprocess.stages import show_before_and_after, show_stages
 from dashboard.truth import told
-from dashboard.url import BY_NAME, TRAINED, default_parameters
+from dashboard.url import ALL, BY_NAME, TRAINED, default_parameters
 
 MAP = "gradcam"
+ACROSS = 270  # px of a map at most, where few stand side by side
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,14 @@ def show_live_maps(worth: bool = False) -> None:
         state.get("seed"),
         state.get("precision"),
     )
-    show_work(names, asked, worth)
+    with st.container(width=_width_of_maps()):
+        show_work(names, asked, worth)
+
+
+def _width_of_maps() -> int | Literal["stretch"]:
+    """Where few classes are shown, as wide as their maps need to be: one alone would fill the page."""
+    classes = state.get("classes")
+    return "stretch" if classes == ALL or len(classes) > 2 else ACROSS * (1 + len(classes))
 
 
 def show_live_shifts() -> None:

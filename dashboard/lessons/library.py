@@ -133,6 +133,7 @@ def offer_upload() -> None:
     st.file_uploader(
         "Bring a lesson of your own",
         max_upload_size=1,
+        width=520,
         key=UPLOAD,
         on_change=_take,
         help="One Markdown file with a TOML head. It stays in this visit's memory and goes with it.",

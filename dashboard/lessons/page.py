@@ -75,7 +75,7 @@ def _show_lesson(name: str, lesson: Lesson) -> None:
     _show_way(name, lesson, number)
     text, question = st.columns([1.25, 1], gap="large")
     with text:
-        st.html(f'<h2 class="ll-method">{escape(step.title)}</h2>')
+        st.html(f'<h3 class="ll-method">{escape(step.title)}</h3>')
         st.markdown(shown_markup(step.text))
     with question:
         if step.head.question is not None:
@@ -120,6 +120,7 @@ def _show_part(name: str, number: int, step: LessonStep) -> None:
     )  # fmt: skip
 
 
+@st.fragment
 def _show_question(key: str, question: LessonQuestion) -> None:
     texts = [answer.text for answer in question.answers]
     chosen = st.radio(

@@ -172,3 +172,35 @@ def test_a_storage_that_holds_nonsense_is_told_and_left(start: Start, monkeypatc
     app = start("practice").run()
     assert_sound(app)
     assert "is left out" in alerts(app)
+
+
+def test_a_data_set_on_the_server_is_a_source_and_its_paths_stay_unsaid(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEUKOLENS_DATA", str(tmp_path))
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "on")
+    for number in range(3 * len(CLASSES)):
+        label = CLASSES[number % len(CLASSES)]
+        cell(tmp_path / "lisc" / label / f"{number}.png", number, label)
+    app = start("practice")
+    app.selectbox(key="training-practice-source").set_value("lisc").run()
+    app = press(app, "Begin")
+    assert_sound(app)
+    assert "1 of 10 cells" in shown(app) and str(tmp_path) not in outputs(app)
+    counts = {name: len(re.findall(name, outputs(app))) for name in CLASSES}
+    assert len(set(counts.values())) == 1, counts
+    for path in tmp_path.rglob("*.png"):
+        path.unlink()
+    app = named(app, "monocyte")
+    app = press(app, "Next")
+    assert_sound(app)
+    assert "cannot be shown" in alerts(app) and str(tmp_path) not in outputs(app)
+
+
+def test_who_may_not_read_the_servers_folders_is_offered_none(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell(tmp_path / "lisc" / "monocyte" / "1.png")
+    monkeypatch.setenv("LEUKOLENS_DATA", str(tmp_path))
+    monkeypatch.setenv("LEUKOLENS_TRAINING", "off")
+    assert start("practice").selectbox(key="training-practice-source").options == ["Simulated cells"]
