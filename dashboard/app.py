@@ -15,15 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 LOG = logging.getLogger("dashboard")
 PAGES = {  # section: its pages, by file and title
     "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain")),
+    "Learn": (("practice", "Practice"), ("lessons", "Lessons"), ("laboratory", "Laboratory")),
     "Judge": (("evaluate", "Evaluate"), ("audit", "Audit")),
-    "Learn": (("laboratory", "Laboratory"),),
     "Make": (("fit", "Fit"), ("train", "Train")),
 }
 FIRST = "compare"
 WITH_SLIDERS = ("preprocess", "explain", "laboratory")  # which take the arrow keys themselves
-WITHOUT_PICTURE = ("audit", "fit", "train", "evaluate")  # pages that are about no single picture
-WITHOUT_MODELS = ("fit", "train")  # pages that are not about what several models answer
-WITH_UPLOADS = ("fit",)  # pages about no single picture that take several
+WITHOUT_PICTURE = ("audit", "fit", "train", "evaluate", "practice", "lessons")  # pages that are about no single picture
+WITHOUT_MODELS = ("fit", "train", "practice", "lessons")  # pages that are not about what several models answer
+WITH_UPLOADS = ("fit", "practice")  # pages about no single picture that take several
 ICON = Path(__file__).with_name("icon.png")  # our own: Streamlit would ask another host for a symbol
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (

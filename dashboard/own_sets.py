@@ -26,10 +26,7 @@ PRESSES, FAULT = "own-sets-presses", "own-sets-fault"
 
 def offer_own_sets() -> None:
     """Offer cells of the known sets below LEUKOLENS_DATA, to those who may read the server's folders."""
-    place = os.environ.get("LEUKOLENS_DATA", "")
-    if not place or not is_open():
-        return
-    sets = _sets(place)
+    sets = sets_at_hand()
     if not sets:
         return
     name = st.selectbox(
@@ -46,6 +43,12 @@ def offer_own_sets() -> None:
     )
     if recall(FAULT, ""):
         st.error(quoted(recall(FAULT, "")), icon=":material/block:")
+
+
+def sets_at_hand() -> tuple[str, ...]:
+    """The known sets below LEUKOLENS_DATA, for those who may read the server's folders; none for others."""
+    place = os.environ.get("LEUKOLENS_DATA", "")
+    return _sets(place) if place and is_open() else ()
 
 
 @st.cache_data(show_spinner=False, max_entries=2, ttl=120)
@@ -70,12 +73,12 @@ def _bring(name: str) -> None:
         state.reset("pick")
 
 
-def drawn_cells(name: str, seed: int) -> pd.DataFrame:
-    """EACH rows of every class of a set, of its test images where it has some; InputError where it cannot be read."""
+def drawn_cells(name: str, seed: int, each: int = EACH) -> pd.DataFrame:
+    """`each` rows of every class of a set, of its test images where it has some; InputError where it cannot be read."""
     table = read_data(Path(os.environ["LEUKOLENS_DATA"]), name).table
     table = table[table["split"] == "test"] if (table["split"] == "test").any() else table
     random = np.random.default_rng(seed)
-    parts = [rows.iloc[random.permutation(len(rows))[:EACH]] for _, rows in table.groupby("label")]
+    parts = [rows.iloc[random.permutation(len(rows))[:each]] for _, rows in table.groupby("label")]
     found = pd.concat(parts)
     return found.iloc[random.permutation(len(found))]
 

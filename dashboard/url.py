@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.explanation.method import LAYER, Method, MethodSettings
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import DIVERGING, PALETTES
+from core.lessons.reader import MOST_STEPS
 from core.preprocessing.cells import MOST_CELLS
 from core.preprocessing.framing import FRAMINGS
 from core.preprocessing.parameters import PRESETS, CellParameters
@@ -288,6 +289,13 @@ def parse_class(text: str) -> str:
     return text
 
 
+def parse_lesson(text: str) -> str:
+    """Take the name of a lesson: letters, digits and `_ . + -`."""
+    if not NAME.fullmatch(text):
+        raise InputError(f"The address asks for the lesson “{shown(text)}”, which names nothing here.")
+    return text
+
+
 def parse_run(text: str) -> str:
     """Take the name of a training run: letters, digits and `_ . -`."""
     if not RUN.fullmatch(text):
@@ -359,6 +367,8 @@ CHOICES: tuple[SharedChoice, ...] = (
     SharedChoice("label", NAMED, parse_class),
     SharedChoice("against", NO_CLASS, parse_class),
     SharedChoice("wipe", 100, whole_number("the wipe", 0, 100)),
+    SharedChoice("lesson", "", parse_lesson),
+    SharedChoice("step", 1, whole_number("the step", 1, MOST_STEPS)),
     SharedChoice("run", "", parse_run),
     SharedChoice("runs", (), names_of("runs"), joined),
     SharedChoice("tab", TABS[0], one_of("tab", TABS)),

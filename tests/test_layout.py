@@ -24,6 +24,8 @@ CORE = (
     "audit",
     "adaptation",
     "laboratory",
+    "practice",
+    "lessons",
     "evaluation",
     "runs",
     "explanation",
@@ -40,8 +42,17 @@ CORE = (
     "errors",
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
-PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit", "laboratory")
-ACROSS_PAGES = {"dashboard/toolbar.py": {"explain"}}  # "Forget" drops an upload's maps, masks and scores too
+PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit", "practice", "lessons", "laboratory")
+ACROSS_PAGES = {
+    "dashboard/toolbar.py": {"explain"},  # "Forget" drops an upload's maps, masks and scores too
+    "dashboard/live.py": {
+        "audit",
+        "compare",
+        "evaluate",
+        "explain",
+        "preprocess",
+    },  # what Practice and Lessons show of other pages
+}
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {
     "benchmarks/__main__.py": "chooses the benchmark",

@@ -33,11 +33,16 @@ def show_shifts_on_a_cell() -> None:
         if answers_hidden(subject.key):
             st.info("The answers wait for your guess: give it on Compare, or switch “Guess first” off.")
             return
-        name = st.selectbox(
-            "Shift", list(SHIFTS), format_func=lambda name: SHIFTS[name].title, width=260, key="audit-shift",
-            help="The same five steps as in an audit of own images. The cell is the one that Compare shows.",
-        )  # fmt: skip
-        _show(subject, name, [entry(model) for model in chosen_names()])
+        show_shifts_on(subject)
+
+
+def show_shifts_on(subject: Subject) -> None:
+    """Show a menu of shifts, and what the chosen one does to this cell and to the answers."""
+    name = st.selectbox(
+        "Shift", list(SHIFTS), format_func=lambda name: SHIFTS[name].title, width=260, key="audit-shift",
+        help="The same five steps as in an audit of own images. The cell is the one that Compare shows.",
+    )  # fmt: skip
+    _show(subject, name, [entry(model) for model in chosen_names()])
 
 
 def stepped(subject: Subject, name: str, step: int) -> Subject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
 
@@ -68,9 +68,25 @@ def show_evaluation() -> None:
         titles,
         **state.bound("tab", to_widget=TAB_TITLES.__getitem__, from_widget=lambda told: TABS[titles.index(told)]),
     )
+    parts = _parts(models)
+    for name, tab in zip(TABS, tabs, strict=True):
+        if name == state.get("tab"):  # what is not looked at is not drawn
+            with tab:
+                parts[name]()
+
+
+def show_part_of_evaluation(name: str) -> None:
+    """Show one tab's part alone, for the models switched on; `name` is one of TABS."""
+    with st.spinner("Reading the models' answers"):
+        models = evaluated()
+    _say_faults(models)
+    _parts(models)[name]()
+
+
+def _parts(models: Sequence[Evaluated]) -> dict[str, Callable[[], None]]:
     known = [model for model in models if model.card is not None]
     measured = [model for model in models if model.figures is not None]
-    parts = {
+    return {
         "overview": lambda: _show_overview(known, measured),
         "classes": lambda: _show_by_class(measured),
         "mistakes": lambda: _show_mistakes(measured),
@@ -78,10 +94,6 @@ def show_evaluation() -> None:
         "training": lambda: _show_training(known),
         "papers": lambda: _show_papers(known),
     }
-    for name, tab in zip(TABS, tabs, strict=True):
-        if name == state.get("tab"):  # what is not looked at is not drawn
-            with tab:
-                parts[name]()
 
 
 def _show_overview(known: Sequence[Evaluated], measured: Sequence[Evaluated]) -> None:

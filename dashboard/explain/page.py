@@ -92,15 +92,15 @@ def _head(subject: Subject) -> str:
     return f"{subject.title}{truth}"
 
 
-def show_work(names: Sequence[str], asked: ExplainRequest) -> None:
-    """Show the maps of the models `names`, and what they are worth; each part goes on by itself while it is worked on.
+def show_work(names: Sequence[str], asked: ExplainRequest, worth: bool = True) -> None:
+    """Show the maps of the models `names`, and what they are `worth`; each part goes on by itself while worked on.
 
     Maps that sharpen redraw themselves alone: scores and checks below are left in peace, and the other way round.
     """
     with st.spinner("Explaining: " + ", ".join(title(name) for name in names)):
         rows = explain_rows(names, asked)
     (_sharpening if going_on(rows) else _sharp)(names, asked)
-    if any(row.explanations for row in rows):
+    if worth and any(row.explanations for row in rows):
         (_judging if _judged_now() else _judged)(names, asked)
 
 

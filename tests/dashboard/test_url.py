@@ -33,6 +33,8 @@ def test_every_choice_comes_back_from_the_address() -> None:
         "diverging": "teal-brown",
         "opacity": "30",
         "scale": "classes",
+        "lesson": "own.my-lesson_2",
+        "step": "7",
         "run": "third.run",
         "runs": "first-run,second",
         "matrix": "counts",

@@ -10,10 +10,22 @@ import pytest
 from core.data.known_sets import KNOWN
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.scores import SCORES
+from core.lessons.reader import (
+    SHIPPED_LESSONS,
+    LessonAnswer,
+    LessonHead,
+    LessonQuestion,
+    StepHead,
+    lesson_files,
+    read_lesson,
+    read_lesson_file,
+)
 from core.models.registry import ARCHITECTURES
 from core.preprocessing.framing import FRAMINGS
 from core.preprocessing.parameters import PRESETS
 from core.preprocessing.pipeline import STAGES
+from dashboard.lessons.library import STATES, with_states
+from dashboard.live import PARTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 BETTER = {"higher": "higher", "lower": "lower", "": "neither"}
@@ -55,3 +67,16 @@ def test_the_page_on_data_lists_the_known_sets() -> None:
 def test_the_reference_names_what_may_be_chosen(page: str, names: dict[str, object]) -> None:
     text = (DOCS / "reference" / f"{page}.md").read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_page_on_lessons_names_what_a_step_may_show_and_set_and_its_example_is_one() -> None:
+    text = (DOCS / "how-to" / "write-a-lesson.md").read_text(encoding="utf-8")
+    keys = {*PARTS, *STATES, *LessonHead.model_fields, *StepHead.model_fields, *LessonQuestion.model_fields}
+    assert {key for key in {*keys, *LessonAnswer.model_fields} if not re.search(rf"`{key}\b", text)} == set()
+    example = text.partition("```\n")[2].partition("```")[0]
+    assert len(with_states(read_lesson(example.encode())).steps) == 2
+
+
+def test_the_guide_lists_the_lessons() -> None:
+    told = [row[0] for row in cells("guide/lessons.md", "Take one")]
+    assert told == [read_lesson_file(path).title for path in lesson_files(SHIPPED_LESSONS).values()]
