@@ -22,6 +22,7 @@ CORE = (
     "reproduction",
     "training",
     "audit",
+    "teaching",
     "adaptation",
     "evaluation",
     "runs",
@@ -39,7 +40,7 @@ CORE = (
     "errors",
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
-PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit")
+PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit", "classroom")
 ACROSS_PAGES = {"dashboard/toolbar.py": {"explain"}}  # "Forget" drops an upload's maps, masks and scores too
 SHORTEST_FILE, LONGEST_FILE = 60, 450
 SHORT = {
