@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOG = logging.getLogger("dashboard")
 PAGES = {  # section: its pages, by file and title
     "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain")),
-    "Learn": (("practice", "Practice"), ("lessons", "Lessons"), ("laboratory", "Laboratory")),
+    "Learn": (("classroom", "Class"), ("practice", "Practice"), ("lessons", "Lessons"), ("laboratory", "Laboratory")),
     "Judge": (("evaluate", "Evaluate"), ("audit", "Audit")),
     "Make": (("fit", "Fit"), ("train", "Train")),
 }
@@ -23,6 +23,7 @@ FIRST = "compare"
 WITH_SLIDERS = ("preprocess", "explain", "laboratory")  # which take the arrow keys themselves
 WITHOUT_PICTURE = ("audit", "fit", "train", "evaluate", "practice", "lessons")  # pages that are about no single picture
 WITHOUT_MODELS = ("fit", "train", "practice", "lessons")  # pages that are not about what several models answer
+OWN_ADDRESS = ("classroom",)  # pages whose address holds secrets, which join no shared choice and no link
 WITH_UPLOADS = ("fit", "practice")  # pages about no single picture that take several
 ICON = Path(__file__).with_name("icon.png")  # our own: Streamlit would ask another host for a symbol
 STYLE = Path(__file__).with_name("style.css")
@@ -48,6 +49,10 @@ def main() -> None:
         with st.spinner("Starting the engine; this takes a few seconds, once"):
             from dashboard import state
             from dashboard.toolbar import shared_controls
+        if page.url_path in OWN_ADDRESS:
+            state.stay_out(page.url_path)
+            page.run()
+            return
         state.begin(page.url_path)
         shared_controls(
             picture=page.url_path not in WITHOUT_PICTURE,

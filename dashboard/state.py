@@ -43,6 +43,15 @@ def begin(page: str) -> None:
     session[PAGE] = page
 
 
+def stay_out(page: str) -> None:
+    """A page whose address is its own is shown: the shared choices stay as they are, and out of its address."""
+    session = st.session_state
+    if VALUES not in session:
+        session[VALUES], session[PROBLEMS] = url.read({})
+        session[EMPTY], session[WRITTEN], session[RETURNED] = {}, {}, False
+    session[PAGE] = page
+
+
 def _outdated(query: dict[str, str]) -> bool:
     """Whether a run brings an address that this session has left, without the reader having gone back to it.
 

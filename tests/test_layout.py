@@ -22,6 +22,7 @@ CORE = (
     "reproduction",
     "training",
     "audit",
+    "teaching",
     "adaptation",
     "laboratory",
     "practice",
@@ -42,7 +43,19 @@ CORE = (
     "errors",
 )
 # Inside `dashboard`, a page's folder takes from `ui` and from what stands at the top, and from no other page's folder.
-PAGES = ("compare", "preprocess", "explain", "evaluate", "train", "fit", "audit", "practice", "lessons", "laboratory")
+PAGES = (
+    "compare",
+    "preprocess",
+    "explain",
+    "evaluate",
+    "train",
+    "fit",
+    "audit",
+    "practice",
+    "lessons",
+    "laboratory",
+    "classroom",
+)
 ACROSS_PAGES = {
     "dashboard/toolbar.py": {"explain"},  # "Forget" drops an upload's maps, masks and scores too
     "dashboard/live.py": {

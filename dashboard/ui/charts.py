@@ -206,8 +206,10 @@ def heat_figure(names: Sequence[str], grids: Sequence[Sequence[Sequence[float]]]
 Clicked = Callable[[Any], None]
 
 
-def show(figure: go.Figure, key: str, alt: str, on_click: Clicked | None = None) -> None:
+def show(figure: go.Figure, key: str, alt: str, on_click: Clicked | None = None, type_size: int = TYPE) -> None:
     """Draw a figure under a `key` of its own; `alt` says in words what it shows, for those who do not see it.
+
+    `type_size` px are larger on a projector.
 
     `on_click` is called with what stands behind a point that is clicked (its `customdata`).
     """
@@ -218,7 +220,7 @@ def show(figure: go.Figure, key: str, alt: str, on_click: Clicked | None = None)
             on_click(points[0]["customdata"])
 
     ink = INKS["dark" if on_dark_ground() else "light"]
-    font = {"color": ink, "size": TYPE}  # said outright: the page's theme would make them smaller
+    font = {"color": ink, "size": type_size}  # said outright: the page's theme would make them smaller
     figure.update_xaxes(tickfont=font, title={"font": font})
     figure.update_yaxes(tickfont=font, title={"font": font})
     figure.update_layout(legend={"font": font})
