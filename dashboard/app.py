@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _show_navigation(sections: dict[str, list[st.Page]]) -> None:
-    """Every page in one row, all in sight on a phone too; a rule between the sections."""
+    """Every page in one row, all in sight on a phone too, in two; a rule between the sections."""
     with st.container(horizontal=True, gap="xsmall", key="navigation"):
         for section, pages in sections.items():
             with st.container(horizontal=True, gap=None, width="content", key=f"section-{section.lower()}"):

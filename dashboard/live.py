@@ -9,6 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
+from core.explanation.wording import largest_values
 from dashboard import state
 from dashboard.answers import Answer, ask, crop, parameters_for
 from dashboard.audit.on_a_cell import show_shifts_on
@@ -19,7 +20,6 @@ from dashboard.explain.controls import setting_form
 from dashboard.explain.jobs import ExplainRequest, explain_rows
 from dashboard.explain.page import show_work
 from dashboard.explain.rendering import Look, shown_picture
-from dashboard.explain.wording import largest_values
 from dashboard.images import Subject, chosen_image
 from dashboard.models import chosen_names, entry
 from dashboard.preprocess.controls import parameter_form
