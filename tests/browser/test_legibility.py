@@ -27,7 +27,6 @@ PAGES = (
     "lessons",
     "laboratory",
     "classroom",
-    "laboratory",
     "fit",
     "train",
 )
