@@ -7,6 +7,7 @@ and only where that gives the network's own answer to the bit is the cut taken.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -122,11 +123,18 @@ def _loaded(build: Build, weights: dict[str, Tensor], classes: int) -> nn.Module
     cut = all(key.startswith("stages.") for key in weights) and not weights.keys() & network.state_dict().keys()
     if cut:
         return None
-    network.load_state_dict(weights, assign=True)
+    network.load_state_dict(_of_its_version(weights, network), assign=True)
     if any(value.is_meta for value in (*network.parameters(), *network.buffers())):  # not all is kept among the weights
         network = _built(lambda: build(classes))
-        network.load_state_dict(weights)
+        network.load_state_dict(_of_its_version(weights, network))
     return network
+
+
+def _of_its_version(weights: dict[str, Tensor], network: nn.Module) -> OrderedDict[str, Tensor]:
+    """The weights with what the library writes beside its own, some of which it asks for; safetensors keeps none."""
+    marked = OrderedDict(weights)
+    marked._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]
+    return marked
 
 
 def cut_network(network: nn.Module, side: int) -> StagedNetwork:

@@ -8,7 +8,7 @@ import pytest
 
 from core.runs.intake import NewCard, take_in
 from tests.support.own_models import NAMES, onnx_folder
-from tests.support.reading import Start, assert_sound, button, html, press, shown, titles
+from tests.support.reading import Start, assert_sound, button, html, press, rerun_until, shown, titles
 from tests.support.tiny_models import make_model
 
 
@@ -40,6 +40,7 @@ def test_alone_on_explain_it_has_the_methods_that_fit(start: Start, models: Path
     told = shown(app).replace("\\", "")
     assert "From Keras: an ONNX file computes answers and no gradients, so that there is no Grad-CAM, no" in told
     assert "needs the gradients" not in told
+    rerun_until(app, "finished")
     check = button(app, "Run the randomisation check")
     assert check.disabled and "the weights of an ONNX file stand in its program" in check.help
     press(app, "Score this map")

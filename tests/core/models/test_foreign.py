@@ -36,6 +36,7 @@ CUTS = {
     "torchvision:densenet121": ("featuresnorm5", 1024),
     "torchvision:shufflenet_v2_x0_5": ("conv5", 1024),
     "torchvision:squeezenet1_1": ("features12", 512),
+    "torchvision:mnasnet0_5": ("layers", 1280),
     "torchvision:regnet_y_400mf": ("trunk_output", 440),
     "torchvision:googlenet": ("inception5b", 1024),
     "timm:resnet18": ("layer4", 512),
