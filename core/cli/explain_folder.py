@@ -29,7 +29,10 @@ LARGEST_MANIFEST = 20_000_000  # bytes
 
 @dataclass
 class FolderResult:
-    """What became of a folder: images explained now and those that were there, each with its answers; and faults."""
+    """What became of a folder: images explained now and those that were there, each with its answers; and faults.
+
+    `differing` tells whether a map of any of them, of an earlier run too, is not its reference library's.
+    """
 
     out: Path
     computed: int = 0
@@ -92,6 +95,7 @@ def _one(order: ExplainOrder, path: Path, place: Path, shown: str, result: Folde
         return {"image": shown, "fault": str(error)}
     if manifest is not None:
         result.kept += 1
+        result.differing |= _differs(manifest)
         return {"image": shown, "folder": place.name, "models": manifest["models"], "faults": 0}
     files = dict(found.files)
     last = files.pop(MANIFEST)
@@ -133,6 +137,12 @@ def finished_evidence(order: ExplainOrder, decoded: DecodedImage, place: Path) -
     if any(not isinstance(have, dict) or not _holds(have, want) for have, want in pairs):
         return None
     return manifest if _whole(place, manifest) else None
+
+
+def _differs(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest tells of a map that is not its reference library's."""
+    told = manifest.get("verification")
+    return isinstance(told, list) and any(isinstance(one, dict) and one.get("agrees") is False for one in told)
 
 
 def _holds(have: Mapping[str, Any], want: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.explanation.contrast import contrasted
 from core.explanation.engine import explain
+from core.explanation.evidence import picture_png
 from core.explanation.quality.similarity import alike_sentence
 from core.explanation.wording import raw
 from core.models.checkpoints import load_classifier
@@ -29,7 +30,7 @@ from dashboard.explain.jobs import ModelRow
 from dashboard.explain.rendering import Look
 from dashboard.images import gallery_subjects
 from dashboard.models import ModelEntry
-from tests.support.reading import Start, alerts, assert_sound, button, html, query, shown
+from tests.support.reading import Start, alerts, assert_sound, button, go, html, press, query, shown
 
 
 @pytest.fixture(autouse=True)
@@ -114,11 +115,53 @@ def test_a_link_to_own_regions_asks_for_them(start: Start) -> None:
     app = start("explain", image="cell-1", models="islam_cnn", methods="lime", set="lime.superpixels:own")
     assert_sound(app)
     assert "no regions of your own were given" in alerts(app)
+    assert button(app, "Back to the defaults")
     give(app, regions_png(gallery_subjects()["cell-1"].rgb.shape[:2], 9))
     assert "no regions of your own were given" not in alerts(app)
+
+
+def test_at_another_image_the_methods_do_without_own_regions_and_back_again(start: Start) -> None:
+    app = start("explain", image="cell-1", models="islam_cnn", methods="lime,shap-kernel", set="lime.samples:20")
+    give(app, regions_png(gallery_subjects()["cell-1"].rgb.shape[:2], 9))
     app.pills(key="choice-image").set_value("cell-2").run()
-    assert "was given for another image" in alerts(app)
-    assert button(app, "Back to the defaults")
+    assert_sound(app)
+    assert "was given for another image" in alerts(app) and "no regions of your own" not in alerts(app)
+    assert query(app)["image"] == "cell-2" and query(app)["set"] == "lime.samples:20"
+    app.pills(key="choice-image").set_value("cell-1").run()
+    assert "9 regions of your own." in shown(app) and "lime.superpixels:own" in query(app)["set"]
+    give(app, b"no picture")
+    assert "regions.png cannot be read" in alerts(app) and "no regions of your own" not in alerts(app)
+    assert query(app)["set"] == "lime.samples:20"
+
+
+def test_a_link_that_brings_another_image_does_without_own_regions_too(start: Start) -> None:
+    app = start("explain", image="cell-1", models="islam_cnn", methods="lime")
+    give(app, regions_png(gallery_subjects()["cell-1"].rgb.shape[:2], 9))
+    app.query_params["image"] = "cell-2"
+    app.run()
+    assert_sound(app)
+    assert "no regions of your own" not in alerts(app) and "set" not in query(app)
+
+
+def test_regions_that_are_forgotten_are_no_longer_asked_for(start: Start) -> None:
+    app = start("explain", models="islam_cnn", methods="lime")
+    subject = gallery_subjects()["cell-1"]
+    app.file_uploader(key="intake-files-0").set_value(("mine.png", picture_png(subject.rgb), "image/png")).run()
+    regions = ("regions.png", regions_png(subject.rgb.shape[:2], 9), "image/png")
+    app.file_uploader(key="own-regions-1").set_value(regions).run()
+    assert "9 regions of your own." in shown(app) and "lime.superpixels:own" in query(app)["set"]
+    press(app, "Forget all uploads")
+    assert_sound(app)
+    assert "no regions of your own" not in alerts(app) and "set" not in query(app)
+
+
+def test_regions_that_went_with_the_page_are_no_longer_asked_for(start: Start) -> None:
+    app = start("explain", image="cell-1", models="islam_cnn", methods="lime")
+    give(app, regions_png(gallery_subjects()["cell-1"].rgb.shape[:2], 9))
+    go(go(app, "compare"), "explain")
+    assert_sound(app)
+    assert "9 regions of your own." not in shown(app) and "set" not in query(app)
+    assert "no regions of your own" not in alerts(app)
 
 
 def test_the_zip_holds_what_is_held_against_what_and_the_regions(tiny_root: Path) -> None:

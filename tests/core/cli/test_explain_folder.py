@@ -15,6 +15,9 @@ from typer.testing import CliRunner
 from core.cli import explain_folder
 from core.cli.app import app
 from core.explanation.evidence import MANIFEST
+from core.explanation.reference.check import ReferenceCheck
+from core.explanation.reference.process import ReferenceProcess
+from core.explanation.reference.question import LibraryAnswer
 from core.simulation import draw_cell
 
 IMAGES = ("a.png", "b.png", "below/a.png")
@@ -124,6 +127,23 @@ def test_ctrl_c_leaves_what_is_whole_and_the_next_run_goes_on(
     assert len(places(out)) == 2 and "Stopped before" in (out / "index.html").read_text()
     document = json.loads(run(cells, root, out).stdout)
     assert (document["computed"], document["kept"]) == (1, 2) and len(seen) == 3
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_maps_that_differ_end_with_1_also_where_they_were_there_already(
+    root: Path, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: list[str], agrees: bool
+) -> None:
+    def act(process: ReferenceProcess) -> None:
+        process.answer, process._state = LibraryAnswer(np.eye(120, dtype=np.float32)[None], 1.0), "done"
+
+    monkeypatch.setattr(ReferenceProcess, "start", act)
+    monkeypatch.setattr(ReferenceCheck, "agrees", property(lambda _: agrees))
+    out, code = tmp_path / "out", 0 if agrees else 1
+    (cells / "broken.png").unlink()
+    assert run(cells, root, out, "--verify").exit_code == code and len(worked) == 3
+    again = run(cells, root, out, "--verify")
+    assert again.exit_code == code and len(worked) == 3 and json.loads(again.stdout)["kept"] == 3
+    assert run(cells, root, out).exit_code == 0  # where nothing was to be compared
 
 
 @pytest.mark.parametrize("manifest", [b"", b"[]", b'{"complete": true}', b'{"complete": true, "models": [7]}'])
