@@ -80,15 +80,15 @@ _ALL = (
 INTERVENTIONS: dict[str, Intervention] = {one.name: one for one in _ALL}
 
 
-def intervene(design: CellDesign, seed: int, name: str, size: int = 224) -> Rgb:
-    """The cell of a design and seed after an intervention, `(size, size, 3) uint8`.
+def intervene(design: CellDesign, cell: SimulatedCell, name: str) -> Rgb:
+    """A cell `(S, S, 3) uint8` after an intervention; `design` is what `cell` was drawn by.
 
     Outside the intervention's region (grown by what the optics carry over its edge) it is the cell before, pixel for
     pixel. InputError where there is no such intervention.
     """
     if name not in INTERVENTIONS:
         raise InputError(f"No intervention {name!r}. Known: {', '.join(INTERVENTIONS)}.")
-    return _after(INTERVENTIONS[name], design, draw(design, seed, size))
+    return _after(INTERVENTIONS[name], design, cell)
 
 
 def without_part(design: CellDesign, cell: SimulatedCell, part: str) -> Rgb:

@@ -24,7 +24,7 @@ Rgb = NDArray[np.uint8]
 TILE = 150
 BAR = 13  # px of a model's bar
 SHADES = tuple(CLASS_COLOURS.values())
-LABEL_WIDTH = 150
+LABEL_WIDTH = 152  # px beside the bars
 
 
 def show_changes(before: Rgb, changed: Mapping[str, Rgb], entries: Sequence[ModelEntry], label: str) -> None:
@@ -97,7 +97,7 @@ def _figure(found: Mapping[str, Sequence[Effect]], label: str) -> go.Figure:
         barmode="group",
         bargap=0.25,
         margin={"l": LABEL_WIDTH, "b": 48 + ROW * -(-len(found) // 2)},
-        xaxis={"title": {"text": f"change in probability of {plain_text(label)}, points"}, "zeroline": True},
+        xaxis={"title": {"text": f"{plain_text(label)}, change in points"}, "zeroline": True},
         yaxis={"autorange": "reversed"},
     )
     return figure

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.errors import InputError
 from core.laboratory.effects import BAND, DOSE_DRAWS, DoseCurve, Floats, dose_answers, dose_curves, dose_values
 from core.models.classifier import Classifier
 from core.settings import fields_of
@@ -15,6 +16,7 @@ from core.simulation import CellDesign
 from core.simulation.design import AS_DRAWN, FACTORS
 from dashboard import state
 from dashboard.ui.charts import DASHES, Axis, Line, line_figure, percent_axis, show
+from dashboard.ui.format import quoted
 from dashboard.ui.html import CLASS_COLOURS
 from dashboard.url import HIGHEST_SEED
 
@@ -60,11 +62,18 @@ def _going_on(
     classifiers: Sequence[Classifier], titles: Sequence[str], label: str, factor: str, wanted: tuple[object, ...]
 ) -> None:
     _, answers = st.session_state[MEASURED]
-    if st.session_state.get(RUNNING) != wanted or not classifiers:
+    if not classifiers:
+        _end()
+    if st.session_state.get(RUNNING) != wanted:
         st.rerun()
     seed = (state.get("drawing") + len(answers)) % (HIGHEST_SEED + 1)
     plain = state.get("drawn").revised(**{factor: FIELDS[factor].default})
-    answers.append(dose_answers(classifiers, plain, factor, seed, dose_values(factor)))
+    try:
+        answers.append(dose_answers(classifiers, plain, factor, seed, dose_values(factor)))
+    except InputError as error:
+        st.error(quoted(str(error)), icon=":material/block:")
+        _end()
+        return
     _draw(classifiers, titles, label, factor, answers)
     if len(answers) > DOSE_DRAWS:
         _end()
@@ -98,10 +107,8 @@ def _draw(
         st.info(f"No model that is switched on knows the class {label}.", icon=":material/toggle_off:")
         return
     show(dose_figure(named, label, factor), "laboratory-dose", _words(named, label, factor))
-    st.caption(
-        f"Lines: this cell. Bands: the middle {BAND[1] - BAND[0]:.0f} % of {max(0, done - 1)} other drawings. Every "
-        "drawing is cut out as the cell with the factor unchanged is."
-    )
+    others = f"; bands: the middle {BAND[1] - BAND[0]:.0f} % of {done - 1} other drawings" if done > 2 else ""
+    st.caption(f"Lines: this cell{others}. Every drawing is cut out as the cell with the factor unchanged is.")
 
 
 def dose_figure(named: Sequence[tuple[str, DoseCurve]], label: str, factor: str) -> go.Figure:

@@ -32,7 +32,7 @@ from dashboard.laboratory.parts import show_parts
 from dashboard.models import ModelEntry, chosen_names, entry, known_classes
 from dashboard.truth import answers_hidden, ask_for_a_guess
 from dashboard.ui.format import duration, percent, quoted
-from dashboard.ui.html import table
+from dashboard.ui.html import fitted, table
 from dashboard.url import TRAINED, default_parameters
 
 Rgb = NDArray[np.uint8]
@@ -40,6 +40,7 @@ DRAWN, CHOSEN = "A drawn cell", "The chosen picture"
 CHANGES, DOSES, PARTS = "Interventions", "Dose and answer", "Maps and causes"
 FIRST_CHANGES = (*(one.name for one in REMOVALS.values()), "filled-lobes", "nucleus-lymphocyte", "background-yellow")
 SIDE = 300  # px of the cell on the page
+MOST_SIDE = 1024  # px of a picture that is changed by mask: no model is shown more
 LEAD = "Take a cell apart: change one part, and see what that does to each model's answer."
 
 
@@ -77,11 +78,11 @@ def _drawn_bench(names: Sequence[str]) -> None:
             "Experiment", (CHANGES, DOSES, PARTS), default=CHANGES, required=True, key="laboratory-experiment"
         )
         if entries:
-            _experiment(str(what), design, seed, cell.image, entries)
+            _experiment(str(what), design, cell, entries)
     state.write_address()
 
 
-def _experiment(what: str, design: CellDesign, seed: int, before: Rgb, entries: Sequence[ModelEntry]) -> None:
+def _experiment(what: str, design: CellDesign, cell: SimulatedCell, entries: Sequence[ModelEntry]) -> None:
     able = [one for one in entries if one.classifier is not None]
     classifiers = [one.classifier for one in able if one.classifier is not None]
     titles = [one.title for one in able]
@@ -96,8 +97,8 @@ def _experiment(what: str, design: CellDesign, seed: int, before: Rgb, entries: 
         "Changes", list(INTERVENTIONS), default=list(FIRST_CHANGES), key="laboratory-interventions",
         format_func=lambda name: INTERVENTIONS[name].title,
     )  # fmt: skip
-    changed = _changed(design.model_dump_json(), seed, tuple(wanted), design)
-    show_changes(before, changed, entries, label)
+    changed = _changed(design.model_dump_json(), cell.seed, tuple(wanted), design, cell)
+    show_changes(cell.image, changed, entries, label)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16, scope="session")
@@ -107,8 +108,8 @@ def drawn_cell(key: str, seed: int, _design: CellDesign) -> SimulatedCell:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, scope="session")
-def _changed(key: str, seed: int, names: tuple[str, ...], _design: CellDesign) -> dict[str, Rgb]:
-    return {INTERVENTIONS[name].title: intervene(_design, seed, name) for name in names}
+def _changed(key: str, seed: int, names: tuple[str, ...], _design: CellDesign, _cell: SimulatedCell) -> dict[str, Rgb]:
+    return {INTERVENTIONS[name].title: intervene(_design, _cell, name) for name in names}
 
 
 def subject_of_drawing(design: CellDesign, seed: int, rgb: Rgb) -> Subject:
@@ -147,7 +148,9 @@ def _choose_class(entries: Sequence[ModelEntry], first: str) -> str:
     classes = known_classes(entries) or (first,)
     start = classes.index(first) if first in classes else 0
     return str(
-        st.selectbox("Probability of", classes, index=start, format_func=quoted, key="laboratory-class", width=220)
+        st.selectbox(
+            "Probability of", classes, index=start, format_func=quoted, key=f"laboratory-class-{first}", width=220
+        )
     )
 
 
@@ -160,8 +163,9 @@ def _real_bench(subject: Subject, names: Sequence[str]) -> None:
         ask_for_a_guess(subject.key, known_classes(entries))
         return
     _show_answers(subject, entries)
+    rgb = fitted(subject.rgb, MOST_SIDE)
     try:
-        parts = estimated_parts(subject.rgb)
+        parts = estimated_parts(rgb)
     except InputError as error:
         st.warning(quoted(str(error)), icon=":material/search_off:")
         return
@@ -170,17 +174,15 @@ def _real_bench(subject: Subject, names: Sequence[str]) -> None:
         ways = st.pills("Changes", list(WAYS), selection_mode="multi", default=["paint"], key="laboratory-ways")
     if entries:
         label = _choose_class(entries, _named_most(subject, entries))
-        show_changes(subject.rgb, _masked_changes(subject, parts, places, ways), entries, label)
+        show_changes(rgb, _masked_changes(rgb, parts, places, ways), entries, label)
     st.caption("The parts are estimated from the picture's colours, and may miss.")
 
 
 def _masked_changes(
-    subject: Subject, parts: Mapping[str, NDArray[np.bool_]], places: Sequence[str], ways: Sequence[str]
+    rgb: Rgb, parts: Mapping[str, NDArray[np.bool_]], places: Sequence[str], ways: Sequence[str]
 ) -> dict[str, Rgb]:
     return {
-        f"{place.capitalize()} {WAYS[way]}": change_within(subject.rgb, parts, place, way)
-        for place in places
-        for way in ways
+        f"{place.capitalize()} {WAYS[way]}": change_within(rgb, parts, place, way) for place in places for way in ways
     }
 
 

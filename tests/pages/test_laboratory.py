@@ -43,12 +43,13 @@ def cells_of(app: AppTest, model: str) -> list[list[str]]:
 def test_the_answer_and_the_effects_are_the_engines_own(start: Start, models: Path) -> None:
     app = opened(start, models, drawn="label~eosinophil*filling~0.5", drawing="3")
     classifier, design = load_classifier(models / "islam_cnn"), design_of("eosinophil").revised(filling=0.5)
-    before = draw(design, 3).image
+    cell = draw(design, 3)
+    before = cell.image
     said = classifier.predict([frame_image(before, "cell").rgb])[0]
     answer, effects = cells_of(app, "Custom CNN")
     assert answer[:2] == [said.predicted, percent(said.confidence).replace("\u00a0", " ")]
     names = app.multiselect(key="laboratory-interventions").value
-    wanted = effects_of(classifier, before, {name: intervene(design, 3, name) for name in names})
+    wanted = effects_of(classifier, before, {name: intervene(design, cell, name) for name in names})
     at = wanted[0].classes.index("eosinophil")
     assert [cell.partition(":")[0] for cell in effects[1:]] == [
         signed_points(100 * float(one.difference[at])) for one in wanted
@@ -98,6 +99,16 @@ def test_a_dose_is_measured_drawing_by_drawing_and_can_be_cancelled(
     assert_sound(app)
     assert len(app.session_state[dose.MEASURED][1]) == 3 and app.session_state[dose.RUNNING] is None
     assert "of 2 other drawings" in shown(app)
+
+
+def test_a_factor_that_is_no_longer_there_gives_way(start: Start, models: Path) -> None:
+    app = opened(start, models, drawn="other~monocyte")
+    app.session_state["laboratory-experiment"] = "Dose and answer"
+    app = app.run()
+    app = app.selectbox(key="dose-factor").set_value("share").run()
+    app = press(app, "As drawn")
+    assert_sound(app)
+    assert app.selectbox(key="dose-factor").value == "granules"
 
 
 def test_maps_stand_beside_measured_causes(start: Start, models: Path) -> None:

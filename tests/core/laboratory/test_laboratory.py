@@ -63,7 +63,7 @@ def test_an_intervention_leaves_all_else_to_the_pixel(label: str, name: str) -> 
     nuclei, whole = before.nucleus | after.nucleus, before.nucleus | before.cytoplasm
     region = {"no-granules": before.granules, "no-red-cells": ~whole}.get(name, nuclei)
     shown = region if name == "no-red-cells" else affected(region, before.blur)
-    found = intervene(design, 4, name, SIDE)
+    found = intervene(design, before, name)
     assert (found[~shown] == before.image[~shown]).all()
     assert (found[shown] == after.image[shown]).all() and (found != before.image).any()
 
@@ -71,11 +71,11 @@ def test_an_intervention_leaves_all_else_to_the_pixel(label: str, name: str) -> 
 def test_a_backgrounds_stain_leaves_the_cell() -> None:
     design = design_of("monocyte")
     cell = draw(design, 2, SIDE)
-    whole, found = cell.nucleus | cell.cytoplasm, intervene(design, 2, "background-yellow", SIDE)
+    whole, found = cell.nucleus | cell.cytoplasm, intervene(design, cell, "background-yellow")
     assert (found[whole] == cell.image[whole]).all()
     assert found[~whole].mean(axis=0)[2] < cell.image[~whole].mean(axis=0)[2] - 20  # yellow: less blue
     with pytest.raises(InputError, match="No intervention 'none'"):
-        intervene(design, 2, "none", SIDE)
+        intervene(design, cell, "none")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -115,7 +115,7 @@ def test_the_same_picture_is_framed_as_itself(framing: str) -> None:
 def test_effects_are_differences_of_plain_answers() -> None:
     model = toy(random_network(), 48)
     design, cell = design_of("eosinophil"), draw(design_of("eosinophil"), 1, SIDE)
-    changed = {name: intervene(design, 1, name, SIDE) for name in ("no-granules", "nucleus-lymphocyte")}
+    changed = {name: intervene(design, cell, name) for name in ("no-granules", "nucleus-lymphocyte")}
     view = frame_image(cell.image, "cell")
     x, y, side, _ = view.box
     assert x >= 0 and y >= 0 and x + side <= SIDE and y + side <= SIDE  # no reflection: a plain cut is the oracle
