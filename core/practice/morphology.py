@@ -16,7 +16,7 @@ SIGNS: dict[str, str] = {
     "monocyte": "A monocyte is the largest of the five, with a folded or kidney-shaped nucleus of loose chromatin and "
     "much grey-blue cytoplasm, often with vacuoles.",
     "neutrophil": "A neutrophil has a nucleus of three to five lobes on thin strands, and pale pink cytoplasm with "
-    "granules so fine that they hardly show.",
+    "fine, pale granules.",
 }
 
 AGAINST: dict[tuple[str, str], str] = {  # (what it is, what it was taken for)
@@ -57,8 +57,8 @@ AGAINST: dict[tuple[str, str], str] = {  # (what it is, what it was taken for)
     "cytoplasm; a neutrophil's is cut into lobes on thin strands, in pale pink cytoplasm.",
     ("neutrophil", "basophil"): "Its lobes stand out, for its granules are fine and pale; a basophil's coarse, dark "
     "violet granules lie over the nucleus and hide it.",
-    ("neutrophil", "eosinophil"): "Its granules are so fine that the cytoplasm looks evenly pale pink, and it mostly "
-    "has three to five lobes; an eosinophil's granules are coarse and orange-red, and its lobes mostly two.",
+    ("neutrophil", "eosinophil"): "Its granules are fine and pale, and it mostly has three to five lobes on thin "
+    "strands; an eosinophil's granules are coarse and orange-red, and its lobes mostly two.",
     ("neutrophil", "lymphocyte"): "Its nucleus is cut into lobes on thin strands, with wide, pale pink cytoplasm; a "
     "lymphocyte has one round, dense nucleus and a thin blue rim.",
     ("neutrophil", "monocyte"): "Its nucleus is cut into lobes on thin strands and its chromatin is dense, in pale "
