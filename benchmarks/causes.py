@@ -86,7 +86,8 @@ def measure_model(
 ) -> list[CauseRow]:
     """Every cell of one model: as kept in `rows` where it has all `methods`, else measured, and added to `out`."""
     found = []
-    orders = [(label, FIRST_SEED + number) for number in range(cells) for label in CLASSES]
+    whole = len(CLASSES)  # each cell has a seed, and so a random map, of its own
+    orders = [(CLASSES[number % whole], FIRST_SEED + number) for number in range(cells * whole)]
     for number, (label, seed) in enumerate(orders, start=1):
         if stop.asked:
             break
