@@ -4,9 +4,11 @@ all, a wipe between picture and map, and the whole to take away as PNG or SVG wi
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,7 +21,14 @@ from core.explanation.methods.registry import METHODS
 from core.explanation.render import by_pixel, palette
 from core.explanation.wording import largest_values, legend_ends, legend_text
 from dashboard import state
-from dashboard.explain.against import alike_text, contrast_of, other_class, shown_map
+from dashboard.explain.against import (
+    alike_text,
+    contrast_of,
+    is_contrastive,
+    other_class,
+    shown_map,
+    without_contrast,
+)
 from dashboard.explain.controls import on_a_phone
 from dashboard.explain.jobs import ExplainRequest, ModelRow
 from dashboard.explain.progress import show_progress
@@ -29,22 +38,30 @@ from dashboard.ui.format import percent, quoted
 from dashboard.ui.html import picture_address
 from dashboard.url import NAMED
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 ALL_MODELS, ROWS = "All models", "figure-model"
 HEAD, FOOT = 26, 40  # px above a picture for its column's title, below it for what it says
 LARGEST, SMALLEST = 330, 110  # px of a picture's side
 ACROSS, ACROSS_PHONE = 980, 350  # px that a row has on a wide screen, and on a phone
 GAP = 10  # px between pictures
 TOOLS = 30  # px above the first row for the chart's buttons, which a phone shows all the time
+LETTER = 8  # px that a letter takes, at most, of a text that must not run into the next picture
 DPI = 200
+PRINTED_LETTERS = 34  # a line in a file, in the place of a picture
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the figure: what stands above and below it, and its pixels `(S, S, 3) uint8`."""
+    """One picture of the figure: what stands above and below it, and its pixels `(S, S, 3) uint8`.
+
+    Where there is no picture, `rgb` is None and `foot`, which then says why, stands in its place.
+    """
 
     head: str
     foot: str
-    rgb: NDArray[np.uint8]
+    rgb: NDArray[np.uint8] | None
 
 
 def show_figure(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) -> None:
@@ -56,18 +73,19 @@ def show_figure(rows: Sequence[ModelRow], asked: ExplainRequest, look: Look) -> 
     chosen = st.session_state.get(ROWS, ALL_MODELS)
     chosen = chosen if chosen in able else ALL_MODELS
     shown = [row for name, row in able.items() if chosen in (ALL_MODELS, name)]
-    panels = [panels_of(row, asked.methods, look) for row in shown]
+    contrastive = is_contrastive(rows)
+    panels = [panels_of(row, asked.methods, look, contrastive) for row in shown]
     share = state.get("wipe") / 100
     across = ACROSS_PHONE if on_a_phone() else ACROSS
     show(map_figure(panels, share, across, zooms=not on_a_phone()), "figure", _alt(panels))
     _choose_rows_and_wipe(able)
     for method in asked.methods:
-        st.html(f'<p class="ll-caption">{_legend(method, look, shown)}</p>')
+        st.html(f'<p class="ll-caption">{_legend(method, look, shown, contrastive)}</p>')
         for row in shown:
             if method in row.jobs:
                 show_progress(row.jobs[method], row.explanations.get(method), row.title)
             _say_likeness(row, method)
-    _offer_files(panels, asked.methods, look, shown)
+    _offer_files(panels, asked.methods, look, shown, contrastive)
 
 
 def _choose_rows_and_wipe(able: dict[str, ModelRow]) -> None:
@@ -114,21 +132,34 @@ def label_of_row(row: ModelRow) -> str | None:
     return wanted if classifier is not None and wanted in classifier.card.classes else None
 
 
-def panels_of(row: ModelRow, methods: Sequence[str], look: Look) -> list[Panel]:
-    """One row of the figure: the picture that the model saw, then its map by each method that has one."""
+def panels_of(row: ModelRow, methods: Sequence[str], look: Look, contrastive: bool) -> list[Panel]:
+    """One row of the figure: the picture that the model saw, then a panel each method: its map, or why there is none.
+
+    Maps are `contrastive` where a class was chosen to hold them against.
+    """
     label, view = label_of_row(row), row.answer.view
     if view is None:
         return []
     first = next(iter(row.explanations.values()))
     found = [Panel(row.title, _probability(row, label), first.view)]
     for method in methods:
-        explanation = shown_map(row, method, label)
-        if explanation is not None and label is not None:
-            told = ", ".join(largest_values(explanation, label))
-            more = row.jobs[method].going_on if method in row.jobs else False
-            foot = f"{told}, still sharpening" if more else told
-            found.append(Panel(METHODS[method].title, foot, picture_of(explanation, label, look)))
+        explanation = shown_map(row, method, label, contrastive)
+        if explanation is None or label is None:
+            found.append(Panel(METHODS[method].title, _no_map(row, method, label, contrastive), None))
+            continue
+        told = ", ".join(largest_values(explanation, label))
+        more = row.jobs[method].going_on if method in row.jobs else False
+        foot = f"{told}, still sharpening" if more else told
+        found.append(Panel(METHODS[method].title, foot, picture_of(explanation, label, look)))
     return found
+
+
+def _no_map(row: ModelRow, method: str, label: str | None, contrastive: bool) -> str:
+    """Why a row has no map by a method, short enough to stand in the map's place."""
+    if label is None:
+        return "No map: this model does not know the class."
+    told = without_contrast(row, method, label) if contrastive else ""
+    return told or ("No map: see the warning." if row.fault_of(method) else "No map yet.")
 
 
 def _probability(row: ModelRow, label: str | None) -> str:
@@ -168,16 +199,21 @@ def map_figure(panels: Sequence[Sequence[Panel]], share: float, across: int, zoo
                 top - side / height,
                 top,
                 panel,
+                side // LETTER,
             )
-            rgb = panel.rgb if column == 0 else wiped(row[0].rgb, panel.rgb, share)
+            if panel.rgb is None:
+                continue
+            rgb = panel.rgb if column == 0 or row[0].rgb is None else wiped(row[0].rgb, panel.rgb, share)
             figure.add_layout_image(
                 source=picture_address(rgb), x=0, y=0, sizex=1, sizey=1, xref=f"x{place}", yref=f"y{place}"
             )
     return figure
 
 
-def _place(figure: go.Figure, place: str, left: float, right: float, low: float, high: float, panel: Panel) -> None:
-    """Give a panel its axes, its title and its foot; every axis follows the first."""
+def _place(
+    figure: go.Figure, place: str, left: float, right: float, low: float, high: float, panel: Panel, letters: int
+) -> None:
+    """Give a panel its axes, its title and its foot, `letters` a line in the place of a picture; axes move together."""
     follows = {} if place == "" else {"matches": "x"}
     figure.update_layout(
         {
@@ -203,7 +239,10 @@ def _place(figure: go.Figure, place: str, left: float, right: float, low: float,
         x=[0.5], y=[0.5], xaxis=f"x{place}", yaxis=f"y{place}", mode="markers", opacity=0,
         hovertemplate=f"{plain_text(panel.head)}: {plain_text(panel.foot)}<extra></extra>",
     )  # fmt: skip
-    for text, y, anchor in ((f"<b>{plain_text(panel.head)}</b>", high, "bottom"), (plain_text(panel.foot), low, "top")):
+    lines = [panel.foot] if panel.rgb is not None else textwrap.wrap(panel.foot, letters)
+    foot = "<br>".join(plain_text(line) for line in lines)
+    foot_at = (low, "top") if panel.rgb is not None else (high, "top")
+    for text, y, anchor in ((f"<b>{plain_text(panel.head)}</b>", high, "bottom"), (foot, *foot_at)):
         figure.add_annotation(
             text=text,
             x=left,
@@ -212,6 +251,7 @@ def _place(figure: go.Figure, place: str, left: float, right: float, low: float,
             yref="paper",
             xanchor="left",
             yanchor=anchor,
+            align="left",
             showarrow=False,
             font={"size": 13},
         )
@@ -231,13 +271,15 @@ def _alt(panels: Sequence[Sequence[Panel]]) -> str:
     return "; ".join(f"{row[0].head}: " + ", ".join(f"{p.head} {p.foot}" for p in row[1:]) for row in panels if row)
 
 
-def _legend(method: str, look: Look, rows: Sequence[ModelRow]) -> str:
+def _legend(method: str, look: Look, rows: Sequence[ModelRow], contrastive: bool) -> str:
     kind = METHODS[method]
     against = _named_other(rows)
-    if against and no_contrast(kind):
+    if contrastive and no_contrast(kind):
         return f"<strong>{kind.title}</strong>: {no_contrast(kind)}"
-    low, high = _ends(method, look, rows)
-    colours = look.diverging if kind.signed or against else look.palette
+    if contrastive and not against:
+        return f"<strong>{kind.title}</strong>: no map. In the place of each stands why."
+    low, high = _ends(method, look, rows, contrastive)
+    colours = look.diverging if kind.signed or contrastive else look.palette
     bordered = look.style(method) == "borders" and _weighs(method, rows)
     return (
         f"<strong>{kind.title}</strong>: from {low} to {high} in the palette {colours}. "
@@ -251,10 +293,10 @@ def _named_other(rows: Sequence[ModelRow]) -> str:
     return found.pop() if len(found) == 1 else "the other class" if found else ""
 
 
-def _ends(method: str, look: Look, rows: Sequence[ModelRow]) -> tuple[str, str]:
-    shown = [shown_map(row, method, label_of_row(row)) for row in rows]
+def _ends(method: str, look: Look, rows: Sequence[ModelRow], contrastive: bool) -> tuple[str, str]:
+    shown = [shown_map(row, method, label_of_row(row), contrastive) for row in rows]
     fine = any(by_pixel(explanation) for explanation in shown if explanation is not None)
-    return legend_ends(METHODS[method].signed or bool(_named_other(rows)), look.shared, fine)
+    return legend_ends(METHODS[method].signed or contrastive, look.shared, fine)
 
 
 def _weighs(method: str, rows: Sequence[ModelRow]) -> bool:
@@ -263,13 +305,16 @@ def _weighs(method: str, rows: Sequence[ModelRow]) -> bool:
 
 
 def _offer_files(
-    panels: Sequence[Sequence[Panel]], methods: Sequence[str], look: Look, rows: Sequence[ModelRow]
+    panels: Sequence[Sequence[Panel]], methods: Sequence[str], look: Look, rows: Sequence[ModelRow], contrastive: bool
 ) -> None:
-    against = _named_other(rows)
+    drawn = {panel.head for row in panels for panel in row[1:] if panel.rgb is not None}
     strips = {
-        METHODS[m].title: (*_ends(m, look, rows), look.diverging if METHODS[m].signed or against else look.palette)
+        METHODS[m].title: (
+            *_ends(m, look, rows, contrastive),
+            look.diverging if METHODS[m].signed or contrastive else look.palette,
+        )
         for m in methods
-        if not against or not no_contrast(METHODS[m])
+        if METHODS[m].title in drawn
     }
     if not strips:
         return
@@ -303,12 +348,7 @@ def figure_file(panels: Sequence[Sequence[Panel]], strips: dict[str, tuple[str, 
         for column in range(columns):
             axes[line][column].axis("off")
             if column < len(row):
-                axes[line][column].imshow(row[column].rgb)
-                axes[line][column].set_title(row[column].head, fontsize=9, loc="left", parse_math=False)
-                axes[line][column].text(
-                    0, -0.04, row[column].foot, fontsize=7, va="top", transform=axes[line][column].transAxes,
-                    parse_math=False,
-                )  # fmt: skip
+                _print(axes[line][column], row[column])
     for ax, (title, (low, high, colours)) in zip(
         below.subplots(len(strips), 1, squeeze=False)[:, 0], strips.items(), strict=True
     ):
@@ -319,3 +359,15 @@ def figure_file(panels: Sequence[Sequence[Panel]], strips: dict[str, tuple[str, 
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
+
+
+def _print(ax: Axes, panel: Panel) -> None:
+    """Draw a panel on its axes in a file."""
+    foot, low = panel.foot, -0.04
+    if panel.rgb is not None:
+        ax.imshow(panel.rgb)
+    else:
+        ax.set_box_aspect(1)
+        foot, low = textwrap.fill(foot, PRINTED_LETTERS), 0.96
+    ax.set_title(panel.head, fontsize=9, loc="left", parse_math=False)
+    ax.text(0, low, foot, fontsize=7, va="top", transform=ax.transAxes, parse_math=False)

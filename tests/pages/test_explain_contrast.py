@@ -73,6 +73,49 @@ def test_the_runner_up_is_each_models_own_and_travels_in_the_address(start: Star
     assert "No model here has the class “platelet”" in alerts(start("explain", layout="figure", against="platelet"))
 
 
+@pytest.fixture
+def names(tiny_root: Path) -> dict[str, str]:
+    """By model the class that it names of the first cell; two of the models differ."""
+    rgb, found = gallery_subjects()["cell-1"].rgb, {}
+    for model in ("islam_cnn", "resnet50", "vgg19"):
+        classifier = load_classifier(tiny_root / model)
+        found[model] = classifier.predict([frame_image(rgb, classifier.card.framing or "cell").rgb])[0].predicted
+    return found
+
+
+def notes_of(app: AppTest) -> list[tuple[str, float]]:
+    """Every title and text of the figure, and where it begins."""
+    return [(note["text"], note["x"]) for note in json.loads(figure_of(app))["layout"]["annotations"]]
+
+
+def test_a_row_that_names_the_class_held_against_has_a_sentence_and_no_map(start: Start, names: dict[str, str]) -> None:
+    against = names["islam_cnn"]
+    others = [model for model, named in names.items() if named != against]
+    assert others, names
+    chosen = {"image": "cell-1", "methods": "gradcam,gradcam++,hirescam", "layout": "figure", "label": "named"}
+    app = start("explain", models=f"islam_cnn,{others[0]}", **chosen, against=against)
+    assert_sound(app)
+    notes = notes_of(app)
+    told = [re.sub("<br>", " ", text) for text, _ in notes]
+    assert told.count(f"No map: {against} cannot be held against itself.") == 2  # by Grad-CAM and HiResCAM
+    assert told.count("No contrastive map: see below.") == 2  # Grad-CAM++, in both rows
+    assert len(json.loads(figure_of(app))["layout"]["images"]) == 2 + 2  # pictures, and the other row's two maps
+    for head in ("Grad-CAM", "Grad-CAM++", "HiResCAM"):
+        places = [place for text, place in notes if text == f"<b>{head}</b>"]
+        assert len(places) == 2 and len(set(places)) == 1
+    assert f"rather than for {against}" in html(app) and "Grad-CAM++ has no contrastive map" in html(app)
+
+
+def test_a_choice_that_leaves_no_map_is_not_dropped_in_silence(start: Start, names: dict[str, str]) -> None:
+    against = names["islam_cnn"]
+    app = start("explain", image="cell-1", models="islam_cnn", layout="figure", label="named", against=against)
+    assert_sound(app)
+    told = [re.sub("<br>", " ", text) for text, _ in notes_of(app)]
+    assert f"No map: {against} cannot be held against itself." in told
+    assert "no map. In the place of each stands why." in html(app)
+    assert not any(each.label.startswith("Figure as") for each in app.get("download_button"))
+
+
 def test_how_alike_two_classes_are_is_said_below_each_row_but_not_of_eigencam(start: Start) -> None:
     app = start("explain", models="islam_cnn,vgg19", methods="gradcam++,eigencam")
     assert_sound(app)

@@ -63,6 +63,23 @@ def test_the_files_hold_pictures_titles_and_the_legend() -> None:
     assert len(list(images)) == 3  # two panels and the palette
 
 
+def test_a_sentence_stands_in_the_place_of_a_map_that_is_not_there() -> None:
+    """The columns beside it stay where they are, in the figure as in the file."""
+    told = "No map: <neutrophil> cannot be held against itself."
+    rows = [[*PANELS[0], panel("LIME", 30)], [PANELS[1][0], Panel("Grad-CAM", told, None), panel("LIME", 40)]]
+    figure = map_figure(rows, 0.5, 980, zooms=True)
+    assert len(figure.layout.images) == 5
+    notes = {(note.text, note.y): note.x for note in figure.layout.annotations}
+    for head in ("<b>Grad-CAM</b>", "<b>LIME</b>"):
+        places = [x for (text, _), x in notes.items() if text == head]
+        assert len(places) == 2 and len(set(places)) == 1
+    (said,) = (text for text, _ in notes if "cannot" in text)
+    assert "<br>" in said and "&lt;neutrophil" in said and "<neutrophil" not in said
+    strips = {"LIME": ("against", "for", "blue-red")}
+    root = ElementTree.fromstring(figure_file(rows, strips, "svg"))
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 5 + 1
+
+
 def scoring(*rows: ScoreRow) -> Scoring:
     return Scoring("vgg19", "gradcam", "monocyte", rows, (), "estimated")
 
