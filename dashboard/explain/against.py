@@ -47,7 +47,7 @@ def other_class(row: ModelRow, label: str | None) -> str | None:
 def without_contrast(row: ModelRow, method: str, label: str) -> str:
     """Why a row has no contrastive map of `label` by a method, as a short sentence; "" where it has one."""
     if no_contrast(METHODS[method]):
-        return "No contrastive map: see below."
+        return f"No map: {'its values are not linear' if METHODS[method].per_class else 'it has one for all classes'}."
     if contrast_of(row, label):
         return ""
     wanted = state.get("against")

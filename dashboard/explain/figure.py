@@ -159,7 +159,7 @@ def _no_map(row: ModelRow, method: str, label: str | None, contrastive: bool) ->
     if label is None:
         return "No map: this model does not know the class."
     told = without_contrast(row, method, label) if contrastive else ""
-    return told or ("No map: see the warning." if row.fault_of(method) else "No map yet.")
+    return told or ("No map: it could not be computed." if row.fault_of(method) else "No map yet.")
 
 
 def _probability(row: ModelRow, label: str | None) -> str:
