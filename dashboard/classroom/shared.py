@@ -122,7 +122,7 @@ def show_bars(
         figure.add_bar(
             orientation="h", name=title, y=[charts.plain_text(name) for name in names], x=counts,
             marker={"color": inks, "line": {"width": 0}}, text=[str(count) if count else "" for count in counts],
-            textposition="auto", textfont={"size": LARGE_TYPE},
+            textposition="auto", textangle=0, textfont={"size": LARGE_TYPE},
             hovertemplate=f"%{{y}}: %{{x}} votes {title}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(
