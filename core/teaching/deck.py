@@ -75,7 +75,7 @@ def simulated_deck(
 
 def _drawn(label: str, seed: int, difficulty: str) -> DeckCell:
     picture = made_harder(draw_cell(label, seed, SIDE).image, difficulty)
-    return DeckCell(plain_png(picture), label, f"simulated, {difficulty}, seed {seed}")
+    return DeckCell(pixels_png(picture), label, f"simulated, {difficulty}, seed {seed}")
 
 
 def made_harder(rgb: NDArray[np.uint8], difficulty: str) -> NDArray[np.uint8]:
@@ -91,7 +91,7 @@ def gallery_deck(seed: int | None = None) -> list[DeckCell]:
     """The ten cells of the gallery, in random order. Whoever opens another page finds them there, with answers."""
     cells = list(gallery())
     random.Random(secrets.randbelow(SEEDS) if seed is None else seed).shuffle(cells)
-    return [DeckCell(plain_png(cell.cell().image), cell.label, f"gallery, {cell.key}") for cell in cells]
+    return [DeckCell(pixels_png(cell.cell().image), cell.label, f"gallery, {cell.key}") for cell in cells]
 
 
 def picture_deck(pictures: Sequence[tuple[str, bytes, str | None]]) -> list[DeckCell]:
@@ -103,10 +103,10 @@ def picture_deck(pictures: Sequence[tuple[str, bytes, str | None]]) -> list[Deck
         raise InputError("There is no picture for this deck: upload some, or choose simulated cells.")
     if len(pictures) > MOST_CELLS:
         raise InputError(f"A deck has at most {MOST_CELLS} cells; these are {len(pictures)}. Choose fewer.")
-    return [DeckCell(plain_png(decode(data, name).rgb), label, name) for name, data, label in pictures]
+    return [DeckCell(pixels_png(decode(data, name).rgb), label, name) for name, data, label in pictures]
 
 
-def plain_png(rgb: NDArray[np.uint8]) -> bytes:
+def pixels_png(rgb: NDArray[np.uint8]) -> bytes:
     """A picture `(H, W, 3) uint8` as a PNG of its pixels alone, reduced to LARGEST_SIDE px where it is larger."""
     image = Image.fromarray(np.ascontiguousarray(rgb))
     if max(image.size) > LARGEST_SIDE:

@@ -173,7 +173,7 @@ def _safe(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def report_json(report: ClassReport) -> str:
+def class_report_json(report: ClassReport) -> str:
     """The whole report but for the pictures."""
     session = report.session
     names = {one.number: one.nickname for one in report.people}

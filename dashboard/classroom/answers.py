@@ -71,7 +71,7 @@ def _answer(name: str, answer: Answer) -> ModelAnswer:
 
 
 @st.cache_data(show_spinner=False, max_entries=240)
-def map_of(code: str, position: int, model: str, method: str) -> ClassMap:
+def class_map(code: str, position: int, model: str, method: str) -> ClassMap:
     """Where a model looked for the class that it named; whatever goes wrong stays in the map."""
     kind = METHODS[method]
     model_entry = entry(model)
@@ -93,4 +93,4 @@ def prepare(session: ClassSession) -> None:
     """Ask the models about the present cell before the class comes to that step."""
     for answer in answers_to(session, session.position) if session.settings.models else ():
         for method in session.settings.methods if answer.label else ():
-            map_of(session.code, session.position, answer.model, method)
+            class_map(session.code, session.position, answer.model, method)

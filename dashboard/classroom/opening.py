@@ -13,7 +13,7 @@ from core.teaching.steps import ClassSettings
 from core.teaching.store import LONGEST_TITLE
 from dashboard import uploads
 from dashboard.classroom.answers import quick_methods
-from dashboard.classroom.shared import CODE, KEY, store
+from dashboard.classroom.shared import CODE, KEY, class_store
 from dashboard.models import names, root, title
 from dashboard.ui.format import quoted
 
@@ -88,7 +88,9 @@ def _open(kind: str, files: list[tuple[str, bytes, str | None]]) -> None:
     chosen = st.session_state
     try:
         settings = ClassSettings(tuple(chosen.get("class-models", ())), tuple(chosen.get("class-methods", ())))
-        session = store().open_session(chosen.get("class-title") or "", _deck(kind, files), settings, uploads.owner())
+        session = class_store().open_session(
+            chosen.get("class-title") or "", _deck(kind, files), settings, uploads.owner()
+        )
     except InputError as error:
         chosen[FAULT] = str(error)
         return
@@ -98,14 +100,14 @@ def _open(kind: str, files: list[tuple[str, bytes, str | None]]) -> None:
 @st.cache_data(show_spinner=False, ttl=3600, max_entries=1)
 def _swept() -> None:
     """Let sessions go that are over their time, once an hour at most."""
-    store().sweep()
+    class_store().sweep()
 
 
 def own_sessions() -> None:
     """List the sessions that this browser opened, to go back to or to delete."""
     try:
         _swept()
-        found = store().sessions_of(uploads.owner())
+        found = class_store().sessions_of(uploads.owner())
     except InputError as error:
         st.error(quoted(str(error)), icon=":material/block:")
         return
@@ -130,6 +132,6 @@ def _go(code: str, key: str) -> None:
 
 def _drop(code: str, key: str) -> None:
     try:
-        store().delete(code, key)
+        class_store().delete(code, key)
     except InputError as error:
         st.session_state[FAULT] = str(error)

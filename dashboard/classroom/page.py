@@ -14,7 +14,7 @@ from dashboard.classroom.opening import offer_session, own_sessions
 from dashboard.classroom.presenter import show_presenter
 from dashboard.classroom.report import show_report
 from dashboard.classroom.screen import show_screen
-from dashboard.classroom.shared import CODE, KEY, ballots, store, without_navigation
+from dashboard.classroom.shared import CODE, KEY, ballots, class_store, without_navigation
 from dashboard.classroom.student import show_farewell, show_student
 from dashboard.ui.format import quoted
 
@@ -28,7 +28,7 @@ def show_class() -> None:
         _show_ways_in()
         return
     try:
-        session = store().session(read_code(code))
+        session = class_store().session(read_code(code))
         _show_session(session, key)
     except InputError as error:
         st.error(quoted(str(error)), icon=":material/link_off:")
@@ -86,7 +86,7 @@ def _ask_to_join(code: str) -> None:
 def _join(code: str) -> None:
     try:
         wanted = code or read_code(st.session_state.get("class-code") or "")
-        store().session(wanted)
+        class_store().session(wanted)
         found = ballots().join(wanted, st.session_state.get("class-nickname") or "")
     except InputError as error:
         st.session_state[FAULT] = str(error)

@@ -16,11 +16,11 @@ from dashboard.classroom.screen import lead_buttons
 from dashboard.classroom.shared import (
     POLL,
     ballots,
-    picture_of,
+    cell_picture,
+    class_store,
     say_where,
-    show_answers,
     show_bars,
-    store,
+    show_model_answers,
     told_here,
     without_navigation,
 )
@@ -36,7 +36,7 @@ def show_presenter(code: str, key: str) -> None:
 @st.fragment(run_every=POLL)
 def _presenter(code: str, key: str) -> None:
     with told_here():
-        session = store().session(code)
+        session = class_store().session(code)
         if session.ended:
             st.rerun(scope="app")
         _show(session, key)
@@ -58,18 +58,18 @@ def _show(session: ClassSession, key: str) -> None:
 
 
 def _show_present(session: ClassSession, key: str) -> None:
-    cell = store().cell(session.code, session.position)
+    cell = class_store().cell(session.code, session.position)
     counts, tally = ballots().counts(session.code, session.position), ballots().tally(session.code, session.position)
     picture, words = st.columns([1, 1.6])
     with picture:
-        st.image(picture_of(session.code, session.position), width="stretch", alt=f"Cell {session.position + 1}")
+        st.image(cell_picture(session.code, session.position), width="stretch", alt=f"Cell {session.position + 1}")
     with words:
         st.html(_told(cell))
         again = AGAIN in session.settings.steps
         second = f", {counts[2]} of them again" if again and session.past(AGAIN) else ""
         st.html(f'<p class="ll-sentence">{counts[1]} of {counts[0]} voted{second}.</p>')
         if session.settings.models:
-            show_answers(answers_to(session, session.position), cell.label)
+            show_model_answers(answers_to(session, session.position), cell.label)
     show_bars(
         session.classes, tally[1], tally[2] if again and session.past(AGAIN) else None, cell.label,
         f"class-ahead-{session.position}",
@@ -83,14 +83,14 @@ def _show_present(session: ClassSession, key: str) -> None:
 
 def _note(code: str, key: str, position: int, name: str) -> None:
     try:
-        store().note(code, key, position, st.session_state[name] or "")
+        class_store().note(code, key, position, st.session_state[name] or "")
     except InputError as error:
         st.session_state["class-lead-fault"] = str(error)
 
 
 def _show_next(session: ClassSession) -> None:
     place = session.position + 1 if session.position != LOBBY else 0
-    cell = store().cell(session.code, place)
+    cell = class_store().cell(session.code, place)
     st.html(f'<p class="ll-title">Next: cell {place + 1}</p>')
     st.image(cell.png, width=220, alt=f"Cell {place + 1}")
     st.html(_told(cell))

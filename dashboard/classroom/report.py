@@ -12,15 +12,15 @@ from core.teaching.report import (
     ClassReport,
     Table,
     class_report,
+    class_report_json,
     report_html,
-    report_json,
     report_tables,
     votes_csv,
 )
 from core.teaching.statistics import most_disputed
 from core.teaching.store import ClassSession
 from dashboard import state, uploads
-from dashboard.classroom.shared import ballots, store
+from dashboard.classroom.shared import ballots, class_store
 from dashboard.ui.format import quoted
 from dashboard.ui.html import table
 
@@ -47,7 +47,7 @@ def show_report(session: ClassSession, key: str) -> None:
 
 @st.cache_data(show_spinner="Working out the figures", max_entries=16)
 def _report(code: str, names: bool, votes: int) -> ClassReport:
-    return class_report(store(), store().session(code), names)
+    return class_report(class_store(), class_store().session(code), names)
 
 
 def _offer_files(report: ClassReport) -> None:
@@ -56,7 +56,7 @@ def _offer_files(report: ClassReport) -> None:
         st.download_button("Report (HTML)", report_html(report), f"{stem}.html", "text/html", key="class-html")
         st.download_button("Votes (CSV)", votes_csv(report), f"{stem}.csv", "text/csv", key="class-csv")
         st.download_button(
-            "Everything (JSON)", report_json(report), f"{stem}.json", "application/json", key="class-json"
+            "Everything (JSON)", class_report_json(report), f"{stem}.json", "application/json", key="class-json"
         )
 
 
@@ -98,7 +98,7 @@ def _explain(position: int, png: bytes, label: str | None) -> None:
 
 def _delete(code: str, key: str) -> None:
     try:
-        store().delete(code, key)
+        class_store().delete(code, key)
     except InputError as error:
         st.warning(quoted(str(error)), icon=":material/block:")
         return

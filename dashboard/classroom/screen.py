@@ -18,12 +18,12 @@ from dashboard.classroom.shared import (
     POLL,
     ballots,
     class_link,
+    class_store,
     say_where,
-    show_answers,
     show_bars,
     show_cell,
-    show_maps,
-    store,
+    show_class_maps,
+    show_model_answers,
     told_here,
     without_navigation,
 )
@@ -43,7 +43,7 @@ def show_screen(code: str, key: str) -> None:
 @st.fragment(run_every=POLL)
 def _screen(code: str, key: str) -> None:
     with told_here():
-        session = store().session(code)
+        session = class_store().session(code)
         if session.ended:
             st.rerun(scope="app")
         with st.container(key="class-screen"):
@@ -74,7 +74,7 @@ def lead_buttons(session: ClassSession, key: str) -> None:
 
 def _go_on(code: str, key: str, seen: int, to: str) -> None:
     try:
-        store().go_on(code, key, seen, to)
+        class_store().go_on(code, key, seen, to)
     except InputError as error:
         st.session_state[FAULT] = str(error)
 
@@ -116,7 +116,7 @@ def _hostname(address: str) -> str:
 
 
 def _cell(session: ClassSession) -> None:
-    cell = store().cell(session.code, session.position)
+    cell = class_store().cell(session.code, session.position)
     left, right = st.columns([1.1, 1], gap="large")
     with left:
         show_cell(session.code, session.position)
@@ -126,11 +126,11 @@ def _cell(session: ClassSession) -> None:
         _bars(session, cell)
         answers = answers_to(session, session.position) if session.past(MODELS) and session.settings.models else []
         if answers:
-            show_answers(answers, cell.label if session.step == TRUTH else None)
+            show_model_answers(answers, cell.label if session.step == TRUTH else None)
         if session.step == TRUTH:
             show_truth(cell)
     if session.step in (MAPS, TRUTH) and answers:
-        show_maps(session, answers)
+        show_class_maps(session, answers)
     st.html(f'<p class="ll-caption">Join with {session.code}</p>')
 
 

@@ -14,7 +14,7 @@ from core.teaching.ballots import Ballots
 from core.teaching.deck import DeckCell
 from core.teaching.steps import STEP_NAMES, TRUTH
 from core.teaching.store import ClassSession, ClassStore, ModelAnswer
-from dashboard.classroom.answers import map_of
+from dashboard.classroom.answers import class_map
 from dashboard.ui import charts
 from dashboard.ui.format import percent, quoted
 from dashboard.ui.html import class_colour
@@ -26,20 +26,20 @@ BAR = 44  # px of a class's bars
 BEFORE_INK = "rgba(133, 129, 142, 0.55)"
 
 
-def store() -> ClassStore:
+def class_store() -> ClassStore:
     """The sessions of this server."""
     return ClassStore()
 
 
 def ballots() -> Ballots:
     """Their participants and votes."""
-    return Ballots(store())
+    return Ballots(class_store())
 
 
 @st.cache_data(show_spinner=False, max_entries=120)
-def picture_of(code: str, position: int) -> bytes:
+def cell_picture(code: str, position: int) -> bytes:
     """A cell's picture as a PNG of pixels alone, kept for all who look at it."""
-    return store().cell(code, position).png
+    return class_store().cell(code, position).png
 
 
 def class_link(code: str, key: str = "") -> str:
@@ -61,14 +61,17 @@ def told_here() -> Iterator[None]:
 
 
 def without_navigation() -> None:
-    """Leave out what leads to other pages: they show answers, and take room on a projector or a phone."""
-    st.html("<style>.st-key-navigation, .ll-lead { display: none; }</style>")
+    """Leave out what leads to other pages, which show answers; and do not fade what is on the page at each look."""
+    st.html(
+        "<style>.st-key-navigation, .ll-lead, [data-testid='stStatusWidget'] { display: none; }"
+        "[data-stale='true'] { opacity: 1 !important; transition: none !important; }</style>"
+    )
 
 
 def show_cell(code: str, position: int) -> None:
     """Show the cell alone; nothing about it but its number."""
     with st.container(key="class-cell"):
-        st.image(picture_of(code, position), width="stretch", alt=f"Cell {position + 1}: a stained blood smear")
+        st.image(cell_picture(code, position), width="stretch", alt=f"Cell {position + 1}: a stained blood smear")
 
 
 def say_where(session: ClassSession, cell: DeckCell | None = None) -> None:
@@ -79,7 +82,7 @@ def say_where(session: ClassSession, cell: DeckCell | None = None) -> None:
     st.html(f'<p class="ll-class-where">Cell {session.position + 1} of {session.cells}: <strong>{name}</strong></p>')
 
 
-def show_answers(answers: list[ModelAnswer], truth: str | None = None) -> None:
+def show_model_answers(answers: list[ModelAnswer], truth: str | None = None) -> None:
     """Show what the models said, one line each; whether they were right where the truth is told."""
     lines = []
     for one in answers:
@@ -93,12 +96,12 @@ def show_answers(answers: list[ModelAnswer], truth: str | None = None) -> None:
     st.html(f'<ul class="ll-class-answers">{"".join(lines)}</ul>')
 
 
-def show_maps(session: ClassSession, answers: list[ModelAnswer]) -> None:
+def show_class_maps(session: ClassSession, answers: list[ModelAnswer]) -> None:
     """Show where each model looked for the class that it named, by each of the session's methods."""
     with st.container(horizontal=True, gap="small", key="class-maps"):
         for one in answers:
             for method in session.settings.methods if one.label else ():
-                found = map_of(session.code, session.position, one.model, method)
+                found = class_map(session.code, session.position, one.model, method)
                 with st.container(width=190, gap="xsmall"):
                     if found.png:
                         st.image(found.png, width="stretch", alt=f"{found.title} of {one.title}")
@@ -119,7 +122,7 @@ def show_bars(
         figure.add_bar(
             orientation="h", name=title, y=[charts.plain_text(name) for name in names], x=counts,
             marker={"color": inks, "line": {"width": 0}}, text=[str(count) if count else "" for count in counts],
-            textposition="auto", textfont={"size": LARGE_TYPE},
+            textposition="auto", textangle=0, textfont={"size": LARGE_TYPE},
             hovertemplate=f"%{{y}}: %{{x}} votes {title}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(

@@ -12,7 +12,16 @@ from core.teaching.deck import MORPHOLOGY
 from core.teaching.steps import AGAIN, LOOK, MAPS, MODELS, ROUNDS, TRUTH, VOTE
 from core.teaching.store import ClassSession
 from dashboard.classroom.answers import answers_to
-from dashboard.classroom.shared import POLL, ballots, say_where, show_answers, show_cell, show_maps, store, told_here
+from dashboard.classroom.shared import (
+    POLL,
+    ballots,
+    class_store,
+    say_where,
+    show_cell,
+    show_class_maps,
+    show_model_answers,
+    told_here,
+)
 from dashboard.ui.format import quoted
 
 FAULT = "class-vote-fault"
@@ -32,7 +41,7 @@ def show_student(code: str, participant: Participant) -> None:
 @st.fragment(run_every=POLL)
 def _student(code: str, participant: Participant) -> None:
     with told_here():
-        session = store().session(code)
+        session = class_store().session(code)
         if session.ended:
             st.rerun(scope="app")
         _show(session, participant)
@@ -102,7 +111,7 @@ def _say_own(session: ClassSession, own: dict[int, Vote]) -> None:
     if session.step not in ROUNDS and session.step != LOOK:
         st.html(f'<p class="ll-sentence">{escape(", ".join(told))}.</p>')
     if session.step == TRUTH:
-        label = store().cell(session.code, session.position).label
+        label = class_store().cell(session.code, session.position).label
         words = "Nobody told this deck what the cell is." if label is None else f"It is: {label}."
         st.html(f'<p class="ll-class-truth">{escape(words)}</p><p>{escape(MORPHOLOGY.get(label or "", ""))}</p>')
 
@@ -111,15 +120,15 @@ def _show_models(session: ClassSession) -> None:
     if not session.settings.models or not session.past(MODELS):
         return
     answers = answers_to(session, session.position)
-    truth = store().cell(session.code, session.position).label if session.step == TRUTH else None
-    show_answers(answers, truth)
+    truth = class_store().cell(session.code, session.position).label if session.step == TRUTH else None
+    show_model_answers(answers, truth)
     if session.settings.methods and session.past(MAPS):
-        show_maps(session, answers)
+        show_class_maps(session, answers)
 
 
 def show_farewell(code: str, participant: Participant) -> None:
     """Say that the session has ended, and how many of the student's own votes were right."""
-    labels = store().labels(code)
+    labels = class_store().labels(code)
     own = [vote for vote in ballots().votes(code, token=participant.token) if labels[vote.position] is not None]
     first = [vote for vote in own if vote.round == 1]
     right = sum(vote.label == labels[vote.position] for vote in first)

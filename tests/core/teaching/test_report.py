@@ -17,7 +17,7 @@ from core.classes import CLASSES
 from core.errors import InputError
 from core.teaching.ballots import Ballots
 from core.teaching.deck import gallery_deck, made_harder, picture_deck, simulated_deck
-from core.teaching.report import ClassReport, class_report, report_html, report_json, report_tables, votes_csv
+from core.teaching.report import ClassReport, class_report, class_report_json, report_html, report_tables, votes_csv
 from core.teaching.steps import AGAIN, VOTE, ClassSettings
 from core.teaching.store import ClassStore, ModelAnswer
 
@@ -52,13 +52,13 @@ def test_the_report_counts_and_escapes(tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(votes_csv(report))))
     assert len(rows) == 4 and [row["right"] for row in rows] == ["1", "1", "0", "0"]
     assert rows[1]["nickname"] == "'=1+1" and rows[2]["round"] == "after"
-    told = json.loads(report_json(report))
+    told = json.loads(class_report_json(report))
     assert told["figures"]["cells"][0]["worse"] == 2 and told["people"][1]["nickname"] == "=1+1"
 
 
 def test_names_can_be_left_out(tmp_path: Path) -> None:
     report = played(tmp_path / "c.db", names=False)
-    for text in (report_html(report), report_json(report), votes_csv(report)):
+    for text in (report_html(report), class_report_json(report), votes_csv(report)):
         assert "script" not in text and "=1+1" not in text and "Student 2" in text
         assert report.session.key not in text and report.session.presenter not in text
 
