@@ -232,7 +232,8 @@ class Sheet(FPDF):
         style = FontFace(emphasis="BOLD", color=INK)
         with self.table(
             cells, align="LEFT", v_align="TOP", borders_layout="HORIZONTAL_LINES", col_widths=tuple(widths),
-            headings_style=style, line_height=size * POINT * LEADING, text_align=aligned, width=sum(widths),
+            headings_style=style, line_height=size * POINT * LEADING, text_align=aligned,
+            width=min(sum(widths), self.epw),  # the sum of floats may be a hair wider
             wrapmode=WrapMode.WORD, padding=(0.7, PAD, 0.7, PAD),
         ):  # fmt: skip
             pass

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from core.audit.behaviour import work_on
+from core.audit.between import between_step
 from core.audit.sampled_steps import explanation_step, looks_step, shift_step
 from core.audit.shards import Shard, ShardImage
-from core.audit.steps import between_step
 from core.audit.subject import AuditedModel, AuditedSet
 from core.evaluation.predictions import Answers
 from core.models.card import read_card
@@ -51,7 +51,7 @@ def test_two_models_are_compared_on_the_classes_in_common(tmp_path: Path) -> Non
         second = ("monocyte" if given[number, 2] > given[number, 0] else "neutrophil") == name
         only_ours += first and not second
         only_other += second and not first
-    (table,) = between_step([ours, other], AuditedSet("made up")).tables
+    table = between_step([ours, other], AuditedSet("made up")).tables[0]
     assert table.rows[0][2:5] == (str(shared), str(only_ours), str(only_other)) and only_ours and only_other
     assert "compared on the classes that both know" in table.note
     (alike,) = between_step([ours, replace(ours, name="again")], AuditedSet("made up")).tables

@@ -17,7 +17,7 @@ from core.cli.app import app
 from core.errors import InputError
 
 
-def report_on(data: str, reached: dict[str, float], digest: str = "d", weights: str = "w") -> AuditReport:
+def report_on(data: str, reached: dict[str, float], digest: str = "d", weights: str = "a") -> AuditReport:
     """A report of models that reach an accuracy on `data`, with the mean recall in the measures alone."""
     findings = [
         Finding(step="performance", key="accuracy", title="Accuracy", status="information", model=name,
@@ -53,11 +53,11 @@ def test_models_stand_down_and_sets_across() -> None:
 
 
 def test_one_name_for_two_models_or_sets_is_told_apart() -> None:
-    again = report_on("PBC: test", {"resnet50": 0.5}, "f", "x")
+    again = report_on("PBC: test", {"resnet50": 0.5}, "f", "b")
     found = trained_and_tested([PBC, again])
     assert [(one.model, one.data) for one in found.reached] == [
-        ("resnet50 (wwwwwwww)", "PBC: test (dddddddd)"), ("vgg19", "PBC: test (dddddddd)"),
-        ("resnet50 (xxxxxxxx)", "PBC: test (ffffffff)"),
+        ("resnet50 (aaaaaaaa)", "PBC: test (dddddddd)"), ("vgg19", "PBC: test (dddddddd)"),
+        ("resnet50 (bbbbbbbb)", "PBC: test (ffffffff)"),
     ]  # fmt: skip
 
 

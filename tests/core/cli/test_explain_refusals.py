@@ -171,7 +171,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder.zip").mkdir()
-    monkeypatch.setattr(command, "work", never)
+    monkeypatch.setattr(command, "carried_out", never)
     assert "Cannot write" in refused(run(cell, "--out", tmp_path / out, "--checkpoints", root))
     assert (tmp_path / "file").read_text() == "in the way"
 

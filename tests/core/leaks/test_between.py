@@ -28,15 +28,15 @@ def test_planted_copies_are_found_and_strangers_are_not(tmp_path: Path) -> None:
     ]
     copies, unread = copies_between(first, seen, quiet)
     assert copies == [CopyOf(1, 1, "altered copy"), CopyOf(2, 2, "same bytes"), CopyOf(3, 3, "same pixels")]
-    assert unread == 1
+    assert unread == (1, 0)
 
 
 def test_copies_inside_a_collection_count_for_nothing(tmp_path: Path) -> None:
     first = [save(photograph(5), tmp_path / "test" / f"{n}.png", compress_level=n) for n in (1, 9)]
     second = [save(photograph(6), tmp_path / "train" / f"{n}.png", compress_level=n) for n in (1, 9)]
-    assert copies_between(first, second, quiet) == ([], 0)
+    assert copies_between(first, second, quiet) == ([], (0, 0))
 
 
 def test_nothing_against_nothing(tmp_path: Path) -> None:
     one = [save(np.full((40, 40, 3), 200, np.uint8), tmp_path / "one.png")]
-    assert copies_between([], one, quiet) == ([], 0) and copies_between(one, [], quiet) == ([], 0)
+    assert copies_between([], one, quiet) == ([], (0, 0)) and copies_between(one, [], quiet) == ([], (0, 0))
