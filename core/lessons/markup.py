@@ -7,7 +7,7 @@ import re
 
 from core.errors import InputError
 
-CODE = re.compile(r"(`[^`\n]+`)")  # an odd piece of `CODE.split` is code
+CODE = re.compile(r"(`[^`\n|]+`)")  # an odd piece of `CODE.split` is code; a table splits at | even in it
 HTML = re.compile(r"<[A-Za-z/!?]")
 PICTURE = re.compile(r"!\[")
 DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)

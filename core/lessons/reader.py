@@ -21,7 +21,7 @@ MOST_LESSONS = 50  # of a folder
 LONGEST_TEXT = 6000  # characters of a step
 SHIPPED_LESSONS = Path(__file__).parent / "shipped"
 FENCE = "+++"
-HEADING = re.compile(r"^## +(.+?) *$", re.MULTILINE)
+HEADING = re.compile(r"^## +(\S.*)$", re.MULTILINE)  # a lazy pattern took seconds on many blanks
 NAME_OF_LESSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 Part = Literal[
@@ -157,7 +157,7 @@ def _sections(body: str) -> list[tuple[str, str]]:
     before, *parts = HEADING.split(body)
     if before.strip():
         raise InputError("There is text before the first section: begin each step with “## ” and its title.")
-    return list(zip(parts[::2], parts[1::2], strict=True))
+    return list(zip(map(str.rstrip, parts[::2]), parts[1::2], strict=True))
 
 
 def _checked(title: str, text: str) -> str:

@@ -95,7 +95,7 @@ def gallery_deck(seed: int | None = None) -> list[DeckCell]:
 
 
 def picture_deck(pictures: Sequence[tuple[str, bytes, str | None]]) -> list[DeckCell]:
-    """A deck of pictures: each its name, its file's bytes and its class, None where that is not known.
+    """A deck of pictures, in a drawn order: each its name, its file's bytes and its class, None where not known.
 
     InputError for a file that is no picture, for none at all, and for more than a deck holds.
     """
@@ -103,7 +103,9 @@ def picture_deck(pictures: Sequence[tuple[str, bytes, str | None]]) -> list[Deck
         raise InputError("There is no picture for this deck: upload some, or choose simulated cells.")
     if len(pictures) > MOST_CELLS:
         raise InputError(f"A deck has at most {MOST_CELLS} cells; these are {len(pictures)}. Choose fewer.")
-    return [DeckCell(pixels_png(decode(data, name).rgb), label, name) for name, data, label in pictures]
+    cells = [DeckCell(pixels_png(decode(data, name).rgb), label, name) for name, data, label in pictures]
+    random.SystemRandom().shuffle(cells)  # folders come class by class: their order would tell the next one
+    return cells
 
 
 def pixels_png(rgb: NDArray[np.uint8]) -> bytes:

@@ -73,7 +73,7 @@ def _choose_cells(kind: str) -> list[tuple[str, bytes, str | None]]:
     if kind == OWN:
         files = uploads.store().files
         st.caption(f"{len(files)} pictures.")
-        return [(one.name, one.data, one.label or uploads.store().labels.get(key)) for key, one in files.items()]
+        return [(one.name, one.data, uploads.store().labels.get(key) or one.label) for key, one in files.items()]
     return []
 
 

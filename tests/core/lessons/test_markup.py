@@ -66,3 +66,11 @@ def test_a_check_refuses_them_at_once(text: str) -> None:
 
 def test_a_check_takes_what_is_plain() -> None:
     check_markup("5 < 6, `<b>`, [a](https://b.example/c-d_e?f=g#h) and **bold**\n\n- list")
+
+
+def test_code_that_a_table_splits_is_no_code() -> None:
+    """A row is split at | even within code, so that what stands there would act."""
+    text = '| a | b |\n|---|---|\n| `![x](https://evil.example/p.png "t") | y` | z |'
+    with pytest.raises(InputError, match="pictures are not shown"):
+        check_markup(text)
+    assert "<img" not in rendered(text)

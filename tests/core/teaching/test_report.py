@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ def test_a_pictures_name_and_metadata_stay_behind() -> None:
     (cell,) = picture_deck([("basophil/basophil_1.png", buffer.getvalue(), None)])
     assert b"basophil" in buffer.getvalue() and b"basophil" not in cell.png
     assert cell.rgb.shape == (225, 900, 3) and cell.label is None
+
+
+def test_the_order_of_a_folder_does_not_tell_the_next_class() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 40), (200, 180, 210)).save(buffer, "PNG")
+    listed = [(f"{number}.png", buffer.getvalue(), CLASSES[number // 12]) for number in range(60)]
+    labels = [cell.label for cell in picture_deck(listed)]
+    assert sorted(map(str, labels)) == sorted(label for _, _, label in listed)
+    assert sum(one == other for one, other in pairwise(labels)) < 40  # of 55 in the folder's order
 
 
 @pytest.mark.parametrize("pictures", [[], [("a.png", b"no picture", None)], [("a.png", b"", None)] * 61])
