@@ -42,7 +42,7 @@ class Database:
         with self._told("written"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._connected()) as connection:
-                connection.executescript(self._schema)
+                connection.executescript(f"{self._schema}; pragma user_version = 1")  # "its tables are there"
                 connection.execute("begin immediate")
                 try:
                     yield connection
@@ -59,8 +59,8 @@ class Database:
                 yield None
                 return
             with closing(self._connected()) as connection:
-                connection.executescript(self._schema)  # another process may have made the file, and no table yet
-                yield connection
+                made = connection.execute("pragma user_version").fetchone()[0]
+                yield connection if made else None  # another process may have made the file, and no table yet
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)

@@ -23,6 +23,7 @@ Colour = tuple[Channel, Channel, Channel]
 
 Kind = Literal["int", "float", "choice", "switch", "colour", "text"]
 
+SHA256 = r"^[0-9a-f]{64}$"  # as a file holds it: in hexadecimal digits
 MOST_FAULTS = 5  # told at a time
 MOST_LISTED = 12  # known names told beside an unknown one
 PLAIN_FAULTS = {

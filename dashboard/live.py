@@ -18,7 +18,7 @@ from dashboard.consensus import show_agreement
 from dashboard.evaluate.page import show_part_of_evaluation
 from dashboard.explain.controls import setting_form
 from dashboard.explain.jobs import ExplainRequest, explain_rows
-from dashboard.explain.page import show_work
+from dashboard.explain.page import plainly_asked, show_work
 from dashboard.explain.rendering import Look, shown_picture
 from dashboard.images import Subject, chosen_image
 from dashboard.models import chosen_names, entry
@@ -95,15 +95,7 @@ def show_live_maps(worth: bool = False) -> None:
     subject, names = chosen_image().subject, chosen_names()
     methods = state.get("methods")
     setting_form(methods, [entry(name) for name in names])
-    asked = ExplainRequest(
-        subject,
-        state.get("view"),
-        state.get("cell"),
-        methods,
-        state.get("set"),
-        state.get("seed"),
-        state.get("precision"),
-    )
+    asked = plainly_asked(subject, methods)
     with st.container(width=_width_of_maps()):
         show_work(names, asked, worth)
 

@@ -46,6 +46,11 @@ def names() -> tuple[str, ...]:
     return (*SHIPPED, *(name for name in found if name not in SHIPPED))
 
 
+def title_or_name(name: str) -> str:
+    """Return a model's title where it is one of ours, else the name by which a report calls it."""
+    return title(name) if (root() / name).is_dir() else name
+
+
 def title(name: str) -> str:
     """Return a model's title: that of its card, and the folder's name beside it where another model has the same."""
     own = _card_title(name)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from core.audit.findings import Condition, Strict, read_condition
 from core.errors import InputError
 from core.files import read_plain, write_whole
+from core.settings import SHA256
 
 CONDITIONS = "conditions.json"
 LARGEST = 100_000  # bytes
@@ -32,7 +33,7 @@ class FrozenConditions(Strict):
 
     format: Literal[1] = 1
     conditions: tuple[Annotated[str, Field(max_length=200)], ...] = Field(max_length=MOST)
-    conditions_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    conditions_sha256: str = Field(pattern=SHA256)
     when: str = Field(pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$")
     late: bool = False
 

@@ -46,13 +46,13 @@ from core.errors import InputError
 from core.evaluation.predictions import PREDICTIONS, answers_of, foreign_note, read_answers
 from core.files import write_whole
 from core.models.card import read_card
+from core.settings import SHA256
 
 PARTS = {"answers": 256, "others": 256, "pictures": 256, "shift": 5, "looks": 20, "explanations": 2}
 """Images whose results are kept at once, by step."""
 
 FEW = {"explanations": 6}  # a step that takes this many images at most
 IMAGES = "images.csv"  # every answer, beside the report
-SHA256 = r"^[0-9a-f]{64}$"
 EVERY = "every"  # stands for all images of a set, whatever their split
 OTHER = "other"
 

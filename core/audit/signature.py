@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import InputError
 from core.files import read_plain, write_whole
+from core.settings import SHA256
 
 MANIFEST, SIGNATURE = "manifest.json", ".sig.json"
 LARGEST_KEY, LARGEST_SIGNATURE = 10_000, 10_000  # bytes
@@ -36,7 +37,7 @@ class SignedEvidence(BaseModel):
 
     format: Literal[1] = 1
     algorithm: Literal["Ed25519"] = "Ed25519"
-    evidence_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    evidence_sha256: str = Field(pattern=SHA256)
     signer: str = Field(min_length=1, max_length=200)
     date: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
     public_key: str = Field(max_length=100)

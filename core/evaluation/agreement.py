@@ -73,6 +73,14 @@ def krippendorffs_alpha(ratings: Counts) -> Estimate:
     return _with_ends(value, _alphas(kinds, drawn), len(said))
 
 
+def alpha_value(said: Counts) -> float:
+    """Krippendorff's alpha alone, of counts `(N, K)` of each name for each image; images with fewer than two do not
+    count. Not a number where it is not defined.
+    """
+    said = said[said.sum(axis=1) >= 2]
+    return float(_alphas(said, np.ones((1, len(said)), dtype=np.int64))[0]) if len(said) else float("nan")
+
+
 def _alphas(kinds: Counts, often: Counts) -> NDArray[np.float64]:
     """Alphas `(B,)` where images of each of `kinds` `(M, K)` occur `often` `(B, M)` times."""
     raters = kinds.sum(axis=1)

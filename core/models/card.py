@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 from core.classes import is_class_name, one_spelling
 from core.errors import InputError
 from core.files import read_plain
+from core.settings import SHA256
 
 LARGEST_CARD = 1_000_000  # bytes
 
@@ -104,7 +105,7 @@ class FitFacts(_Strict):
     """
 
     base: str
-    base_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    base_sha256: str = Field(pattern=SHA256)
     laboratory: str = Field(max_length=80)
     labelled: dict[ClassName, int]
     unlabelled: int = Field(ge=0)
@@ -141,7 +142,7 @@ class ModelCard(_Strict):
     outputs: Literal["logits", "probabilities"] = "logits"
     parameters: int = Field(gt=0)
     weights_mb: float = Field(gt=0)
-    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    weights_sha256: str = Field(pattern=SHA256)
     published_millions: float | None = None
     temperature: float = Field(ge=0.01, le=100)
     novelty: Novelty | None = None

@@ -3,13 +3,17 @@ bootstrap interval over cells. Votes may be missing: they stand as `MISSING`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-MISSING = -1
+from core.evaluation.agreement import SILENT, alpha_value, kappa_value
+from core.evaluation.metrics import confusion_matrix
+
+MISSING = SILENT
 DRAWS = 1000
 SEED = 2022
 Votes = NDArray[np.int64]
@@ -52,17 +56,9 @@ def multi_kappa(counts: NDArray[np.int64]) -> float | None:
 def nominal_alpha(counts: NDArray[np.int64]) -> float | None:
     """Krippendorff's alpha for classes without order, from counts `(cells, classes)`; votes may be missing.
 
-    1 - D_o / D_e over all pairs of votes on one cell (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
     None without a cell of two votes, or where only one class was ever voted for.
     """
-    used = counts[counts.sum(axis=1) >= 2].astype(np.float64)
-    if not len(used):
-        return None
-    number, of_class = used.sum(axis=1), used.sum(axis=0)
-    total = float(of_class.sum())
-    observed = float(((number**2 - (used**2).sum(axis=1)) / (number - 1)).sum()) / total
-    expected = (total**2 - float((of_class**2).sum())) / (total * (total - 1))
-    return None if expected == 0 else 1 - observed / expected
+    return _defined(alpha_value(counts))
 
 
 def pair_kappa(first: Votes, second: Votes) -> float | None:
@@ -72,11 +68,12 @@ def pair_kappa(first: Votes, second: Votes) -> float | None:
     """
     there = (first != MISSING) & (second != MISSING)
     one, other = first[there], second[there]
-    if not len(one):
-        return None
-    names = np.union1d(one, other)
-    expected = float(sum((one == name).mean() * (other == name).mean() for name in names))
-    return None if expected == 1 else (float((one == other).mean()) - expected) / (1 - expected)
+    classes = int(max(one.max(initial=0), other.max(initial=0))) + 1
+    return _defined(kappa_value(confusion_matrix(one, other, classes)))
+
+
+def _defined(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def over_cells(

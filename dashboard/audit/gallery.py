@@ -20,8 +20,7 @@ from core.files import read_bounded
 from core.models.card import read_card
 from dashboard import uploads
 from dashboard.answered_images import AnsweredImage, show_images
-from dashboard.models import root, signature_of, title
-from dashboard.ui.format import quoted
+from dashboard.models import root, signature_of, title_or_name
 
 COLUMNS = ("model", "image", "label", "answer", "probability", "sha256")
 HERE = ("performance", "between")  # steps with a gallery
@@ -139,9 +138,5 @@ def disagreements(table: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...]
 def _words(kind: tuple[str, ...], count: int) -> str:
     """What a list holds: three parts are a mistake, two a disagreement."""
     if len(kind) == 3:
-        return f"{_titled(kind[0])}: {kind[1]} called {kind[2]} ({count:,})"
-    return f"{_titled(kind[0])} right, {_titled(kind[1])} wrong ({count:,})"
-
-
-def _titled(name: str) -> str:
-    return title(name) if (root() / name).is_dir() else quoted(name)
+        return f"{title_or_name(kind[0])}: {kind[1]} called {kind[2]} ({count:,})"
+    return f"{title_or_name(kind[0])} right, {title_or_name(kind[1])} wrong ({count:,})"

@@ -30,7 +30,7 @@ from dashboard.audit.remarks import (
     take_over,
     with_remarks,
 )
-from dashboard.models import chosen_names, root, signature_of, title
+from dashboard.models import chosen_names, root, signature_of, title, title_or_name
 from dashboard.ui.charts import DASHES, QUIET, Axis, Line, heat_figure, line_figure, plain_text, show
 from dashboard.ui.format import quoted
 from dashboard.ui.html import CLASS_COLOURS, table
@@ -193,7 +193,7 @@ def _show_chart(chart: AuditChart) -> None:
     """The chart, its lines told apart by colour and dash."""
     st.html(f'<p class="ll-title">{escape(chart.title)}</p>')
     lines = [
-        Line(name=_line_title(line.name), x=line.x, y=line.y, hover=f"{chart.x_title} %{{x:.2f}}, %{{y:.3f}}",
+        Line(name=title_or_name(line.name), x=line.x, y=line.y, hover=f"{chart.x_title} %{{x:.2f}}, %{{y:.3f}}",
              colour=CLASS_COLOURS.get(line.name, COLOURS[number % len(COLOURS)]), dash=DASHES[number % len(DASHES)],
              markers=has_marks(chart))
         for number, line in enumerate(chart.lines)
@@ -216,11 +216,6 @@ def _show_picture(picture: AuditPicture) -> None:
     st.caption(quoted(f"{picture.text} {picture.note}".strip()))
 
 
-def _line_title(name: str) -> str:
-    """A model's title where it is one of ours, else the name that the report has."""
-    return title(name) if (root() / name).is_dir() else name
-
-
 def _as_html(found: AuditTable) -> str:
     heads = [f'<th scope="col">{escape(head)}</th>' for head in found.heads]
     rows = [
@@ -231,7 +226,7 @@ def _as_html(found: AuditTable) -> str:
 
 
 def _show_finding(report: AuditReport, finding: Finding, said: Said) -> None:
-    whose = f"{_line_title(finding.model)}: " if finding.model else ""
+    whose = f"{title_or_name(finding.model)}: " if finding.model else ""
     with st.container(border=True, gap="xsmall", key=f"finding-{finding.mark}"):
         st.markdown(
             f":material/{ICONS[finding.status]}: **{quoted(whose + finding.title)}** ({finding.status}). "

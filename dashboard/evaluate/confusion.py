@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import plotly.graph_objects as go
@@ -70,8 +70,6 @@ def matrix_figure(figures: Figures, way: str, dark: bool, marked: tuple[str, str
     """True classes down, answers across; a cell's colour goes by the root of its rate, its text says rate or count.
 
     The cell `marked`, (true class, answer), is framed.
-
-    What catches the pointer are points that nobody sees, one a cell, with (true class, answer) behind them.
     """
     classes, count = list(figures.classes), len(figures.classes)
     figure = empty_figure(AROUND + CELL * count)
@@ -79,6 +77,33 @@ def matrix_figure(figures: Figures, way: str, dark: bool, marked: tuple[str, str
     depths = [[math.sqrt(rate) for rate in row] for row in rates]  # so that a rate of one per cent is seen
     scale = [[0, _faded(0.0)], [1, _faded(1.0)]]
     figure.add_heatmap(z=depths, zmin=0, zmax=1, colorscale=scale, showscale=False, xgap=1, ygap=1, hoverinfo="skip")
+    lay_out_cells(
+        figure,
+        classes,
+        lambda row, column: _hover(figures, row, column),
+        lambda row, column: _told(figures, way, row, column),
+        lambda row, column: depths[row][column] > DEEP,
+        dark,
+        marked,
+    )
+    return figure
+
+
+def lay_out_cells(
+    figure: go.Figure,
+    classes: Sequence[str],
+    hover: Callable[[int, int], str],
+    told: Callable[[int, int], str],
+    deep: Callable[[int, int], bool],
+    dark: bool,
+    marked: tuple[str, str] | None,
+) -> None:
+    """Put over a heat map of true classes down and answers across what each cell says and says on hovering, by row and
+    column; `deep` cells are read better in white. The cell `marked`, (true class, answer), is framed.
+
+    What catches the pointer are points that nobody sees, one a cell, with (true class, answer) behind them.
+    """
+    count = len(classes)
     cells = [(row, column) for row in range(count) for column in range(count)]
     figure.add_scatter(
         x=[column for _, column in cells],
@@ -86,26 +111,28 @@ def matrix_figure(figures: Figures, way: str, dark: bool, marked: tuple[str, str
         mode="markers",
         marker={"symbol": "square", "size": CELL - 4, "color": "rgba(0,0,0,0)"},
         customdata=[[classes[row], classes[column]] for row, column in cells],
-        hovertext=[_hover(figures, *cell) for cell in cells],
+        hovertext=[hover(*cell) for cell in cells],
         hovertemplate="%{hovertext}<extra></extra>",
     )
     for row, column in cells:  # text of points would fade where another is chosen
-        ink = PALE if dark or depths[row][column] > DEEP else DARK
-        font = {"size": TYPE, "color": ink}
-        figure.add_annotation(x=column, y=row, text=_told(figures, way, row, column), showarrow=False, font=font)
+        font = {"size": TYPE, "color": PALE if dark or deep(row, column) else DARK}
+        figure.add_annotation(x=column, y=row, text=told(row, column), showarrow=False, font=font)
     if marked is not None and all(name in classes for name in marked):
         row, column = (classes.index(name) for name in marked)
         edges = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
         figure.add_shape(type="rect", **edges, line={"color": PALE if dark else DARK, "width": 2.5})
-    axis = {"tickvals": list(range(count)), "fixedrange": True, "showgrid": False, "showline": False}
+    _name_axes(figure, classes)
+
+
+def _name_axes(figure: go.Figure, classes: Sequence[str]) -> None:
+    axis = {"tickvals": list(range(len(classes))), "fixedrange": True, "showgrid": False, "showline": False}
     names = [plain_text(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
-    span = [-0.5, count - 0.5]
+    span = [-0.5, len(classes) - 0.5]
     figure.update_layout(
         xaxis={**axis, "ticktext": names, "range": span, "tickangle": -40},
         yaxis={**axis, "ticktext": names, "range": span[::-1]},
         margin={"l": 14 + 7 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 22, "b": AROUND - 22},
     )
-    return figure
 
 
 def _faded(depth: float) -> str:

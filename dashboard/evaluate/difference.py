@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from core.evaluation.metrics import confusion_matrix
 from core.evaluation.predictions import Answers
 from dashboard.answered_images import AnsweredImage
-from dashboard.evaluate.confusion import AROUND, CELL, DARK, LONGEST, PALE
+from dashboard.evaluate.confusion import AROUND, CELL, LONGEST, lay_out_cells
 from dashboard.evaluate.images import show_answers
 from dashboard.evaluate.models import Evaluated
-from dashboard.ui.charts import TYPE, empty_figure, on_dark_ground, plain_text, show
+from dashboard.ui.charts import empty_figure, on_dark_ground, plain_text, show
 
 FIRST, SECOND, TRUE, NAMED = "differ-first", "differ-second", "differ-true", "differ-named"
 LESS, MORE = "194,87,26", "31,95,168"  # orange and blue, which colour-blind people tell apart
@@ -160,10 +160,7 @@ def _take_cell(cell: Sequence[str]) -> None:
 def difference_figure(
     found: Difference, titles: tuple[str, str], dark: bool, marked: tuple[str, str] | None = None
 ) -> go.Figure:
-    """First counts less second: blue above 0, orange below, both as deep as the largest difference is far.
-
-    What catches the pointer are points that nobody sees, one a cell, with (true class, answer) behind them.
-    """
+    """First counts less second: blue above 0, orange below, both as deep as the largest difference is far."""
     first, second = found.counts
     gaps, count, classes = first - second, len(found.classes), list(found.classes)
     most = max(1, int(np.abs(gaps).max(initial=0)))
@@ -171,32 +168,16 @@ def difference_figure(
     scale = [[0, f"rgba({LESS},1)"], [0.5, f"rgba({LESS},0)"], [0.5, f"rgba({MORE},0)"], [1, f"rgba({MORE},1)"]]
     figure.add_heatmap(z=gaps.tolist(), zmin=-most, zmax=most, colorscale=scale, showscale=False, xgap=1, ygap=1,
                        hoverinfo="skip")  # fmt: skip
-    cells = [(row, column) for row in range(count) for column in range(count)]
-    figure.add_scatter(
-        x=[column for _, column in cells],
-        y=[row for row, _ in cells],
-        mode="markers",
-        marker={"symbol": "square", "size": CELL - 4, "color": "rgba(0,0,0,0)"},
-        customdata=[[classes[row], classes[column]] for row, column in cells],
-        hovertext=[plain_text(_hover_words(found, titles, row, column)) for row, column in cells],
-        hovertemplate="%{hovertext}<extra></extra>",
+    lay_out_cells(
+        figure,
+        classes,
+        lambda row, column: plain_text(_hover_words(found, titles, row, column)),
+        lambda row, column: f"{int(gaps[row, column]):+d}" if gaps[row, column] else "0",
+        lambda row, column: abs(int(gaps[row, column])) > 0.6 * most,
+        dark,
+        marked,
     )
-    for row, column in cells:
-        gap = int(gaps[row, column])
-        font = {"size": TYPE, "color": PALE if dark or abs(gap) > 0.6 * most else DARK}
-        figure.add_annotation(x=column, y=row, text=f"{gap:+d}" if gap else "0", showarrow=False, font=font)
-    if marked is not None and all(name in classes for name in marked):
-        row, column = (classes.index(name) for name in marked)
-        edges = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-        figure.add_shape(type="rect", **edges, line={"color": PALE if dark else DARK, "width": 2.5})
-    axis = {"tickvals": list(range(count)), "fixedrange": True, "showgrid": False, "showline": False}
-    names = [plain_text(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in classes]
-    figure.update_layout(
-        width=60 + 7 * LONGEST + 2 * CELL * count,
-        xaxis={**axis, "ticktext": names, "range": [-0.5, count - 0.5], "tickangle": -40},
-        yaxis={**axis, "ticktext": names, "range": [count - 0.5, -0.5]},
-        margin={"l": 14 + 7 * min(LONGEST, max(map(len, classes))), "r": 6, "t": 22, "b": AROUND - 22},
-    )
+    figure.update_layout(width=60 + 7 * LONGEST + 2 * CELL * count)
     return figure
 
 

@@ -4,6 +4,7 @@ compares with, what the maps are worth, and the evidence bundle."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -65,18 +66,14 @@ def _sheet(rows: Sequence[ModelRow], method: str, field: FieldSpec) -> None:
 
 
 def asked_for(subject: Subject, methods: tuple[str, ...]) -> ExplainRequest:
-    """Return what the choices ask for, by those `methods`."""
-    return ExplainRequest(
-        subject,
-        state.get("view"),
-        state.get("cell"),
-        methods,
-        state.get("set"),
-        state.get("seed"),
-        state.get("precision"),
-        choose_mask(subject),
-        choose_regions(subject),
-    )
+    """Return what the choices ask for, by those `methods`, with the reader's own mask and regions."""
+    return replace(plainly_asked(subject, methods), mask=choose_mask(subject), regions=choose_regions(subject))
+
+
+def plainly_asked(subject: Subject, methods: tuple[str, ...]) -> ExplainRequest:
+    """Return what the choices ask for, without what is given on the Explain page alone."""
+    chosen = (state.get(name) for name in ("set", "seed", "precision"))
+    return ExplainRequest(subject, state.get("view"), state.get("cell"), methods, *chosen)
 
 
 def show_whole_picture(subject: Subject) -> None:
