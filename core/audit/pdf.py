@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.audit.charts import chart_png, chart_words, heat_png
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, StepResult
+from core.audit.plain_words import plain_words
 from core.audit.report import CHECKLISTS_SAY, SIGNS, STANDINGS, by_whom, in_short, run_steps
 from core.audit.run import AuditReport
 from core.audit.sheet import QUIET_INK, SMALL, Sheet
@@ -18,6 +19,7 @@ def pdf_report(report: AuditReport) -> bytes:
     """The whole report as a PDF file; the same report gives the same bytes."""
     sheet = Sheet(f"Model audit: {report.data}", f"Model audit: {report.data}", report.software)
     _head(sheet, report)
+    _plainly(sheet, report)
     told, failed = in_short(report)
     sheet.heading("In short")
     sheet.lines(told)
@@ -44,6 +46,18 @@ def _head(sheet: Sheet, report: AuditReport) -> None:
     rows = tuple((f"{one.title} ({one.name})", f"{one.images:,}", one.weights_sha256[:16] + "…")
                  for one in report.models)  # fmt: skip
     sheet.table_of(AuditTable(title="Models", heads=("model", "images answered", "weights, SHA-256"), rows=rows))
+
+
+def _plainly(sheet: Sheet, report: AuditReport) -> None:
+    sheet.heading("In plain words")
+    for words in plain_words(report):
+        sheet.heading(words.title, 2)
+        if words.reached:
+            sheet.lines(words.reached)
+        for head, lines in words.parts:
+            sheet.lines(head, bold=True)
+            for line in lines:
+                sheet.lines(f"• {line}", indent=4.0)
 
 
 def _findings(sheet: Sheet, findings: Sequence[Finding], report: AuditReport) -> None:

@@ -14,13 +14,14 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.audit.findings import AuditChart, AuditLine, AuditTable, Finding, StepResult
+from core.audit.findings import AuditChart, AuditLine, AuditTable, Finding, StepResult, estimated
 from core.audit.statistics import adaptive_error, brier_score, classwise_error, log_loss, reliability
 from core.audit.steps import as_percent
 from core.audit.subject import FACTS, AuditedModel, AuditedSet
 from core.evaluation.intervals import delong, wilson
 from core.evaluation.metrics import fit_temperature
 
+VERY_SURE = 0.9  # an answer that a user would believe
 SHORTCUT = 0.9  # AUC from which the frame alone tells a class too well
 FEWEST = 10  # images of a class for a probe
 FOLDS = 5
@@ -189,15 +190,12 @@ def unfamiliar_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepRes
             continue
         share = float((model.novelty > threshold).mean())
         measures[model.name] = {"unfamiliar": share}
-        told = f"{as_percent(share)} of these cells are called unfamiliar"
-        if len(model.other_logits):
-            caught = float((model.other_novelty > threshold).mean())
-            sure = float((_confidence(model) > 0.9).mean())
-            others = f"; of {len(model.other_logits)} other things {as_percent(caught)}"
-            told += f"{others}, and {as_percent(sure)} get an answer of over 90 %"
-            rows.append((model.name, *(f"{area:.3f}" for area in other_things(model))))
+        told = f"{as_percent(share)} of these cells are called unfamiliar."
         findings.append(Finding(step="unfamiliar", key="share", title="Unfamiliar cells", status="information",
-                                model=model.name, sentence=f"{told}.", figure=share))  # fmt: skip
+                                model=model.name, sentence=told, figure=share))  # fmt: skip
+        if len(model.other_logits):
+            findings.append(_other_things(model, threshold))
+            rows.append((model.name, *(f"{area:.3f}" for area in other_things(model))))
     if not findings:
         words = "No model here has a measure of how unfamiliar a picture is, or its distances were not kept."
         findings = [Finding(step="unfamiliar", key="none", title="Unfamiliar cells", status="not run", sentence=words)]
@@ -206,6 +204,16 @@ def unfamiliar_step(models: Sequence[AuditedModel], data: AuditedSet) -> StepRes
     table = AuditTable(title="Which score catches other things", heads=heads, rows=tuple(rows), note=note)
     tables = (table,) if rows else ()
     return StepResult(step="unfamiliar", findings=tuple(findings), tables=tables, measures=measures)
+
+
+def _other_things(model: AuditedModel, threshold: float) -> Finding:
+    """How many of the other things get a sure answer, and how many are called unfamiliar."""
+    sure = wilson(int((_confidence(model) > VERY_SURE).sum()), len(model.other_logits))
+    caught = float((model.other_novelty > threshold).mean())
+    told = f"Of {sure.of:,} other things {as_percent(sure.value)} get an answer of over {100 * VERY_SURE:.0f} % "
+    told += f"({as_percent(sure.low)} to {as_percent(sure.high)}); {as_percent(caught)} are called unfamiliar."
+    return estimated(sure, step="unfamiliar", key="others", title="Other things", status="information",
+                     model=model.name, sentence=told)  # fmt: skip
 
 
 def _confidence(model: AuditedModel) -> NDArray[np.float64]:

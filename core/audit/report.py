@@ -9,6 +9,7 @@ from pathlib import Path
 from core.audit.charts import chart_html, picture_html
 from core.audit.checklists import CHECKLISTS, checklist_table
 from core.audit.findings import STEP_TITLES, AuditTable, Finding, Remark, StepResult
+from core.audit.plain_words import plain_words
 from core.audit.run import AuditReport
 from core.errors import InputError
 from core.files import read_plain
@@ -43,7 +44,7 @@ code { font-size: .85rem; overflow-wrap: anywhere; }
 
 def html_report(report: AuditReport) -> str:
     """The whole report as one HTML document that needs nothing else."""
-    parts = [_head(report), _summary(report)]
+    parts = [_head(report), _plainly(report), _summary(report)]
     if report.conditions:
         parts.append(f"<h2>Conditions</h2>{_findings(report.conditions, report)}")
     parts += [_step(result, report) for result in report.results]
@@ -67,6 +68,20 @@ def _head(report: AuditReport) -> str:
         f"{notes}<table><thead><tr><th>model</th><th>images answered</th><th>weights, SHA-256</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
+
+
+def _plainly(report: AuditReport) -> str:
+    """What the report comes to for each model."""
+    parts = "".join(
+        f"<h3>{escape(one.title)}</h3><p>{escape(one.reached)}</p>"
+        + "".join(f"<p><strong>{head}</strong></p>{_listed(lines)}" for head, lines in one.parts)
+        for one in plain_words(report)
+    )
+    return f"<h2>In plain words</h2>{parts}"
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_unbroken(line)}</li>' for line in lines)}</ul>"
 
 
 def _summary(report: AuditReport) -> str:

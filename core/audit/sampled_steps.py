@@ -85,7 +85,7 @@ def _weakest_shift(model: str, changed: pd.DataFrame, clean: pd.Series) -> Findi
     found = mean_over(own["row"].to_numpy(), losses)
     shift = SHIFTS[name]
     sentence = (
-        f"“{shift.title}” costs most: at its third step ({shift.steps[USUAL - 1]:g}, {shift.unit}) accuracy falls "
+        f"“{shift.title}” costs most: at its third step ({shift.unit}: {shift.steps[USUAL - 1]:g}) accuracy falls "
     )
     sentence += f"from {as_percent(float(clean.mean()))} to {as_percent(float(own['right'].mean()))}, by "
     sentence += f"{_points(found)}, over {len(own)} cells."

@@ -10,6 +10,7 @@ import streamlit as st
 from core.audit.charts import chart_words, has_marks
 from core.audit.findings import STEP_TITLES, AuditChart, AuditPicture, AuditTable, Finding, StepResult
 from core.audit.operating import Wanted
+from core.audit.plain_words import plain_words
 from core.audit.report import parsed_report
 from core.audit.run import WITHOUT_PICTURES, AuditOrder, AuditReport, run_audit
 from core.errors import InputError
@@ -167,6 +168,7 @@ def _walk(report: AuditReport) -> None:
         f'<p class="ll-sentence">{told} <span class="ll-quiet">{escape(report.data)}. {len(whole.remarks)} of '
         f"{len(report.findings)} findings have a decision or a remark.</span></p>"
     )
+    _show_plainly(report)
     show_auditor(report, said)
     titles = [quoted(STEP_TITLES.get(one.step, one.step)) for one in report.results]
     for tab, result in zip(st.tabs(titles) if titles else (), report.results, strict=True):
@@ -174,6 +176,17 @@ def _walk(report: AuditReport) -> None:
             _show_step(report, result, said)
             show_gallery(result.step, report)
     offer_downloads(whole)
+
+
+def _show_plainly(report: AuditReport) -> None:
+    """What the report comes to, a model at a time."""
+    for words in plain_words(report):
+        with st.expander(f"{quoted(words.title)}: in plain words"):
+            if words.reached:
+                st.markdown(quoted(words.reached))
+            for head, lines in words.parts:
+                items = "\n".join(f"- {quoted(line)}" for line in lines)
+                st.markdown(f"**{head}**\n\n{items}")
 
 
 def _show_step(report: AuditReport, result: StepResult, said: Said) -> None:
