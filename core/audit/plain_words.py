@@ -5,10 +5,10 @@ Every sentence is made of findings of the report; where the report holds nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.audit.findings import Finding
+from core.audit.findings import STEP_TITLES, Finding
 from core.audit.run import AuditReport
 from core.audit.steps import as_percent
 
@@ -16,7 +16,9 @@ MUCH = 0.05  # a share that a user would trip over: of other things with a sure 
 ENOUGH = 0.9  # the recall or accuracy that a figure's interval has to reach
 MAPS = ("explanations/deletion", "explanations/insertion", "explanations/randomisation", "looks/relevance")
 PERCENTAGES = ("calibration/confidence", "shift/sureness")
-NOTHING = "Nothing in this report speaks against a use; what was not looked at stands beside it."
+NOTHING = (
+    "No finding here speaks against a use. That is no leave for one: this report knows what it looked at, no more."
+)
 
 Found = Mapping[str, Finding]
 
@@ -25,7 +27,7 @@ Found = Mapping[str, Finding]
 class PlainWords:
     """One model's part: `reached` is "" where no accuracy was measured; the rest are sentences, most telling first.
 
-    `not_looked_at` names the checks of this model and of the data that were not run.
+    `not_looked_at` names the checks of this model and of the data that were not run, and steps that the report lacks.
     """
 
     name: str
@@ -45,8 +47,11 @@ class PlainWords:
 
 def plain_words(report: AuditReport) -> tuple[PlainWords, ...]:
     """What the report comes to for each of its models, in their order."""
-    about_data = _findings(report, "")
-    return tuple(_of(model.name, model.title, _findings(report, model.name), about_data) for model in report.models)
+    about_data, reported = _findings(report, ""), {one.step for one in report.results}
+    missing = [title for step, title in STEP_TITLES.items() if step not in reported]
+    return tuple(
+        _of(model.name, model.title, _findings(report, model.name), about_data, missing) for model in report.models
+    )
 
 
 def _findings(report: AuditReport, model: str) -> dict[str, Finding]:
@@ -54,8 +59,8 @@ def _findings(report: AuditReport, model: str) -> dict[str, Finding]:
     return {f"{one.step}/{one.key}": one for one in report.findings if one.model == model and one.step != "conditions"}
 
 
-def _of(name: str, title: str, own: Found, data: Found) -> PlainWords:
-    skipped = [one.title for one in (*own.values(), *data.values()) if one.status == "not run"]
+def _of(name: str, title: str, own: Found, data: Found, missing: Sequence[str]) -> PlainWords:
+    skipped = [one.title for one in (*own.values(), *data.values()) if one.status == "not run"] + list(missing)
     return PlainWords(
         name, title, _reached(own), tuple(_fails(own)), tuple(_not_for(own, data)), tuple(dict.fromkeys(skipped))
     )

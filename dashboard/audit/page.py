@@ -180,8 +180,9 @@ def _walk(report: AuditReport) -> None:
 
 def _show_plainly(report: AuditReport) -> None:
     """What the report comes to, a model at a time."""
-    for words in plain_words(report):
-        with st.expander(f"{quoted(words.title)}: in plain words"):
+    with st.expander("In plain words: where each model fails, and what not to use it for", icon=":material/notes:"):
+        for words in plain_words(report):
+            st.html(f'<p class="ll-title">{escape(words.title)}</p>')
             if words.reached:
                 st.markdown(quoted(words.reached))
             for head, lines in words.parts:
