@@ -141,6 +141,11 @@ def owner() -> str:
     return token or st.session_state.setdefault(OWNER, secrets.token_hex(16))
 
 
+def known_browser() -> bool:
+    """Whether this browser will be told from others after a reload, too."""
+    return browser_token(st.context.cookies.get(COOKIE)) is not None
+
+
 def browser_token(cookie: str | None) -> str | None:
     """Return what tells one browser from all others, hashed; None for a cookie that says nothing.
 

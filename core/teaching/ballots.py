@@ -67,19 +67,27 @@ class Ballots:
     def __init__(self, store: ClassStore) -> None:
         self._database = store.database
 
-    def join(self, code: str, nickname: str, moment: float | None = None) -> Participant:
-        """Take part under a nickname; without one, or with one that is taken, a number makes it one's own."""
+    def join(self, code: str, nickname: str, browser: str = "", moment: float | None = None) -> Participant:
+        """Take part under a nickname; without one, or with one that is taken, a number makes it one's own.
+
+        A `browser` takes part once: who joins from it again is who joined before. "" tells none from another.
+        """
         name, now = clean_nickname(nickname), time.time() if moment is None else moment
         with self._database.writing() as connection:
             session = read_session(connection, code)
             if session.ended:
                 raise InputError("This session has ended: nobody can join it any more.")
+            before = _joined_from(connection, code, browser)
+            if before is not None:
+                return before
             number = _room_for_one(connection, code, now)
             there = {row[0] for row in connection.execute("select nickname from participants where code = ?", (code,))}
             own = name or f"Student {number}"
             own = own if own not in there else f"{own} ({number})"
             token = secrets.token_urlsafe(16)
             connection.execute("insert into participants values (?, ?, ?, ?, ?)", (token, code, number, own, now))
+            if browser:
+                connection.execute("insert into browsers values (?, ?, ?)", (code, browser, token))
             connection.execute("update sessions set touched = ?, doomed = null where code = ?", (now, code))
             return Participant(token, number, own)
 
@@ -148,11 +156,18 @@ class Ballots:
         return {0: joined, 1: found.get(1, 0), 2: found.get(2, 0)}
 
     def tally(self, code: str, position: int) -> dict[int, Counter[str]]:
-        """By round, the votes for each class."""
-        found: dict[int, Counter[str]] = {1: Counter(), 2: Counter()}
+        """By round, the votes for each class; once anybody has voted again, the first votes of all others stand."""
+        given: dict[int, dict[int, str]] = {1: {}, 2: {}}
         for vote in self.votes(code, position):
-            found[vote.round][vote.label] += 1
-        return found
+            given[vote.round][vote.number] = vote.label
+        again = given[1] | given[2] if given[2] else {}
+        return {1: Counter(given[1].values()), 2: Counter(again.values())}
+
+
+def _joined_from(connection: sqlite3.Connection, code: str, browser: str) -> Participant | None:
+    words = "select * from browsers join participants using (token) where browsers.code = ? and browser = ?"
+    found = connection.execute(words, (code, browser)).fetchone() if browser else None
+    return None if found is None else Participant(found["token"], found["number"], found["nickname"])
 
 
 def _room_for_one(connection: sqlite3.Connection, code: str, now: float) -> int:

@@ -59,7 +59,7 @@ class DeckCell:
 def simulated_deck(
     count: int, classes: Sequence[str] = CLASSES, difficulty: str = "easy", seed: int | None = None
 ) -> list[DeckCell]:
-    """Draw `count` cells, the classes as even as can be, in random order; new ones each time unless `seed` is given."""
+    """Draw `count` cells of `deck_labels`; new ones each time unless `seed` is given."""
     if not 1 <= count <= MOST_CELLS:
         raise InputError(f"A deck has 1 to {MOST_CELLS} cells; {count} were asked for.")
     if difficulty not in DIFFICULTIES:
@@ -67,10 +67,21 @@ def simulated_deck(
     if not classes:
         raise InputError("Choose at least one class to draw cells of.")
     start = secrets.randbelow(SEEDS) if seed is None else seed
-    order = random.Random(start)
-    labels = [*classes] * (count // len(classes)) + order.sample([*classes], count % len(classes))
-    order.shuffle(labels)
+    labels = deck_labels(count, classes, start)
     return [_drawn(label, FIRST_SEED + start + number, difficulty) for number, label in enumerate(labels)]
+
+
+def deck_labels(count: int, classes: Sequence[str], seed: int) -> list[str]:
+    """The classes of `count` cells, in random order.
+
+    Each class is there once where `count` allows, and all further cells are drawn for themselves: in an even deck, who
+    counts along knows the last cells without a look.
+    """
+    order = random.Random(seed)
+    labels = order.sample([*classes], min(count, len(classes)))
+    labels += order.choices([*classes], k=count - len(labels))
+    order.shuffle(labels)
+    return labels
 
 
 def _drawn(label: str, seed: int, difficulty: str) -> DeckCell:

@@ -22,7 +22,8 @@ ROUND_NAMES = {1: "before", 2: "after"}
 NOTHING = "–"
 INDEPENDENT = (
     "Intervals of shares are Wilson's at 95 %, as if every vote were independent; votes of one student and on one cell "
-    "are not, so that the true intervals are wider. Those of coefficients come from drawing whole cells anew."
+    "are not, so that the true intervals are wider. Those of coefficients come from drawing whole cells anew. Where "
+    "others voted again on a cell, the first vote of those who did not stands after the models, too."
 )
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1d1b22; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -105,7 +106,7 @@ def report_tables(report: ClassReport) -> list[Table]:
 
 _CELL_HEADS = (
     "cell", "truth", "most votes before", "most votes after", "right before", "right after", "discrimination",
-    "pairs that differ", "changed", "to right", "from right",
+    "pairs that differ", "changed", "to right", "from right", "first vote stood",
 )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def _cell_row(cell: CellFigures, report: ClassReport) -> tuple[str, ...]:
         cell.consensus[0] or NOTHING, cell.consensus[1] or NOTHING,
         share_words(cell.right[0]), share_words(cell.right[1]), _number(cell.discrimination),
         NOTHING if cell.disagreement is None else f"{100 * cell.disagreement:.0f} %",
-        str(cell.changed), str(cell.better), str(cell.worse),
+        str(cell.changed), str(cell.better), str(cell.worse), str(cell.carried),
     )  # fmt: skip
 
 

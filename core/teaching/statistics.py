@@ -67,6 +67,7 @@ class CellFigures(SessionRecord):
     `right` are the shares of right votes, the first is the cell's difficulty; `discrimination` is the corrected
     item-total correlation; `disagreement` the share of pairs of first votes that differ; `changed` how many voted
     otherwise after the models' answers, `better` and `worse` how many of those came to be right, or ceased to be.
+    `carried` first votes count as second ones, since others voted again and who gave them did not.
     """
 
     position: int
@@ -79,6 +80,7 @@ class CellFigures(SessionRecord):
     changed: int
     better: int
     worse: int
+    carried: int
     models: dict[str, str]
 
 
@@ -95,12 +97,18 @@ class SessionFigures(SessionRecord):
 @dataclass(frozen=True)
 class SessionData:
     """A session as numbers: `rounds` are two matrices `(people, cells)` of classes, `truth` `(cells,)`, and by model
-    its answers `(cells,)`; MISSING where there is none."""
+    its answers `(cells,)`; MISSING where there is none.
+
+    Where anybody voted a second time on a cell, the first votes of those who did not stand for both rounds, as they
+    were told on their screens: to leave them out would make the class look more ready to change than it was. `carried`
+    `(people, cells)` says which those are.
+    """
 
     classes: tuple[str, ...]
     rounds: tuple[Votes, Votes]
     truth: Votes
     models: Mapping[str, Votes]
+    carried: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -118,7 +126,10 @@ class SessionData:
         for vote in votes:
             rounds[vote.round - 1][vote.number - 1, vote.position] = names.index(vote.label)
         models = {model: _numbers(given, names) for model, given in answers.items()}
-        return cls(names, (rounds[0], rounds[1]), _numbers(labels, names), models)
+        before, after = rounds
+        carried = (before != MISSING) & (after == MISSING) & (after != MISSING).any(axis=0)
+        after = np.where(carried, before, after)
+        return cls(names, (before, after), _numbers(labels, names), models, carried)
 
 
 def _numbers(labels: Sequence[str | None], names: tuple[str, ...]) -> Votes:
@@ -211,6 +222,7 @@ def _cell(data: SessionData, place: int) -> CellFigures:
         changed=int(moved.sum()),
         better=int((moved & (after == truth)).sum()) if known else 0,
         worse=int((moved & (before == truth)).sum()) if known else 0,
+        carried=int(data.carried[:, place].sum()),
         models={name: data.classes[one[place]] for name, one in data.models.items() if one[place] != MISSING},
     )
 

@@ -25,6 +25,9 @@ KEPT = 30 * 86_400.0  # s after the last step or vote until a session goes
 GRACE = 86_400.0  # s between two looks that both find it too old: a clock that jumps for an hour deletes nothing
 MOST_SESSIONS = 1000
 MOST_OF_ONE = 40  # sessions of one browser
+MOST_AN_HOUR = 200  # sessions opened by all
+MOST_BYTES = 4 * 2**30  # of all pictures
+UNUSED = 86_400.0  # s after which a session that nobody joined gives way where there is no room
 LONGEST_TITLE = 80
 LONGEST_NOTE = 1000
 SCHEMA = """
@@ -45,26 +48,31 @@ create table if not exists participants (
     token text primary key, code text not null, number integer not null, nickname text not null, joined real not null
 );
 create index if not exists participants_of on participants (code, number);
+create table if not exists browsers (
+    code text not null, browser text not null, token text not null, primary key (code, browser)
+);
 create table if not exists votes (
     code text not null, position integer not null, round integer not null, token text not null, class text not null,
     sureness integer not null, changes integer not null, moment real not null,
     primary key (code, position, round, token)
 );
 """
-TABLES = ("votes", "participants", "answers", "cells", "sessions")
+TABLES = ("votes", "browsers", "participants", "answers", "cells", "sessions")
 
 
 @dataclass(frozen=True)
 class ClassSession:
     """A session as it stands: `tick` rises with each step, `position` is the cell's index or LOBBY.
 
-    `key` and `presenter` are the secrets of the teacher's two links, `classes` what may be voted for.
+    `key` and `presenter` are the secrets of the teacher's two links, `owner` tells the browser that opened it, and
+    `classes` are what may be voted for.
     """
 
     code: str
     title: str
     key: str
     presenter: str
+    owner: str
     cells: int
     position: int
     step: str
@@ -88,8 +96,12 @@ class ClassSession:
         return self.is_teacher(token) or hmac.compare_digest(self.presenter.encode(), token.encode())
 
     def is_teacher(self, token: str) -> bool:
-        """Whether this is the secret of the teacher's first link, which also opens the report and deletes."""
+        """Whether this is the secret of the teacher's first link, which also deletes."""
         return hmac.compare_digest(self.key.encode(), token.encode())
+
+    def opened_by(self, browser: str) -> bool:
+        """Whether this browser opened the session, and so leads it without a secret in its address."""
+        return bool(browser) and hmac.compare_digest(self.owner.encode(), browser.encode())
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,7 @@ class ClassStore:
         named = " ".join(title.split())[:LONGEST_TITLE] or "Class"
         with self.database.writing() as connection:
             _sweep(connection, now)
-            _check_room(connection, owner)
+            _check_room(connection, owner, sum(len(cell.png) for cell in cells), now)
             code = _free_code(connection)
             values = (
                 code, named, secrets.token_urlsafe(16), secrets.token_urlsafe(16), owner, now, now, None, len(cells),
@@ -230,13 +242,13 @@ class ClassStore:
                 raise InputError("Only the teacher's own link deletes a session.")
             _drop(connection, code)
 
-    def sweep(self, moment: float | None = None) -> None:
-        """Delete sessions that nothing happened in for 30 days, and a day after that was first found."""
+    def sweep(self, moment: float | None = None) -> int:
+        """Delete sessions that nothing happened in for 30 days, and a day after that was first found; how many went."""
         with self.database.reading() as connection:
             if connection is None:
-                return
+                return 0
         with self.database.writing() as connection:
-            _sweep(connection, time.time() if moment is None else moment)
+            return _sweep(connection, time.time() if moment is None else moment)
 
 
 def _place_after(session: ClassSession, to: str) -> tuple[int, str] | None:
@@ -260,7 +272,7 @@ def _one(connection: sqlite3.Connection, words: str, facts: tuple[object, ...]) 
 
 
 def _unknown(code: str) -> str:
-    return f"There is no session {code}: check the code. Sessions go 30 days after they were last used."
+    return f"There is no session {code}: check the code. Sessions go when they were not used for 30 days."
 
 
 def read_session(connection: sqlite3.Connection, code: str) -> ClassSession:
@@ -272,7 +284,7 @@ def read_session(connection: sqlite3.Connection, code: str) -> ClassSession:
 
 
 def _session(row: sqlite3.Row) -> ClassSession:
-    plain = ("code", "title", "key", "presenter", "cells", "position", "step", "tick", "touched")
+    plain = ("code", "title", "key", "presenter", "owner", "cells", "position", "step", "tick", "touched")
     return ClassSession(
         **{name: row[name] for name in plain},
         ended=bool(row["ended"]),
@@ -281,13 +293,29 @@ def _session(row: sqlite3.Row) -> ClassSession:
     )
 
 
-def _check_room(connection: sqlite3.Connection, owner: str) -> None:
-    (count,) = connection.execute("select count(*) from sessions").fetchone()
-    (own,) = connection.execute("select count(*) from sessions where owner = ?", (owner,)).fetchone()
+def _check_room(connection: sqlite3.Connection, owner: str, size: int, now: float) -> None:
+    """InputError where no session of `size` bytes may be opened; ones that nobody joined for a day give way first."""
+    own = _count(connection, "select count(*) from sessions where owner = ?", (owner,))
     if own >= MOST_OF_ONE:
         raise InputError(f"You have {own} sessions on this server, as many as it keeps for one: delete old ones.")
-    if count >= MOST_SESSIONS:
-        raise InputError(f"This server keeps {MOST_SESSIONS:,} sessions and has no room for another one now.")
+    recent = "select count(*) from sessions where created between ? and ?"
+    if _count(connection, recent, (now - 3600, now)) >= MOST_AN_HOUR:
+        raise InputError("Too many sessions were opened on this server within an hour: try again later.")
+    if _is_full(connection, size):
+        unused = "select code from sessions where created < ? and code not in (select code from participants)"
+        for row in connection.execute(unused, (now - UNUSED,)).fetchall():
+            _drop(connection, row["code"])
+    if _is_full(connection, size):
+        raise InputError("This server has no room for another session now: old ones must be deleted first.")
+
+
+def _is_full(connection: sqlite3.Connection, size: int) -> bool:
+    held = _count(connection, "select coalesce(sum(length(png)), 0) from cells", ())
+    return _count(connection, "select count(*) from sessions", ()) >= MOST_SESSIONS or held + size > MOST_BYTES
+
+
+def _count(connection: sqlite3.Connection, words: str, facts: tuple[object, ...]) -> int:
+    return int(connection.execute(words, facts).fetchone()[0])
 
 
 def _free_code(connection: sqlite3.Connection) -> str:
@@ -303,10 +331,11 @@ def _drop(connection: sqlite3.Connection, code: str) -> None:
         connection.execute(f"delete from {table} where code = ?", (code,))
 
 
-def _sweep(connection: sqlite3.Connection, now: float) -> None:
+def _sweep(connection: sqlite3.Connection, now: float) -> int:
     """Two looks, a day apart, must find a session too old: one at which the clock was wrong deletes nothing."""
     connection.execute("update sessions set doomed = null where touched >= ? or doomed > ?", (now - KEPT, now))
     gone = connection.execute("select code from sessions where doomed <= ?", (now - GRACE,)).fetchall()
     for row in gone:
         _drop(connection, row["code"])
     connection.execute("update sessions set doomed = ? where touched < ? and doomed is null", (now, now - KEPT))
+    return len(gone)

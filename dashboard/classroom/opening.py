@@ -10,14 +10,16 @@ from core.errors import InputError
 from core.explanation.methods.registry import METHODS
 from core.teaching.deck import DIFFICULTIES, MOST_CELLS, DeckCell, gallery_deck, picture_deck, simulated_deck
 from core.teaching.steps import ClassSettings
-from core.teaching.store import LONGEST_TITLE
+from core.teaching.store import LONGEST_TITLE, ClassSession
 from dashboard import uploads
-from dashboard.classroom.answers import quick_methods
-from dashboard.classroom.shared import CODE, KEY, class_store
+from dashboard.classroom.answers import forget_sessions, quick_methods
+from dashboard.classroom.report import delete_session
+from dashboard.classroom.shared import CODE, KEY, class_link, class_store
 from dashboard.models import names, root, title
 from dashboard.ui.format import quoted
 
-FAULT = "class-open-fault"
+FAULT, ROUND = "class-open-fault", "class-folder-round"
+MOST_FOLDER = 200 * 2**20  # bytes of a folder as it comes
 SIMULATED, GALLERY, FOLDER, OWN = "Simulated cells", "The gallery", "Pictures", "My uploads"
 DECKS = (SIMULATED, GALLERY, FOLDER, OWN)
 USUAL = 10  # cells
@@ -67,8 +69,15 @@ def _choose_cells(kind: str) -> list[tuple[str, bytes, str | None]]:
         suffixes = [suffix.lstrip(".") for group in SUFFIXES.values() for suffix in group]
         listed = st.file_uploader(
             "A folder of pictures", type=suffixes, accept_multiple_files="directory",
-            max_upload_size=MAX_BYTES // 2**20, key="class-folder",
+            max_upload_size=MAX_BYTES // 2**20, key=f"class-folder-{st.session_state.setdefault(ROUND, 0)}",
         )  # fmt: skip
+        if listed and (len(listed) > MOST_CELLS or sum(file.size for file in listed) > MOST_FOLDER):
+            st.session_state[ROUND] += 1  # another uploader: what this one holds is let go of
+            st.session_state[FAULT] = (
+                f"This folder has {len(listed):,} pictures of {sum(file.size for file in listed) >> 20:,} MB; a deck "
+                f"takes {MOST_CELLS} of {MOST_FOLDER >> 20} MB. Choose a folder with fewer."
+            )
+            st.rerun()
         return [(file.name, file.getvalue(), uploads.label_of(file.name)) for file in listed or []]
     if kind == OWN:
         files = uploads.store().files
@@ -94,13 +103,14 @@ def _open(kind: str, files: list[tuple[str, bytes, str | None]]) -> None:
     except InputError as error:
         chosen[FAULT] = str(error)
         return
-    st.query_params.from_dict({CODE: session.code, KEY: session.key})
+    _go(session)
 
 
 @st.cache_data(show_spinner=False, ttl=3600, max_entries=1)
 def _swept() -> None:
     """Let sessions go that are over their time, once an hour at most."""
-    class_store().sweep()
+    if class_store().sweep():
+        forget_sessions()
 
 
 def own_sessions() -> None:
@@ -118,20 +128,33 @@ def own_sessions() -> None:
         where = "ended" if one.ended else "waits" if one.lobby else f"at cell {one.position + 1} of {one.cells}"
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{one.code}: {quoted(one.title)}, {where}", width="content")
-            st.button("Open", key=f"class-go-{one.code}", type="tertiary", on_click=_go, args=(one.code, one.key))
+            st.button("Open", key=f"class-go-{one.code}", type="tertiary", on_click=_go, args=(one,))
             st.button(
                 "Delete", key=f"class-drop-{one.code}", type="tertiary", icon=":material/delete:", on_click=_drop,
                 args=(one.code, one.key),
             )  # fmt: skip
-    st.caption("They go by themselves 30 days after they were last used.")
+            with st.popover("Links", icon=":material/link:", key=f"class-links-{one.code}"):
+                _show_links(one)
+    st.caption("They go by themselves when they were not used for 30 days.")
 
 
-def _go(code: str, key: str) -> None:
-    st.query_params.from_dict({CODE: code, KEY: key})
+def _show_links(session: ClassSession) -> None:
+    """The two links that lead a session, for the teacher's eyes."""
+    st.caption("**For your laptop**: the truth, the votes as they come, notes, and the next cell.")
+    st.code(class_link(session.code, session.presenter) or session.presenter, language=None, wrap_lines=True)
+    st.caption("**Yours**: leads the session from another browser, and deletes it.")
+    st.code(class_link(session.code, session.key) or session.key, language=None, wrap_lines=True)
+    st.caption("Whoever has them leads: open them where students do not see them.")
+
+
+def _go(session: ClassSession) -> None:
+    """Go to the screen: by its code alone where this browser will be known again, for everybody reads its address."""
+    secret = {} if uploads.known_browser() else {KEY: session.key}
+    st.query_params.from_dict({CODE: session.code, **secret})
 
 
 def _drop(code: str, key: str) -> None:
     try:
-        class_store().delete(code, key)
+        delete_session(code, key)
     except InputError as error:
         st.session_state[FAULT] = str(error)

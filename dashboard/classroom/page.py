@@ -10,6 +10,7 @@ import streamlit as st
 from core.errors import InputError
 from core.teaching.ballots import LONGEST_NICKNAME
 from core.teaching.store import CODE_LENGTH, ClassSession, read_code
+from dashboard import uploads
 from dashboard.classroom.opening import offer_session, own_sessions
 from dashboard.classroom.presenter import show_presenter
 from dashboard.classroom.report import show_report
@@ -36,12 +37,12 @@ def show_class() -> None:
 
 
 def _show_session(session: ClassSession, key: str) -> None:
-    if session.leads(key):
-        teacher = session.is_teacher(key)
+    teacher = session.is_teacher(key) or (not key and session.opened_by(uploads.owner()))
+    if teacher or session.leads(key):
         if session.ended:
-            show_report(session, key if teacher else "")
+            show_report(session, session.key if teacher else "")
         elif teacher:
-            show_screen(session.code, key)
+            show_screen(session.code, session.key)
         else:
             show_presenter(session.code, key)
         return
@@ -87,7 +88,7 @@ def _join(code: str) -> None:
     try:
         wanted = code or read_code(st.session_state.get("class-code") or "")
         class_store().session(wanted)
-        found = ballots().join(wanted, st.session_state.get("class-nickname") or "")
+        found = ballots().join(wanted, st.session_state.get("class-nickname") or "", uploads.owner())
     except InputError as error:
         st.session_state[FAULT] = str(error)
         return

@@ -11,12 +11,11 @@ from core.errors import InputError
 from core.teaching.deck import MORPHOLOGY, DeckCell
 from core.teaching.steps import AGAIN, LOBBY
 from core.teaching.store import LONGEST_NOTE, ClassSession
-from dashboard.classroom.answers import answers_to
+from dashboard.classroom.answers import answers_to, cell_picture
 from dashboard.classroom.screen import lead_buttons
 from dashboard.classroom.shared import (
     POLL,
     ballots,
-    cell_picture,
     class_store,
     say_where,
     show_bars,

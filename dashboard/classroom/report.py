@@ -20,6 +20,7 @@ from core.teaching.report import (
 from core.teaching.statistics import most_disputed
 from core.teaching.store import ClassSession
 from dashboard import state, uploads
+from dashboard.classroom.answers import forget_sessions
 from dashboard.classroom.shared import ballots, class_store
 from dashboard.ui.format import quoted
 from dashboard.ui.html import table
@@ -45,7 +46,7 @@ def show_report(session: ClassSession, key: str) -> None:
             st.button("Delete it", key="class-delete", on_click=_delete, args=(session.code, key))
 
 
-@st.cache_data(show_spinner="Working out the figures", max_entries=16)
+@st.cache_data(show_spinner="Working out the figures", max_entries=16, ttl=86_400)
 def _report(code: str, names: bool, votes: int) -> ClassReport:
     return class_report(class_store(), class_store().session(code), names)
 
@@ -96,9 +97,16 @@ def _explain(position: int, png: bytes, label: str | None) -> None:
     st.switch_page("../pages/explain.py")
 
 
+def delete_session(code: str, key: str) -> None:
+    """Delete a session, and what is held of it in memory; InputError where this `key` may not."""
+    class_store().delete(code, key)
+    forget_sessions()
+    _report.clear()
+
+
 def _delete(code: str, key: str) -> None:
     try:
-        class_store().delete(code, key)
+        delete_session(code, key)
     except InputError as error:
         st.warning(quoted(str(error)), icon=":material/block:")
         return

@@ -80,12 +80,12 @@ def _go_on(code: str, key: str, seen: int, to: str) -> None:
 
 
 def _prepare(session: ClassSession) -> None:
-    """While the class looks and votes, ask the models; once a cell, after everything is on the screen."""
-    place = (session.code, session.position)
-    if session.lobby or session.step not in (LOOK, VOTE) or st.session_state.get(PREPARED) == place:
+    """While the class looks and votes, ask the models, a little at each look, after everything is on the screen."""
+    if session.lobby or session.step not in (LOOK, VOTE):
         return
-    st.session_state[PREPARED] = place
-    prepare(session)
+    place = (session.code, session.position)
+    before, done = st.session_state.get(PREPARED, (place, 0))
+    st.session_state[PREPARED] = (place, prepare(session, done if before == place else 0))
 
 
 def _lobby(session: ClassSession) -> None:
@@ -106,9 +106,6 @@ def _lobby(session: ClassSession) -> None:
             st.image(qr_code(address), width=320, alt="QR code of the link to join")
         elif address:
             st.caption("This address works on this machine alone. `make run ADDRESS=0.0.0.0` lets other machines in.")
-        with st.expander("A second link, for your laptop: notes, and the next cell"):
-            st.code(class_link(session.code, session.presenter) or session.presenter, language=None, wrap_lines=True)
-            st.caption("It tells the truth: open it where students do not see it.")
 
 
 def _hostname(address: str) -> str:

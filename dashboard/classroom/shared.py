@@ -14,7 +14,7 @@ from core.teaching.ballots import Ballots
 from core.teaching.deck import DeckCell
 from core.teaching.steps import STEP_NAMES, TRUTH
 from core.teaching.store import ClassSession, ClassStore, ModelAnswer
-from dashboard.classroom.answers import class_map
+from dashboard.classroom.answers import cell_picture, class_map
 from dashboard.ui import charts
 from dashboard.ui.format import percent, quoted
 from dashboard.ui.html import class_colour
@@ -34,12 +34,6 @@ def class_store() -> ClassStore:
 def ballots() -> Ballots:
     """Their participants and votes."""
     return Ballots(class_store())
-
-
-@st.cache_data(show_spinner=False, max_entries=120)
-def cell_picture(code: str, position: int) -> bytes:
-    """A cell's picture as a PNG of pixels alone, kept for all who look at it."""
-    return class_store().cell(code, position).png
 
 
 def class_link(code: str, key: str = "") -> str:

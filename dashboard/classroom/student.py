@@ -61,6 +61,9 @@ def _show(session: ClassSession, participant: Participant) -> None:
         st.html(f'<p class="ll-sentence">{WAITING[session.step]}</p>')
     _say_own(session, own)
     _show_models(session)
+    fault = st.session_state.pop(FAULT, "")
+    if fault:  # whatever the step is now: a vote may be refused because it has changed
+        st.warning(quoted(fault), icon=":material/block:")
     st.html(f'<p class="ll-caption">{escape(participant.nickname)}</p>')
 
 
@@ -88,10 +91,7 @@ def _ask(session: ClassSession, participant: Participant, own: dict[int, Vote]) 
     if vote is not None:
         st.caption("Your vote is in. You may change it until the step closes.")
     elif session.step == AGAIN:
-        st.caption("Vote again, for the same class or another one.")
-    fault = st.session_state.pop(FAULT, "")
-    if fault:
-        st.warning(quoted(fault), icon=":material/block:")
+        st.caption("Vote again, for the same class or another one. If you do not, your first vote stands.")
 
 
 def _vote(code: str, token: str, position: int, step: str, label: str, sure: str) -> None:

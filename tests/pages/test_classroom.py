@@ -14,6 +14,7 @@ from core.teaching.ballots import Ballots
 from core.teaching.deck import DeckCell, simulated_deck
 from core.teaching.steps import AGAIN, MAPS, MODELS, STEPS, TRUTH, VOTE, ClassSettings
 from core.teaching.store import ClassSession, ClassStore
+from dashboard.answers import Answer
 from tests.support.reading import Start, alerts, assert_sound, button, go, html, labels, query, shown
 
 LABEL = "monocyte"
@@ -70,7 +71,7 @@ def test_ten_cells_in_one_click_on_the_page(view: View, home: ClassStore) -> Non
     assert session.cells == 10 and session.is_teacher(address["key"]) and session.lobby
     assert session.settings.models and session.settings.methods == ("gradcam",)
     assert session.code in html(app) and "0 joined" in html(app)
-    assert sorted(label or "" for label in home.labels(session.code)) == sorted([*CLASSES, *CLASSES])
+    assert set(home.labels(session.code)) == set(CLASSES)
 
 
 def test_a_session_from_start_to_report(view: View, home: ClassStore) -> None:
@@ -166,6 +167,8 @@ def test_a_late_joiner_and_a_late_vote(view: View, home: ClassStore) -> None:
     to(home, session, MODELS)
     early = button(early, LABEL).click().run()  # the step closed in between
     assert_sound(early)
+    assert "has closed" in alerts(early)  # told at once, and once
+    assert "has closed" not in alerts(early.run())
     assert "You did not vote" in html(early) and Ballots(home).votes(session.code) == []
     to(home, session, AGAIN)
     late = joined(view, session.code, "Late")
@@ -224,6 +227,37 @@ def test_a_deck_without_truth_is_a_poll(view: View, home: ClassStore) -> None:
     assert "Discussion" in html(teacher) and "✓ right" not in html(teacher)
     home.go_on(session.code, session.key, home.session(session.code).tick, "end")
     assert "not known" in html(teacher.run())
+
+
+def test_the_projector_shows_no_secret_and_its_browser_leads(
+    view: View, home: ClassStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.uploads.browser_token", lambda _: "one browser")
+    app = button(view(), "Start the session").click().run()
+    session = home.session(query(app)["class"])
+    assert query(app) == {"class": session.code}
+    app = button(app, "Begin").click().run()
+    assert_sound(app)
+    assert not home.session(session.code).lobby
+    for secret in (session.key, session.presenter):
+        assert secret not in all_sent(view(code=session.code))
+    again = view()  # the links stand in the teacher's own list
+    assert session.presenter in shown(again)
+    monkeypatch.setattr("dashboard.uploads.browser_token", lambda _: "another browser")
+    assert "Join" in labels(view(code=session.code)) and session.presenter not in shown(view())
+
+
+def test_a_model_that_failed_is_asked_again(view: View, home: ClassStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = session_of(home)
+    to(home, session, MODELS)
+    with monkeypatch.context() as failing:
+        failing.setattr("dashboard.classroom.answers.ask", lambda found, *_: Answer(found, fault="out of memory"))
+        app = view(code=session.code, key=session.key)
+        assert "out of memory" in html(app) and home.answers(session.code) == {}
+    monkeypatch.setattr("dashboard.classroom.answers._window", lambda: 10**9)  # later on
+    app = app.run()
+    assert_sound(app)
+    assert "out of memory" not in html(app) and home.answers(session.code)[0][0].label
 
 
 def test_own_sessions_are_listed_and_deleted(view: View, home: ClassStore) -> None:

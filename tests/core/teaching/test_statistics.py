@@ -35,17 +35,18 @@ def made_up() -> SessionData:
 def test_accuracy_before_and_after() -> None:
     every, *classes = session_figures(made_up()).accuracy
     assert (every.before.value, every.before.of) == (pytest.approx(7 / 12), 12)
-    assert (every.after.value, every.after.of) == (pytest.approx(5 / 11), 11)
+    # The fourth student did not vote again on the third cell, on which others did: the first vote, c, stands.
+    assert (every.after.value, every.after.of) == (pytest.approx(6 / 12), 12)
     assert [one.label for one in classes] == ["a", "b", "c"]
     assert [one.before.value for one in classes] == [0.75, 0.5, 0.5]
-    assert [one.after.value for one in classes] == [0.5, 0.75, 0.0]
+    assert [one.after.value for one in classes] == [0.5, 0.75, 0.25]
 
 
 def test_reliance_counts_those_who_followed() -> None:
     (found,) = session_figures(made_up()).reliance
     assert found.right.value == pytest.approx(1 / 3)
-    # Right before on a cell that the model gets wrong, and with a second vote: students 1, 2, 4 on cell 1, 3 on cell 3.
-    assert (found.pulled_over.of, found.pulled_over.value) == (4, 0.5)
+    # Right before on a cell that the model gets wrong: students 1, 2, 4 on cell 1, 3 and 4 on cell 3.
+    assert (found.pulled_over.of, found.pulled_over.value) == (5, 0.4)
     # Wrong before on cell 2: students 1 and 4; the first took the model's answer.
     assert (found.helped.of, found.helped.value) == (2, 0.5)
 
@@ -55,6 +56,7 @@ def test_cells_say_who_changed_and_whether_for_better() -> None:
     assert (first.changed, first.better, first.worse) == (1, 0, 1)
     assert (second.changed, second.better, second.worse) == (1, 1, 0)
     assert (third.changed, third.better, third.worse) == (1, 0, 1)
+    assert [cell.carried for cell in (first, second, third)] == [0, 0, 1]
     assert first.consensus == ("a", None) and second.consensus == (None, "b") and third.models == {"net": "b"}
     assert first.votes[0] == {"a": 3, "b": 1, "c": 0}
     assert first.disagreement == pytest.approx(0.5) and second.disagreement == pytest.approx(4 / 6)
@@ -70,7 +72,7 @@ def test_discrimination_is_the_corrected_item_total_correlation() -> None:
     skill, ease = random.random((30, 1)), random.random((1, 8))
     right = random.random((30, 8)) < 0.5 * (skill + ease)
     votes = np.where(right, 0, 1)
-    data = SessionData(("a", "b"), (votes, votes), np.zeros(8, dtype=np.int64), {})
+    data = SessionData(("a", "b"), (votes, votes), np.zeros(8, dtype=np.int64), {}, np.zeros((30, 8), dtype=bool))
     for place in range(8):
         others = np.delete(right, place, axis=1).sum(axis=1)
         assert discrimination(data, place) == pytest.approx(np.corrcoef(right[:, place], others)[0, 1])
@@ -83,6 +85,13 @@ def test_a_deck_without_truth_is_a_poll() -> None:
     assert figures.agreement[0].krippendorff.value is not None
     assert [cell.discrimination for cell in figures.cells] == [None, None]
     assert figures.cells[0].consensus[0] == "b" and figures.cells[0].right[0].value is None
+
+
+def test_first_votes_do_not_stand_where_nobody_voted_again() -> None:
+    votes = [Vote(number, cell, 1, "a", 2) for number in (1, 2) for cell in (0, 1)] + [Vote(1, 0, 2, "b", 2)]
+    figures = session_figures(SessionData.of(votes, ["a", "a"], {}, 2, CLASSES))
+    assert [cell.carried for cell in figures.cells] == [1, 0]
+    assert (figures.accuracy[0].after.value, figures.accuracy[0].after.of) == (0.5, 2)
 
 
 def test_nobody_and_nothing() -> None:

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.teaching import ballots as voting
 from core.teaching.ballots import Ballots, VoteClosed, clean_nickname
 from core.teaching.deck import DeckCell
-from core.teaching.steps import LOBBY, MODELS, STEPS, TRUTH, VOTE, ClassSettings, following
+from core.teaching.steps import AGAIN, LOBBY, MODELS, STEPS, TRUTH, VOTE, ClassSettings, following
 from core.teaching.store import ALPHABET, GRACE, KEPT, ClassSession, ClassStore, ModelAnswer, read_code
 
 DECK = [DeckCell(b"png-1", "monocyte", "one"), DeckCell(b"png-2", None, "two")]
@@ -207,6 +207,56 @@ def test_a_clock_that_jumps_deletes_nothing(store: ClassStore) -> None:
         store.sweep(day * DAY)
     assert store.session(session.code).code == session.code
     assert [one.title for one in store.sessions_of("me")] == ["A class"]
+
+
+def test_a_browser_takes_part_once(store: ClassStore) -> None:
+    session, other = opened(store), opened(store)
+    ballots = Ballots(store)
+    first = ballots.join(session.code, "Ann", "browser")
+    assert ballots.join(session.code, "Bob", "browser") == first
+    assert ballots.join(session.code, "Bob", "another").number == 2
+    assert ballots.join(session.code, "", "").number == 3 and ballots.join(session.code, "", "").number == 4
+    assert ballots.join(other.code, "Ann", "browser").token != first.token
+    store.delete(session.code, session.key)
+    with store.database.reading() as connection:
+        assert connection is not None and connection.execute("select count(*) from browsers").fetchone()[0] == 1
+
+
+def test_the_live_bars_let_first_votes_stand(store: ClassStore) -> None:
+    session = opened(store)
+    ballots = Ballots(store)
+    people = [ballots.join(session.code, "") for _ in range(3)]
+    at(store, session, VOTE)
+    for one in people[:2]:
+        ballots.vote(session.code, one.token, 0, VOTE, "monocyte")
+    at(store, session, AGAIN)
+    assert ballots.tally(session.code, 0) == {1: {"monocyte": 2}, 2: {}}
+    ballots.vote(session.code, people[2].token, 0, AGAIN, "basophil")
+    assert ballots.tally(session.code, 0)[2] == {"monocyte": 2, "basophil": 1}
+
+
+def test_sessions_that_nobody_joined_give_way(store: ClassStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.teaching.store.MOST_SESSIONS", 2)
+    used, unused = opened(store, moment=0.0), opened(store, moment=1.0, owner="b")
+    Ballots(store).join(used.code, "Ann", moment=2.0)
+    with pytest.raises(InputError, match="no room"):
+        opened(store, moment=DAY - 10, owner="c")
+    new = opened(store, moment=DAY + 10, owner="c")
+    with pytest.raises(InputError, match="no session"):
+        store.session(unused.code)
+    assert store.session(used.code) and store.session(new.code)
+
+
+@pytest.mark.parametrize(("limit", "most", "told"), [("MOST_AN_HOUR", 1, "within an hour"), ("MOST_BYTES", 15, "room")])
+def test_disk_and_pace_of_all_sessions_are_bounded(
+    store: ClassStore, monkeypatch: pytest.MonkeyPatch, limit: str, most: int, told: str
+) -> None:
+    monkeypatch.setattr(f"core.teaching.store.{limit}", most)  # a deck here has ten bytes
+    opened(store, moment=0.0)
+    with pytest.raises(InputError, match=told):
+        opened(store, moment=60.0, owner="another")
+    if limit == "MOST_AN_HOUR":
+        assert opened(store, moment=3700.0, owner="another")
 
 
 def test_sessions_of_one_browser_are_bounded(store: ClassStore, monkeypatch: pytest.MonkeyPatch) -> None:
