@@ -24,6 +24,7 @@ CORE = (
     "audit",
     "teaching",
     "adaptation",
+    "fields",
     "laboratory",
     "practice",
     "lessons",
