@@ -16,6 +16,7 @@ from core.cli.predict import predict
 from core.cli.preprocess import preprocess
 from core.cli.runs import runs
 from core.cli.train import train
+from core.cli.train_finder import train_the_finder
 
 app = typer.Typer(
     help="LeukoLens: classify white blood cells, cut them out, and show what the classifiers look at. "
@@ -27,4 +28,5 @@ app = typer.Typer(
 for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)
 app.command("add")(add_model)
+app.command("train-finder")(train_the_finder)
 app.add_typer(audit_commands, name="audit")

@@ -1,5 +1,5 @@
-"""What is found in a photograph of a smear: white cells with their boxes, in reading order, and the window around one of
-them, which is the picture that Compare and Explain are handed."""
+"""What is found in a photograph of a smear: white cells with their boxes, in reading order, and the window around one,
+which is the picture that Compare and Explain are handed."""
 
 from __future__ import annotations
 
@@ -76,3 +76,19 @@ def overlap_of(one: Corners, other: Corners) -> float:
     shared = max(0, across) * max(0, down)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
     return shared / max(1, areas - shared)
+
+
+def matched_boxes(found: Sequence[Corners], truth: Sequence[Corners], least: float = 0.5) -> list[int]:
+    """For each box of `found`, in the order given (the surest first), the index of its box of `truth`, or -1.
+
+    Each takes, of those not taken, the one that it overlaps most, where that is at least `least` (PASCAL VOC's rule).
+    """
+    free, taken = set(range(len(truth))), []
+    for box in found:
+        best = max(free, key=lambda index: (overlap_of(box, truth[index]), -index), default=-1)
+        if best >= 0 and overlap_of(box, truth[best]) >= least:
+            free.remove(best)
+            taken.append(best)
+        else:
+            taken.append(-1)
+    return taken
