@@ -7,6 +7,7 @@ import typer
 from core.cli.add import add_model
 from core.cli.audit import audit_commands
 from core.cli.common import models
+from core.cli.count import count
 from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
+for command in (models, predict, count, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)
 app.command("add")(add_model)
 app.command("train-finder")(train_the_finder)

@@ -66,7 +66,8 @@ def stained_masks(rgb: NDArray[np.uint8], field: Mask) -> Iterator[Mask]:
     density = density_map(rgb, field)
     scale = float(np.sqrt(field.size / REFERENCE))
     for level in stain_levels(density, field):
-        above = cv2.morphologyEx((density > round(255 * level)).astype(np.uint8), cv2.MORPH_OPEN, disc(3))
+        stained = (density > round(255 * level)).astype(np.uint8)
+        above = np.asarray(cv2.morphologyEx(stained, cv2.MORPH_OPEN, disc(3)), dtype=np.uint8)
         for join in JOINS:
             reach = max(1, round(join * min(scale, 2.0)))
             yield np.asarray(_closed(above, reach) if join else above) > 0
@@ -101,8 +102,9 @@ def _density(part: NDArray[np.uint8], background: tuple[int, int, int]) -> NDArr
     """`stain_density` of a tile against a given background, by tables of the 256 values a channel has."""
     logarithms = _tables(background)
     red, green, blue = (cv2.LUT(np.ascontiguousarray(part[..., n]), logarithms[n]) for n in range(3))
-    density = cv2.min(green, 2.5 * red) - 0.5 * blue - cv2.max(red - green, 0)
-    return cv2.GaussianBlur(1.0 - np.exp(-0.7 * cv2.max(density, 0)), (0, 0), 1.0)
+    density = np.minimum(green, 2.5 * red) - 0.5 * blue - np.maximum(red - green, 0)
+    taken = 1.0 - np.exp(-0.7 * np.maximum(density, 0))
+    return np.asarray(cv2.GaussianBlur(taken, (0, 0), 1.0), dtype=np.float32)
 
 
 @lru_cache(maxsize=64)
