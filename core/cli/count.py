@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
+from numpy.typing import NDArray
 
 from core.cli.common import (
     OFTEN,
@@ -41,6 +43,7 @@ Paths = Annotated[list[Path], typer.Argument(help="Photographs of a smear, or fo
 LeastScore = Annotated[
     float, typer.Option("--least-score", min=0.05, max=0.99, help="How sure a find must be a white cell.")
 ]
+DEFAULTS = DetectionSettings()
 CELLS, COUNTS, DOCUMENT = "cells.csv", "counts.csv", "count.json"
 
 
@@ -59,7 +62,7 @@ class CountedField:
 def count(
     paths: Paths,
     model: Models = None,
-    least_score: LeastScore = DetectionSettings().least_score,
+    least_score: LeastScore = DEFAULTS.least_score,
     device: Device = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", help=f"Folder, or .zip, for {CELLS}, {COUNTS} and {DOCUMENT}.")
@@ -103,17 +106,28 @@ def _counted(
             continue
         for note in field.notes:
             say(f"{path}: {note}")
-        tell = _teller(f"photograph {number}/{len(files)}")
-        cells = detect_cells(
-            field.rgb, settings, progress=lambda share: tell(0.5 * share), cancelled=lambda: stop.asked
-        )
-        answers = classify_cells(
-            field.rgb, cells, classifiers, progress=lambda share: tell(0.5 + 0.5 * share), cancelled=lambda: stop.asked
-        )
+        found = _count_one(path, field.rgb, classifiers, settings, f"photograph {number}/{len(files)}", stop)
         if not stop.asked:
-            height, width = field.rgb.shape[:2]
-            counted.append(CountedField(path, width, height, cells, answers))
+            counted.append(found)
     return counted, refused
+
+
+def _count_one(
+    path: Path,
+    rgb: NDArray[np.uint8],
+    classifiers: Sequence[Classifier],
+    settings: DetectionSettings,
+    label: str,
+    stop: Stop,
+) -> CountedField:
+    tell = _teller(label)
+    cells = detect_cells(rgb, settings, progress=lambda share: tell(0.5 * share), cancelled=lambda: stop.asked)
+    answers = classify_cells(
+        rgb, cells, classifiers, progress=lambda share: tell(0.5 + 0.5 * share), cancelled=lambda: stop.asked
+    )
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
+    return CountedField(path, rgb.shape[1], rgb.shape[0], cells, answers)
 
 
 def _teller(label: str) -> Callable[[float], None]:
@@ -123,9 +137,10 @@ def _teller(label: str) -> Callable[[float], None]:
     def tell(share: float) -> None:
         nonlocal told
         now = time.monotonic()
-        if sys.stderr.isatty() and (now - told >= OFTEN or share >= 1):
+        if sys.stderr.isatty() and now - told >= OFTEN:
             told = now
-            typer.echo(f"\r\033[K{label}: {share:.0%}", err=True, nl=share >= 1)
+            sys.stderr.write(f"\r\033[K{label}: {share:.0%}")
+            sys.stderr.flush()
 
     return tell
 
