@@ -1,5 +1,5 @@
-"""`python -m benchmarks fields`: how many white cells of whole photographs are found, how many finds are none, how often
-touching cells are told apart, and how long a photograph takes."""
+"""`python -m benchmarks fields`: how many white cells of whole photographs are found, how many finds are none, how
+often touching cells are told apart, and how long a photograph takes."""
 
 from __future__ import annotations
 
