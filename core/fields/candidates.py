@@ -27,11 +27,12 @@ LEVELS = (0.7, 1.0, 1.35)  # of nuclear stain, in its upper Otsu threshold
 FAINTEST, STRONGEST = 0.14, 0.8  # levels outside of which no nucleus begins
 JOINS = (0, 4, 10)  # px over which pieces are one cell's, each tried, on a copy of REFERENCE pixels
 REFERENCE = 640 * 480
+SIDE_OF_NUCLEUS = 1.9  # a cell's side in square roots of its nucleus' area: between those of the classes
 LEAST_DIAMETER = 7.0  # px of the working copy: a smaller piece is a platelet, or nothing that could be judged
 LARGEST_SHARE = 0.5  # of the photograph that a piece may cover
 MOST_COVERED = 0.6  # of the photograph, by a threshold that finds nuclei
 SPLIT_SIDE = 72  # px at which a piece is split
-SOLID = 0.93  # solidity from which on a piece is one convex thing
+SOLID = 0.95  # solidity from which on a piece is one convex thing
 MOST_PARTS = 40  # of one piece
 PEAK = 0.45  # least distance from the edge, in the piece's largest, at which a part has its middle
 SAME_PLACE, SAME_SIZE = 0.12, 0.15  # of the side, and of its logarithm: candidates nearer than that are one
@@ -52,8 +53,7 @@ class Candidate:
 def find_candidates(rgb: NDArray[np.uint8], field: Mask) -> list[Candidate]:
     """Every place in the `field` `(H, W) bool` of `rgb` `(H, W, 3) uint8` where a white cell may lie.
 
-    Many cells come several times, and many places hold none. The sides are those of `square_around` a nucleus of the
-    piece's area; a piece that is split is a candidate itself, too.
+    Many cells come several times, and many places hold none. A piece that is split is a candidate itself, too.
     """
     found: list[Candidate] = []
     for mask in stained_masks(rgb, field):
@@ -155,7 +155,7 @@ def _of_mask(mask: Mask) -> list[Candidate]:
 
 
 def _candidate(middle: NDArray[np.float64], area: float, split: bool) -> Candidate:
-    return Candidate(float(middle[0]), float(middle[1]), 2 * HALF_SIDE * float(np.sqrt(area)), split)
+    return Candidate(float(middle[0]), float(middle[1]), SIDE_OF_NUCLEUS * float(np.sqrt(area)), split)
 
 
 def split_piece(piece: Mask) -> list[tuple[NDArray[np.float64], float]]:
@@ -216,5 +216,5 @@ def _bins(one: Candidate, level: int, reach: int) -> list[tuple[int, int, int]]:
 
 
 def _alike(one: Candidate, other: Candidate) -> bool:
-    near = max(abs(one.x - other.x), abs(one.y - other.y)) < SAME_PLACE * one.side
+    near = max(abs(one.x - other.x), abs(one.y - other.y)) < SAME_PLACE * min(one.side, other.side)
     return near and abs(float(np.log(one.side / other.side))) < SAME_SIZE
