@@ -24,7 +24,7 @@ from core.settings import SHA256
 SHIPPED = Path(__file__).parent / "shipped"
 WEIGHTS, CARD = "finder.safetensors", "finder.json"
 LARGEST_FILE = 5_000_000  # bytes
-PATCH = 64  # px of the network's input
+PATCH = 48  # px of the network's input
 CONTEXT = 1.7  # side of the square that is looked at, in sides of the candidate's
 BRIGHTEST = 1.25  # of the empty field's light, above which it counts as that
 MIDDLE = 0.75  # share of light that is taken off
@@ -67,7 +67,7 @@ class FinderCard(BaseModel):
 
 
 class CellFinder(nn.Module):
-    """`(N, 3, 64, 64) float32` from `to_input` -> `(N, 5)`: the logit of a white cell in the middle, and its box.
+    """`(N, 3, 48, 48) float32` from `to_input` -> `(N, 5)`: the logit of a white cell in the middle, and its box.
 
     The box is told by its middle (dx, dy) from the square's in sides of the candidate's square, and by the logarithms
     of its width and height in the same.
@@ -102,7 +102,7 @@ def initialise(network: CellFinder, generator: torch.Generator) -> None:
 
 
 def cut_squares(rgb: NDArray[np.uint8], squares: Squares, light: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """What the network looks at around each of `squares` `(N, 3)` (middle x, y and side in px): `(N, 64, 64, 3) uint8`.
+    """What the network looks at around each of `squares` `(N, 3)` (middle x, y and side in px): `(N, 48, 48, 3) uint8`.
 
     Outside the photograph `rgb` `(H, W, 3)` there is the empty field's `light` `(3,)`.
     """
@@ -139,12 +139,12 @@ def _cut(rgb: NDArray[np.uint8], x: float, y: float, side: float, light: NDArray
 
 
 def to_shares(patches: NDArray[np.uint8], light: NDArray[np.float32]) -> Tensor:
-    """Patches `(N, 64, 64, 3) uint8` as shares of the empty field's `light` `(3,)` or `(N, 3)`: `(N, 3, 64, 64)`."""
+    """Patches `(N, 48, 48, 3) uint8` as shares of the empty field's `light` `(3,)` or `(N, 3)`: `(N, 3, 48, 48)`."""
     return torch.from_numpy(patches).permute(0, 3, 1, 2).float() / torch.from_numpy(light).reshape(-1, 3, 1, 1)
 
 
 def to_input(shares: Tensor) -> Tensor:
-    """Shares of light `(N, 3, 64, 64)` as the network takes them: bounded, and about 0."""
+    """Shares of light `(N, 3, 48, 48)` as the network takes them: bounded, and about 0."""
     return shares.clamp(max=BRIGHTEST) - MIDDLE
 
 

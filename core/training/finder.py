@@ -51,10 +51,10 @@ class FinderPlan:
     """How the network is trained: what data there are of each kind, and for how long."""
 
     seed: int = 0
-    epochs: int = 16
-    simulated: int = 320
-    raabin: int = 200
-    pbc: int = 200
+    epochs: int = 14
+    simulated: int = 240
+    raabin: int = 150
+    pbc: int = 150
     learning_rate: float = 3e-3
 
 

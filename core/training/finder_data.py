@@ -46,7 +46,7 @@ class BoxedPicture:
 
 @dataclass(frozen=True)
 class Questions:
-    """Patches `(N, 64, 64, 3) uint8`, the empty light of each `(N, 3)`, and what is right: `(N, 5)`, 1 or 0 and box."""
+    """Patches `(N, 48, 48, 3) uint8`, the empty light of each `(N, 3)`, and what is right: `(N, 5)`, 1 or 0 and box."""
 
     patches: NDArray[np.uint8]
     light: NDArray[np.float32]
