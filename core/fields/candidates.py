@@ -16,7 +16,6 @@ from skimage.segmentation import watershed
 
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import disc
-from core.preprocessing.segmentation import HALF_SIDE
 
 Mask = NDArray[np.bool_]
 
