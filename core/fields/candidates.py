@@ -27,7 +27,8 @@ FAINTEST, STRONGEST = 0.14, 0.8  # levels outside of which no nucleus begins
 JOINS = (0, 4, 10)  # px over which pieces are one cell's, each tried, on a copy of REFERENCE pixels
 REFERENCE = 640 * 480
 SIDE_OF_NUCLEUS = 1.9  # a cell's side in square roots of its nucleus' area: between those of the classes
-LEAST_DIAMETER = 7.0  # px of the working copy: a smaller piece is a platelet, or nothing that could be judged
+LEAST_AREA = 38.0  # px of the working copy: a smaller piece is a platelet, or nothing that could be judged
+LEAST_STAINED = 0.03  # of a candidate's square that is stained as nuclei are, at the lowest level
 LARGEST_SHARE = 0.5  # of the photograph that a piece may cover
 MOST_COVERED = 0.6  # of the photograph, by a threshold that finds nuclei
 SPLIT_SIDE = 72  # px at which a piece is split
@@ -54,22 +55,28 @@ def find_candidates(rgb: NDArray[np.uint8], field: Mask) -> list[Candidate]:
 
     Many cells come several times, and many places hold none. A piece that is split is a candidate itself, too.
     """
+    density = density_map(rgb, field)
+    levels = stain_levels(density, field)
+    if not levels:
+        return []
+    stained = cv2.integral((density > round(255 * levels[0])).astype(np.uint8))
     found: list[Candidate] = []
-    for mask in stained_masks(rgb, field):
-        found += _of_mask(mask)
+    for mask in stained_masks(rgb, field, density, levels):
+        found += _of_mask(mask, stained)
     return distinct(found)
 
 
-def stained_masks(rgb: NDArray[np.uint8], field: Mask) -> Iterator[Mask]:
+def stained_masks(
+    rgb: NDArray[np.uint8], field: Mask, density: NDArray[np.uint8], levels: list[float]
+) -> Iterator[Mask]:
     """Masks `(H, W) bool` of stained pixels: by levels of nuclear stain with lobes joined, and by each preset."""
-    density = density_map(rgb, field)
     scale = float(np.sqrt(field.size / REFERENCE))
-    for level in stain_levels(density, field):
-        stained = (density > round(255 * level)).astype(np.uint8)
-        above = np.asarray(cv2.morphologyEx(stained, cv2.MORPH_OPEN, disc(3)), dtype=np.uint8)
+    for level in levels:
+        above = (density > round(255 * level)).astype(np.uint8)
+        opened = np.asarray(cv2.morphologyEx(above, cv2.MORPH_OPEN, disc(3)), dtype=np.uint8)
         for join in JOINS:
             reach = max(1, round(join * min(scale, 2.0)))
-            yield np.asarray(_closed(above, reach) if join else above) > 0
+            yield np.asarray(_closed(opened, reach) if join else opened) > 0
     for preset in PRESETS.values():
         yield _within_bounds(rgb, preset.parameters) & field
 
@@ -136,25 +143,41 @@ def _closed(pieces: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.morphologyEx(pieces, cv2.MORPH_CLOSE, kernel), dtype=np.uint8)
 
 
-def _of_mask(mask: Mask) -> list[Candidate]:
+def _of_mask(mask: Mask, stained: NDArray[np.int32]) -> list[Candidate]:
+    """Candidates of a mask's pieces; `stained` is the integral image of what is stained as nuclei are."""
     if not mask.any() or mask.mean() > MOST_COVERED:
         return []
     _, labels, facts, middles = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = facts[:, cv2.CC_STAT_AREA]
-    plausible = (areas >= np.pi / 4 * LEAST_DIAMETER**2) & (areas <= LARGEST_SHARE * mask.size)
+    plausible = (areas >= LEAST_AREA) & (areas <= LARGEST_SHARE * mask.size)
     found = []
     for number in np.flatnonzero(plausible[1:]) + 1:
         left, top, width, height, area = (int(value) for value in facts[number])
+        if _sum(stained, left, top, left + width, top + height) < LEAST_STAINED * LEAST_AREA:
+            continue
         piece = np.asarray(labels[top : top + height, left : left + width] == number)
-        found.append(_candidate(middles[number] + 0.5, area, split=False))
-        for middle, part in split_piece(piece):
-            if part >= np.pi / 4 * LEAST_DIAMETER**2:
-                found.append(_candidate(middle + np.array([left, top]), part, split=True))
-    return found
+        parts = [(middles[number] + 0.5, float(area), False)]
+        parts += [(middle + np.array([left, top]), part, True) for middle, part in split_piece(piece)]
+        found += [_candidate(*part) for part in parts if part[1] >= LEAST_AREA]
+    return [one for one in found if _holds_stain(one, stained)]
 
 
 def _candidate(middle: NDArray[np.float64], area: float, split: bool) -> Candidate:
     return Candidate(float(middle[0]), float(middle[1]), SIDE_OF_NUCLEUS * float(np.sqrt(area)), split)
+
+
+def _holds_stain(one: Candidate, stained: NDArray[np.int32]) -> bool:
+    half = one.side / 2
+    found = _sum(stained, round(one.x - half), round(one.y - half), round(one.x + half), round(one.y + half))
+    return found >= LEAST_STAINED * one.side**2
+
+
+def _sum(integral: NDArray[np.int32], left: int, top: int, right: int, bottom: int) -> int:
+    """The sum over a box, cut at the border, by an integral image."""
+    height, width = integral.shape
+    x0, x1 = (min(width - 1, max(0, x)) for x in (left, right))
+    y0, y1 = (min(height - 1, max(0, y)) for y in (top, bottom))
+    return int(integral[y1, x1]) - int(integral[y0, x1]) - int(integral[y1, x0]) + int(integral[y0, x0])
 
 
 def split_piece(piece: Mask) -> list[tuple[NDArray[np.float64], float]]:

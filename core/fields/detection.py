@@ -88,6 +88,8 @@ def detect_cells(
         keep = scores >= (PROMISING if look + 1 < LOOKS else chosen.least_score)
         boxes, scores = boxes[keep], scores[keep]
         squares = squares_of(boxes)
+    if progress is not None:
+        progress(1.0)
     return in_reading_order(_one_each(boxes, scores, field.shape, chosen))
 
 
