@@ -33,6 +33,8 @@ BATCH = 128  # squares that are judged at a time
 LOOKS = 2  # at each candidate: at its square, and at the square of the box that it led to
 PROMISING = 0.08  # score of the first look under which there is no second
 LEAST_SIDE = 8  # px of a cell's box
+OF_LARGE = 0.34  # of the longer side of the photograph's large cells, under which a find is a platelet
+LARGE = 90.0  # percentile of the longer sides that large cells have
 FOUND_WITH = 0.25  # share of the work that the search for candidates is
 
 
@@ -117,6 +119,14 @@ def candidate_squares(field: NDArray[np.uint8]) -> tuple[Squares, NDArray[np.flo
     return found.reshape(-1, 3) * (field.shape[1] / working.shape[1]), empty_light(working, inside)
 
 
+def answers_of(
+    network: CellFinder, field: NDArray[np.uint8], squares: Squares, light: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """What the network says of `squares` `(N, 3)` of a photograph `(H, W, 3)` with this empty light: `(N, 5)`."""
+    rows = [answers for _, answers in _judged(network, field, squares, light)]
+    return np.concatenate(rows) if rows else np.empty((0, 5))
+
+
 def _judged(
     network: CellFinder, field: NDArray[np.uint8], squares: Squares, light: NDArray[np.float32]
 ) -> Iterator[tuple[float, NDArray[np.float64]]]:
@@ -131,7 +141,8 @@ def _judged(
 def _one_each(
     boxes: NDArray[np.float64], scores: NDArray[np.float64], shape: tuple[int, ...], settings: DetectionSettings
 ) -> list[FieldCell]:
-    """Cells without a number, the surest of those that overlap; boxes are cut at the border."""
+    """Cells without a number, the surest of those that overlap, less what is far smaller than the photograph's large
+    cells; boxes are cut at the border."""
     edges = np.array([shape[1], shape[0]] * 2)
     whole = np.rint(np.clip(boxes, 0, edges)).astype(int)
     kept: list[tuple[Corners, float]] = []
@@ -142,6 +153,9 @@ def _one_each(
             continue
         if not any(_same_cell(box, other, settings) for other, _ in kept):
             kept.append((box, float(scores[index])))
+    sides = [max(box[2] - box[0], box[3] - box[1]) for box, _ in kept]
+    least = OF_LARGE * float(np.percentile(sides, LARGE)) if kept else 0.0
+    kept = [one for one, side in zip(kept, sides, strict=True) if side >= least]
     return [
         FieldCell(0, box, score, any(other != box and overlap_of(box, other) > 0 for other, _ in kept))
         for box, score in kept

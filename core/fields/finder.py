@@ -26,6 +26,7 @@ WEIGHTS, CARD = "finder.safetensors", "finder.json"
 LARGEST_FILE = 5_000_000  # bytes
 PATCH = 48  # px of the network's input
 CONTEXT = 1.7  # side of the square that is looked at, in sides of the candidate's
+WIDE = 4.6  # and of the wider one beside it, in which red cells tell the scale: a platelet is no small lymphocyte
 BRIGHTEST = 1.25  # of the empty field's light, above which it counts as that
 MIDDLE = 0.75  # share of light that is taken off
 FARTHEST, WIDEST = 0.6, 1.2  # a box's middle from the candidate's, in its sides; and the logarithm of their ratio
@@ -56,6 +57,7 @@ class FinderCard(BaseModel):
     weights_sha256: str = Field(pattern=SHA256)
     patch: int
     context: float
+    wide: float
     seed: int
     epochs: int
     seconds: float
@@ -67,7 +69,7 @@ class FinderCard(BaseModel):
 
 
 class CellFinder(nn.Module):
-    """`(N, 3, 48, 48) float32` from `to_input` -> `(N, 5)`: the logit of a white cell in the middle, and its box.
+    """`(N, 6, 48, 48) float32` from `to_input` -> `(N, 5)`: the logit of a white cell in the middle, and its box.
 
     The box is told by its middle (dx, dy) from the square's in sides of the candidate's square, and by the logarithms
     of its width and height in the same.
@@ -75,7 +77,7 @@ class CellFinder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = ((3, 16, 2), (16, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 2), (96, 64, 1))
+        widths = ((6, 16, 2), (16, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 2), (96, 64, 1))
         self.body = nn.Sequential(*(_block(*width) for width in widths))
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(64 * (PATCH // 16) ** 2, 64), nn.ReLU(), nn.Linear(64, 5))
 
@@ -102,13 +104,15 @@ def initialise(network: CellFinder, generator: torch.Generator) -> None:
 
 
 def cut_squares(rgb: NDArray[np.uint8], squares: Squares, light: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """What the network looks at around each of `squares` `(N, 3)` (middle x, y and side in px): `(N, 48, 48, 3) uint8`.
+    """What the network looks at around each of `squares` `(N, 3)` (middle x, y and side in px).
 
-    Outside the photograph `rgb` `(H, W, 3)` there is the empty field's `light` `(3,)`.
+    `(N, 2, 48, 48, 3) uint8`: near, and a wider view. Outside the photograph `rgb` `(H, W, 3)` there is the empty
+    field's `light` `(3,)`.
     """
-    found = np.empty((len(squares), PATCH, PATCH, 3), dtype=np.uint8)
+    found = np.empty((len(squares), 2, PATCH, PATCH, 3), dtype=np.uint8)
     for place, (x, y, side) in enumerate(squares):
-        found[place] = _cut(rgb, float(x), float(y), CONTEXT * float(side), light)
+        for view, context in enumerate((CONTEXT, WIDE)):
+            found[place, view] = _cut(rgb, float(x), float(y), context * float(side), light)
     return found
 
 
@@ -139,13 +143,13 @@ def _cut(rgb: NDArray[np.uint8], x: float, y: float, side: float, light: NDArray
 
 
 def to_shares(patches: NDArray[np.uint8], light: NDArray[np.float32]) -> Tensor:
-    """Patches `(N, 48, 48, 3) uint8` as shares of the empty field's `light` `(3,)` or `(N, 3)`: `(N, 3, 48, 48)`."""
-    return torch.from_numpy(patches).permute(0, 3, 1, 2).float() / torch.from_numpy(light).reshape(-1, 3, 1, 1)
+    """Patches `(N, 2, 48, 48, 3) uint8` as shares `(N, 2, 3, 48, 48)` of the empty field's light, `(3,)` or `(N, 3)`."""
+    return torch.from_numpy(patches).permute(0, 1, 4, 2, 3).float() / torch.from_numpy(light).reshape(-1, 1, 3, 1, 1)
 
 
 def to_input(shares: Tensor) -> Tensor:
-    """Shares of light `(N, 3, 48, 48)` as the network takes them: bounded, and about 0."""
-    return shares.clamp(max=BRIGHTEST) - MIDDLE
+    """Shares of light `(N, 2, 3, 48, 48)` as the network takes them: bounded, about 0, `(N, 6, 48, 48)`."""
+    return shares.clamp(max=BRIGHTEST).flatten(1, 2) - MIDDLE
 
 
 def boxes_of(squares: Squares, answers: NDArray[np.floating]) -> NDArray[np.float64]:

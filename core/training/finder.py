@@ -23,6 +23,7 @@ from core.fields.finder import (
     CONTEXT,
     PATCH,
     WEIGHTS,
+    WIDE,
     CellFinder,
     FinderCard,
     FinderFigures,
@@ -35,6 +36,7 @@ from core.training.finder_data import (
     BoxedPicture,
     bccd_boxes,
     crop_pictures,
+    doubted,
     gathered,
     picture_with,
     questions_of,
@@ -94,6 +96,10 @@ def fit_finder(pictures: Sequence[BoxedPicture], plan: FinderPlan, tell: Callabl
     schedule: torch.optim.lr_scheduler.OneCycleLR | None = None
     network.train()
     for epoch in range(plan.epochs):
+        if epoch in (plan.epochs // 3, 2 * plan.epochs // 3) and epoch:
+            network.eval()
+            pictures = [doubted(picture, network) for picture in pictures]
+            network.train()
         rng = np.random.default_rng([plan.seed, epoch])
         asked = gathered([questions_of(picture, rng) for picture in pictures])
         order = rng.permutation(len(asked.right))
@@ -126,24 +132,24 @@ def finder_loss(answers: Tensor, right: Tensor) -> Tensor:
 
 
 def varied(shares: Tensor, right: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Shares of light `(N, 3, S, S)` mirrored, turned, otherwise dyed and lit, grained; and the right answers `(N, 5)`.
+    """Shares of light `(N, 2, 3, S, S)` mirrored, turned, otherwise dyed, lit and grained; right answers `(N, 5)` too.
 
     Stain varies as absorbance does: the logarithm of the light is multiplied, by channel and as a whole.
     """
     count = len(shares)
     flips = torch.rand(count, 3, generator=random) < 0.5
     right = right.clone()
-    for place, (axis, column) in enumerate(((3, 1), (2, 2))):
+    for place, (axis, column) in enumerate(((4, 1), (3, 2))):
         chosen = flips[:, place]
-        shares = torch.where(chosen.reshape(-1, 1, 1, 1), shares.flip(axis), shares)
+        shares = torch.where(chosen.reshape(-1, 1, 1, 1, 1), shares.flip(axis), shares)
         right[chosen, column] *= -1
     chosen = flips[:, 2]
-    shares = torch.where(chosen.reshape(-1, 1, 1, 1), shares.transpose(2, 3), shares)
+    shares = torch.where(chosen.reshape(-1, 1, 1, 1, 1), shares.transpose(3, 4), shares)
     right[chosen] = right[chosen][:, [0, 2, 1, 4, 3]]
     strength = torch.exp(0.2 * torch.randn(count, 1, generator=random) + 0.12 * torch.randn(count, 3, generator=random))
     light = torch.exp(0.03 * torch.randn(count, 3, generator=random))
-    dyed = shares.clamp(min=LEAST_SHARE) ** strength.reshape(count, 3, 1, 1) * light.reshape(count, 3, 1, 1)
-    grain = 0.02 * torch.rand(count, 1, 1, 1, generator=random)
+    dyed = shares.clamp(min=LEAST_SHARE) ** strength.reshape(count, 1, 3, 1, 1) * light.reshape(count, 1, 3, 1, 1)
+    grain = 0.02 * torch.rand(count, 1, 1, 1, 1, generator=random)
     return dyed + grain * torch.randn(dyed.shape, generator=random), right
 
 
@@ -173,6 +179,7 @@ def _card(
         weights_sha256=hashlib.sha256(_bytes_of(network)).hexdigest(),
         patch=PATCH,
         context=CONTEXT,
+        wide=WIDE,
         seed=plan.seed,
         epochs=plan.epochs,
         seconds=round(seconds, 1),

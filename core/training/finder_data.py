@@ -4,19 +4,20 @@ it is asked about, drawn anew every epoch."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from core.data.known_sets import READERS
 from core.data.readers import read_boxes
 from core.decoding import read_image
 from core.errors import InputError
-from core.fields.detection import candidate_squares
-from core.fields.finder import Squares, cut_squares, squares_of
+from core.fields.detection import PROMISING, answers_of, candidate_squares
+from core.fields.finder import CellFinder, Squares, boxes_of, cut_squares, squares_of
 from core.preprocessing.pipeline import reduced
 from core.preprocessing.segmentation import WORKING_SIDE, find_nucleus, outline_cell
 from core.simulation.crowd import SmearPlan, draw_smear, usual_labels
@@ -27,6 +28,7 @@ CENTRED, ALIKE = 0.3, 0.6  # offset in sides, and logarithm of the ratio of side
 ASIDE, UNLIKE = 0.45, 0.85  # and from which on it does not; between them nothing is asked
 JITTERED, OWN, OTHERS, ANYWHERE = 4, 4, 9, 2  # squares of a picture: about each cell, candidates on and off, at random
 SCALES = (0.22, 1.0)  # to which a picture is reduced, so that small cells are known too
+LEAST_DOUBT = 0.02  # weight of a square that no network doubts
 LEAST_CELL = 22  # px of a cell's side that are left then
 
 
@@ -34,7 +36,8 @@ LEAST_CELL = 22  # px of a cell's side that are left then
 class BoxedPicture:
     """A picture `(H, W, 3) uint8`, its white cells' boxes `(M, 4)`, its candidates `(N, 3)` and empty light `(3,)`.
 
-    `complete` is False where only the cell in the middle is known: then nothing outside its box is asked about.
+    `complete` is False where only the cell in the middle is known: then nothing outside its box is asked about. Squares
+    of no cell are asked about in proportion to `weights` `(N,)`, once a network has been in doubt over them.
     """
 
     rgb: NDArray[np.uint8]
@@ -42,11 +45,12 @@ class BoxedPicture:
     candidates: Squares
     light: NDArray[np.float32]
     complete: bool
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Patches `(N, 48, 48, 3) uint8`, the empty light of each `(N, 3)`, and what is right: `(N, 5)`, 1 or 0 and box."""
+    """Patches `(N, 2, 48, 48, 3) uint8`, each one's empty light `(N, 3)`, and what is right: `(N, 5)`, 1 or 0, box."""
 
     patches: NDArray[np.uint8]
     light: NDArray[np.float32]
@@ -123,13 +127,37 @@ def questions_of(picture: BoxedPicture, rng: np.random.Generator) -> Questions:
         beside &= _inside(squares, picture.boxes)
     yes, no = np.flatnonzero(framing), np.flatnonzero(beside & ~framing)
     wanted = JITTERED * len(picture.boxes) + OWN
-    chosen = np.concatenate([rng.permutation(yes)[:wanted], rng.permutation(no)[: OTHERS + ANYWHERE]])
+    chosen = np.concatenate([rng.permutation(yes)[:wanted], _drawn(picture, no, len(squares), rng)])
     right = np.zeros((len(chosen), 5), dtype=np.float32)
     right[:, 0] = framing[chosen]
     if len(picture.boxes):
         right[:, 1:] = offsets(squares[chosen], picture.boxes[nearest[chosen]])
     light = np.repeat(picture.light[None], len(chosen), axis=0)
     return Questions(cut_squares(rgb, squares[chosen] * ratio, picture.light), light, right)
+
+
+def _drawn(picture: BoxedPicture, no: NDArray[np.int_], count: int, rng: np.random.Generator) -> NDArray[np.int_]:
+    """Some of the squares `no`, of `count` in all, that frame no cell: first of all those that a network took for one."""
+    size = min(OTHERS + ANYWHERE, len(no))
+    if picture.weights is None or not size:
+        return rng.permutation(no)[:size]
+    weights = np.full(count, LEAST_DOUBT)
+    weights[-ANYWHERE - len(picture.candidates) : -ANYWHERE] += picture.weights
+    return rng.choice(no, size=size, replace=False, p=weights[no] / weights[no].sum())
+
+
+def doubted(picture: BoxedPicture, network: CellFinder) -> BoxedPicture:
+    """The picture with, beside its candidates, the squares that the network's first look leads to, as a search has
+    them; each weighs as much as the network takes it for a cell."""
+    answers = answers_of(network, picture.rgb, picture.candidates, picture.light)
+    promising = expit(answers[:, 0]) > PROMISING
+    second = squares_of(boxes_of(picture.candidates[promising], answers[promising]))
+    again = answers_of(network, picture.rgb, second, picture.light)
+    return replace(
+        picture,
+        candidates=np.concatenate([picture.candidates, second]),
+        weights=expit(np.concatenate([answers[:, 0], again[:, 0]])),
+    )
 
 
 def _asked(picture: BoxedPicture, rng: np.random.Generator) -> Squares:
