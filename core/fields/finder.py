@@ -143,7 +143,7 @@ def _cut(rgb: NDArray[np.uint8], x: float, y: float, side: float, light: NDArray
 
 
 def to_shares(patches: NDArray[np.uint8], light: NDArray[np.float32]) -> Tensor:
-    """Patches `(N, 2, 48, 48, 3) uint8` as shares `(N, 2, 3, 48, 48)` of the empty field's light, `(3,)` or `(N, 3)`."""
+    """Patches `(N, 2, 48, 48, 3) uint8` as shares `(N, 2, 3, 48, 48)` of the empty light, `(3,)` or `(N, 3)`."""
     return torch.from_numpy(patches).permute(0, 1, 4, 2, 3).float() / torch.from_numpy(light).reshape(-1, 1, 3, 1, 1)
 
 

@@ -137,7 +137,7 @@ def questions_of(picture: BoxedPicture, rng: np.random.Generator) -> Questions:
 
 
 def _drawn(picture: BoxedPicture, no: NDArray[np.int_], count: int, rng: np.random.Generator) -> NDArray[np.int_]:
-    """Some of the squares `no`, of `count` in all, that frame no cell: first of all those that a network took for one."""
+    """Some of the squares `no`, of `count` in all, that frame no cell: first those that a network took for one."""
     size = min(OTHERS + ANYWHERE, len(no))
     if picture.weights is None or not size:
         return rng.permutation(no)[:size]

@@ -17,6 +17,7 @@ from core.fields.finder import (
     PATCH,
     SHIPPED,
     WEIGHTS,
+    WIDE,
     CellFinder,
     boxes_of,
     cut_squares,
@@ -31,12 +32,13 @@ from core.training.finder_data import offsets
 LIGHT = np.array([250.0, 240.0, 230.0], dtype=np.float32)
 
 
-@pytest.mark.parametrize("side", [20.0, 37.5, 64.0, 150.0])
-def test_a_patch_shows_the_places_of_its_square(side: float) -> None:
+@pytest.mark.parametrize(("view", "context"), [(0, CONTEXT), (1, WIDE)])
+@pytest.mark.parametrize("side", [12.0, 20.0, 37.5, 70.0])
+def test_a_patch_shows_the_places_of_its_square(side: float, view: int, context: float) -> None:
     rows, columns = np.mgrid[0:400, 0:500].astype(np.float32)
     ramps = np.stack([columns / 2, rows / 2, np.zeros_like(rows)], axis=2).astype(np.uint8)
-    patch = cut_squares(ramps, np.array([[250.0, 200.0, side]]), LIGHT)[0].astype(float)
-    step = CONTEXT * side / PATCH
+    patch = cut_squares(ramps, np.array([[250.0, 200.0, side]]), LIGHT)[0, view].astype(float)
+    step = context * side / PATCH
     for u, v in ((0, 0), (24, 24), (47, 8), (15, 45)):
         x = 250 + (u + 0.5 - PATCH / 2) * step
         y = 200 + (v + 0.5 - PATCH / 2) * step
@@ -47,17 +49,17 @@ def test_a_patch_shows_the_places_of_its_square(side: float) -> None:
 def test_outside_the_photograph_there_is_the_empty_light() -> None:
     dark = np.zeros((100, 100, 3), dtype=np.uint8)
     for side in (20.0, 300.0):
-        far, edge = cut_squares(dark, np.array([[900.0, 900.0, side], [0.0, 50.0, side]]), LIGHT)
+        far, edge = cut_squares(dark, np.array([[900.0, 900.0, side], [0.0, 50.0, side]]), LIGHT)[:, 0]
         assert (far == LIGHT).all()
         assert (edge[:, :20] == LIGHT).all() and (edge[22:26, 26:30] == 0).all()
 
 
 def test_shares_are_of_each_patchs_light() -> None:
-    patches = np.full((2, PATCH, PATCH, 3), 120, dtype=np.uint8)
+    patches = np.full((2, 2, PATCH, PATCH, 3), 120, dtype=np.uint8)
     shares = to_shares(patches, np.array([[240, 120, 60], [120, 120, 120]], dtype=np.float32))
-    assert shares.shape == (2, 3, PATCH, PATCH)
-    assert shares[0, :, 0, 0].tolist() == [0.5, 1.0, 2.0] and shares[1].unique().tolist() == [1.0]
-    assert to_input(shares).max() == 0.5
+    assert shares.shape == (2, 2, 3, PATCH, PATCH)
+    assert shares[0, 1, :, 0, 0].tolist() == [0.5, 1.0, 2.0] and shares[1].unique().tolist() == [1.0]
+    assert to_input(shares).shape == (2, 6, PATCH, PATCH) and to_input(shares).max() == 0.5
 
 
 def test_boxes_that_are_taught_are_those_that_are_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,20 @@ from PIL import Image
 
 from core.errors import InputError
 from core.fields.cells import overlap_of
-from core.fields.finder import boxes_of, read_finder, squares_of
+from core.fields.finder import CellFinder, boxes_of, initialise, read_finder, squares_of
 from core.simulation.crowd import SmearPlan, draw_smear
 from core.training.finder import FinderPlan, finder_loss, fit_finder, train_finder, varied, write_finder
-from core.training.finder_data import bccd_boxes, for_choices, picture_with, questions_of, simulated_pictures
+from core.training.finder_data import (
+    ANYWHERE,
+    OTHERS,
+    bccd_boxes,
+    doubted,
+    for_choices,
+    offsets,
+    picture_with,
+    questions_of,
+    simulated_pictures,
+)
 
 VOC = "<annotation>{}</annotation>"
 WBC = "<object><name>WBC</name><bndbox>{}</bndbox></object>"
@@ -24,13 +35,13 @@ def test_mirrored_and_turned_patches_keep_their_boxes() -> None:
     right = np.tile(np.array([1.0, 0.12, -0.08, -0.5, -0.9], dtype=np.float32), (64, 1))
     square = np.array([[32.0, 32.0, 64.0]])
     left, top, width, height = 32 + 64 * 0.12, 32 - 64 * 0.08, 64 * np.exp(-0.5), 64 * np.exp(-0.9)
-    shares = torch.ones(64, 3, 64, 64)
+    shares = torch.ones(64, 2, 3, 64, 64)
     rows = slice(round(top - height / 2), round(top + height / 2))
     columns = slice(round(left - width / 2), round(left + width / 2))
-    shares[:, :, rows, columns] = 0.3
+    shares[..., rows, columns] = 0.3
     changed, told = varied(shares, torch.from_numpy(right), torch.Generator().manual_seed(1))
     shapes = set()
-    for patch, answer in zip(changed.mean(dim=1).numpy(), told.numpy(), strict=True):
+    for patch, answer in zip(changed.mean(dim=(1, 2)).numpy(), told.numpy(), strict=True):
         dark = np.argwhere(patch < patch.max() * 0.8)
         (y0, x0), (y1, x1) = dark.min(axis=0), dark.max(axis=0) + 1
         x2, y2, x3, y3 = (round(float(v)) for v in boxes_of(square, answer[None])[0])
@@ -76,7 +87,7 @@ def test_questions_hold_the_cells_and_what_is_none() -> None:
         assert yes.sum() >= len(picture.boxes) and (~yes).sum() >= 5
         assert np.abs(asked.right[yes][:, 1:3]).max() < 0.6 and np.abs(asked.right[yes][:, 3:]).max() < 1.2
         # A cell's patch is darker in its box than an empty field; patches are shown at the picture's own light.
-        green = asked.patches[yes][:, 15:33, 15:33, 1].mean(axis=(1, 2))
+        green = asked.patches[yes][:, 0, 15:33, 15:33, 1].mean(axis=(1, 2))
         assert (green < 0.93 * asked.light[yes][:, 1]).mean() > 0.9
 
 
@@ -89,6 +100,24 @@ def test_outside_a_crops_own_cell_nothing_is_asked() -> None:
     assert corner
     kept = [questions_of(picture, np.random.default_rng(1)).right[:, 0] for picture in (whole, alone)]
     assert (kept[0] == 0).sum() > (kept[1] == 0).sum()
+
+
+def test_squares_that_a_network_takes_for_cells_are_asked_about_first() -> None:
+    picture = next(one for one in simulated_pictures(8, 5) if len(one.boxes) and len(one.candidates) > 60)
+    network = CellFinder().eval()
+    initialise(network, torch.Generator().manual_seed(0))
+    again = doubted(picture, network)
+    assert again.weights is not None and len(again.weights) == len(again.candidates) >= len(picture.candidates)
+    assert again.weights.min() >= 0 and again.weights.max() <= 1
+    told = np.zeros(len(picture.candidates))
+    told[::2] = 1.0
+    asked = questions_of(replace(picture, weights=1e6 * told), np.random.default_rng(0))
+    no = asked.right[asked.right[:, 0] == 0, 1:]
+    doubts = np.concatenate(
+        [offsets(picture.candidates[::2], np.tile(box, (len(told[::2]), 1))) for box in picture.boxes]
+    )
+    assert len(no) == OTHERS + ANYWHERE
+    assert all(np.abs(doubts - row).max(axis=1).min() < 1e-5 for row in no)
 
 
 def test_a_seed_gives_one_network(tmp_path: Path) -> None:
