@@ -50,7 +50,7 @@ class Candidate:
     split: bool
 
 
-def find_candidates(rgb: NDArray[np.uint8], field: Mask) -> list[Candidate]:
+def nuclear_candidates(rgb: NDArray[np.uint8], field: Mask) -> list[Candidate]:
     """Every place in the `field` `(H, W) bool` of `rgb` `(H, W, 3) uint8` where a white cell may lie.
 
     Many cells come several times, and many places hold none. A piece that is split is a candidate itself, too.
@@ -59,7 +59,7 @@ def find_candidates(rgb: NDArray[np.uint8], field: Mask) -> list[Candidate]:
     levels = stain_levels(density, field)
     if not levels:
         return []
-    stained = cv2.integral((density > round(255 * levels[0])).astype(np.uint8))
+    stained = np.asarray(cv2.integral((density > round(255 * levels[0])).astype(np.uint8)), dtype=np.int32)
     found: list[Candidate] = []
     for mask in stained_masks(rgb, field, density, levels):
         found += _of_mask(mask, stained)

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from core.decoding.formats import MAX_PIXELS
 from core.errors import InputError
-from core.fields.candidates import empty_light, find_candidates
+from core.fields.candidates import empty_light, nuclear_candidates
 from core.fields.cells import Corners, FieldCell, in_reading_order, overlap_of
 from core.fields.finder import (
     CellFinder,
@@ -115,11 +115,11 @@ def candidate_squares(field: NDArray[np.uint8]) -> tuple[Squares, NDArray[np.flo
     if scale < 1:
         working = np.asarray(cv2.resize(field, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     inside = field_of(working)
-    found = np.array([(one.x, one.y, one.side) for one in find_candidates(working, inside)], dtype=np.float64)
+    found = np.array([(one.x, one.y, one.side) for one in nuclear_candidates(working, inside)], dtype=np.float64)
     return found.reshape(-1, 3) * (field.shape[1] / working.shape[1]), empty_light(working, inside)
 
 
-def answers_of(
+def ask_finder(
     network: CellFinder, field: NDArray[np.uint8], squares: Squares, light: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """What the network says of `squares` `(N, 3)` of a photograph `(H, W, 3)` with this empty light: `(N, 5)`."""

@@ -16,7 +16,7 @@ from core.data.known_sets import READERS
 from core.data.readers import read_boxes
 from core.decoding import read_image
 from core.errors import InputError
-from core.fields.detection import PROMISING, answers_of, candidate_squares
+from core.fields.detection import PROMISING, ask_finder, candidate_squares
 from core.fields.finder import CellFinder, Squares, boxes_of, cut_squares, squares_of
 from core.preprocessing.pipeline import reduced
 from core.preprocessing.segmentation import WORKING_SIDE, find_nucleus, outline_cell
@@ -149,10 +149,10 @@ def _drawn(picture: BoxedPicture, no: NDArray[np.int_], count: int, rng: np.rand
 def doubted(picture: BoxedPicture, network: CellFinder) -> BoxedPicture:
     """The picture with, beside its candidates, the squares that the network's first look leads to, as a search has
     them; each weighs as much as the network takes it for a cell."""
-    answers = answers_of(network, picture.rgb, picture.candidates, picture.light)
+    answers = ask_finder(network, picture.rgb, picture.candidates, picture.light)
     promising = expit(answers[:, 0]) > PROMISING
     second = squares_of(boxes_of(picture.candidates[promising], answers[promising]))
-    again = answers_of(network, picture.rgb, second, picture.light)
+    again = ask_finder(network, picture.rgb, second, picture.light)
     return replace(
         picture,
         candidates=np.concatenate([picture.candidates, second]),

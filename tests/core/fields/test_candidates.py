@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.fields import candidates
-from core.fields.candidates import Candidate, density_map, distinct, empty_light, find_candidates, split_piece
+from core.fields.candidates import Candidate, density_map, distinct, empty_light, nuclear_candidates, split_piece
 from core.preprocessing.segmentation import stain_density
 from core.simulation.crowd import SmearPlan, draw_smear
 
@@ -21,7 +21,7 @@ def everywhere(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("stain", ["cream", "white-violet", "grey", "yellow"])
 def test_every_drawn_cell_has_a_candidate(stain: str) -> None:
     smear = draw_smear(SmearPlan(360, 480, LABELS, pairs=1, red_radius=15.0, stain=stain), 11)
-    found = find_candidates(smear.image, everywhere(smear.image))
+    found = nuclear_candidates(smear.image, everywhere(smear.image))
     for cell in smear.cells:
         left, top, right, bottom = cell.box
         side = float(np.sqrt((right - left) * (bottom - top)))
@@ -36,7 +36,7 @@ def test_every_drawn_cell_has_a_candidate(stain: str) -> None:
 
 def test_an_even_picture_has_none() -> None:
     even = np.full((200, 300, 3), 215, dtype=np.uint8)
-    assert find_candidates(even, everywhere(even)) == []
+    assert nuclear_candidates(even, everywhere(even)) == []
 
 
 def test_stain_in_tiles_is_stain_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
