@@ -7,6 +7,7 @@ import typer
 from core.cli.add import add_model
 from core.cli.audit import audit_commands
 from core.cli.common import models
+from core.cli.count import count
 from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
@@ -16,6 +17,7 @@ from core.cli.predict import predict
 from core.cli.preprocess import preprocess
 from core.cli.runs import runs
 from core.cli.train import train
+from core.cli.train_finder import train_the_finder
 
 app = typer.Typer(
     help="LeukoLens: classify white blood cells, cut them out, and show what the classifiers look at. "
@@ -24,7 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
+for command in (models, predict, count, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)
 app.command("add")(add_model)
+app.command("train-finder")(train_the_finder)
 app.add_typer(audit_commands, name="audit")
