@@ -3,9 +3,12 @@ often touching cells are told apart, and how long a photograph takes."""
 
 from __future__ import annotations
 
+import os
+import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -20,7 +23,7 @@ from core.cli.common import AsJson, emit, reports_bad_input, say
 from core.decoding import read_image
 from core.errors import InputError
 from core.evaluation.intervals import Estimate, wilson
-from core.fields.cells import Corners, matched_boxes
+from core.fields.cells import Corners, matched_boxes, overlap_of
 from core.fields.detection import detect_cells
 from core.fields.finder import CellFinder, read_finder, shipped_finder
 from core.simulation.crowd import SmearPlan, draw_smear, usual_labels
@@ -54,19 +57,27 @@ class Hits:
         return wilson(self.both, self.found)
 
 
-def hits_of(pairs: Sequence[tuple[NDArray[np.uint8], Sequence[Corners]]], finder: CellFinder) -> Hits:
-    """Compare finds with the boxes of each photograph."""
-    cells = found = both = 0
+def hits_of(
+    pairs: Iterable[tuple[NDArray[np.uint8], Sequence[Corners]]], finder: CellFinder
+) -> tuple[Hits, list[tuple[int, int]]]:
+    """Compare finds with the boxes of each photograph: hits over all, and (cells there, found) of each."""
+    counts, both = [], 0
     for rgb, boxes in pairs:
-        seen = sorted(detect_cells(rgb, finder=finder), key=lambda cell: -cell.score)
-        matched = matched_boxes([cell.box for cell in seen], boxes)
-        cells, found, both = cells + len(boxes), found + len(matched), both + sum(index >= 0 for index in matched)
-    return Hits(len(pairs), cells, found, both)
+        matched = _matched(rgb, boxes, finder)
+        both += sum(index >= 0 for index in matched)
+        counts.append((len(boxes), len(matched)))
+    return Hits(len(counts), sum(there for there, _ in counts), sum(found for _, found in counts), both), counts
+
+
+def _matched(rgb: NDArray[np.uint8], boxes: Sequence[Corners], finder: CellFinder) -> list[int]:
+    """The index of the box that each find takes, or -1, the surest find first."""
+    found = sorted(detect_cells(rgb, finder=finder), key=lambda cell: -cell.score)
+    return matched_boxes([cell.box for cell in found], boxes)
 
 
 def bccd_hits(data: Path, choices: bool, finder: CellFinder) -> Hits:
     """One half of BCCD's photographs."""
-    return hits_of([(read_image(path).rgb, boxes) for path, boxes in bccd_boxes(data, choices)], finder)
+    return hits_of(((read_image(path).rgb, boxes) for path, boxes in bccd_boxes(data, choices)), finder)[0]
 
 
 def crop_hits(data: Path, name: str, finder: CellFinder) -> Estimate:
@@ -81,32 +92,26 @@ def crop_hits(data: Path, name: str, finder: CellFinder) -> Estimate:
     return wilson(found, len(paths))
 
 
-def simulated_counts(number: int, finder: CellFinder) -> tuple[Hits, list[tuple[int, int]]]:
-    """Simulated photographs of 1,280 x 960 px with up to 30 whole cells: hits, and (drawn, found) of each."""
-    pairs = []
+def simulated_fields(number: int) -> Iterator[tuple[NDArray[np.uint8], list[Corners]]]:
+    """Simulated photographs of 1,280 x 960 px with up to 30 whole cells, and their boxes."""
     for index in range(number):
         rng = np.random.default_rng([FIRST_FIELD, index])
         labels = usual_labels(rng, int(rng.integers(5, 31)))
-        plan = SmearPlan(
-            960, 1280, labels, stain=PALETTES[index % len(PALETTES)], red_radius=float(rng.uniform(14, 30))
-        )
-        smear = draw_smear(plan, FIRST_FIELD + index)
-        pairs.append((smear.image, [cell.box for cell in smear.cells]))
-    counts = [(len(boxes), len(detect_cells(rgb, finder=finder))) for rgb, boxes in pairs]
-    return hits_of(pairs, finder), counts
+        stain, red_radius = PALETTES[index % len(PALETTES)], float(rng.uniform(14, 30))
+        smear = draw_smear(SmearPlan(960, 1280, labels, stain=stain, red_radius=red_radius), FIRST_FIELD + index)
+        yield smear.image, [cell.box for cell in smear.cells]
 
 
 def pairs_split(number: int, finder: CellFinder) -> Estimate:
     """Pairs of touching cells, simulated: those of which both cells are found, each with its own box."""
     split = drawn = 0
     for index in range(number):
-        rng = np.random.default_rng([FIRST_PAIR, index])
-        plan = SmearPlan(480, 640, usual_labels(rng, 2), pairs=1, stain=PALETTES[index % len(PALETTES)])
+        labels = usual_labels(np.random.default_rng([FIRST_PAIR, index]), 2)
+        plan = SmearPlan(480, 640, labels, pairs=1, stain=PALETTES[index % len(PALETTES)])
         smear = draw_smear(plan, FIRST_PAIR + index)
         if len(smear.cells) == 2:
-            seen = sorted(detect_cells(smear.image, finder=finder), key=lambda cell: -cell.score)
-            matched = matched_boxes([cell.box for cell in seen], [cell.box for cell in smear.cells])
-            drawn, split = drawn + 1, split + (sum(index >= 0 for index in matched) == 2)
+            matched = _matched(smear.image, [cell.box for cell in smear.cells], finder)
+            drawn, split = drawn + 1, split + ({0, 1} <= set(matched))
     return wilson(split, drawn)
 
 
@@ -115,29 +120,25 @@ def bccd_pairs(data: Path, finder: CellFinder) -> Estimate:
     split = pairs = 0
     for choices in (True, False):
         for path, boxes in bccd_boxes(data, choices):
-            close = [
-                (one, two)
-                for place, one in enumerate(boxes)
-                for two in boxes[place + 1 :]
-                if min(one[2], two[2]) > max(one[0], two[0]) and min(one[3], two[3]) > max(one[1], two[1])
-            ]
+            close = [pair for pair in combinations(range(len(boxes)), 2) if overlap_of(*(boxes[n] for n in pair)) > 0]
             if close:
-                seen = sorted(detect_cells(read_image(path).rgb, finder=finder), key=lambda cell: -cell.score)
-                matched = {boxes[index] for index in matched_boxes([cell.box for cell in seen], boxes) if index >= 0}
+                matched = set(_matched(read_image(path).rgb, boxes, finder))
                 pairs, split = pairs + len(close), split + sum(set(pair) <= matched for pair in close)
     return wilson(split, pairs)
 
 
-def large_seconds(finder: CellFinder) -> tuple[float, int, int]:
-    """Median seconds of a simulated photograph of 12 megapixels, the cells drawn and found."""
+def large_seconds(finder: CellFinder) -> tuple[float, float, int, int]:
+    """Median seconds, by the clock and of processor time, of a simulated photograph of 12 megapixels; and the cells
+    drawn and found."""
     labels = usual_labels(np.random.default_rng(FIRST_FIELD), 60)
     smear = draw_smear(SmearPlan(*LARGE, labels, red_radius=32.0, stain="cream", crowding=0.4), FIRST_FIELD)
-    taken, found = [], 0
+    taken, busy, found = [], [], 0
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         found = len(detect_cells(smear.image, finder=finder))
         taken.append(time.perf_counter() - started)
-    return median(taken), len(smear.cells), found
+        busy.append(time.process_time() - before)
+    return median(taken), median(busy), len(smear.cells), found
 
 
 @reports_bad_input
@@ -175,7 +176,7 @@ def measure_fields(data: Path, finder: CellFinder, simulated: int, choices: bool
     rows.append(_share("touching pairs told apart, BCCD, both halves", bccd_pairs(data, finder), goal, "pairs"))
     rows.append(_share("touching pairs told apart, simulated", pairs_split(simulated, finder), goal, "pairs"))
     say("pairs are done")
-    drawn, counts = simulated_counts(simulated, finder)
+    drawn, counts = hits_of(simulated_fields(simulated), finder)
     error = sum(abs(found - there) for there, found in counts) / max(1, sum(there for there, _ in counts))
     of = f"{len(counts)} simulated photographs, {drawn.cells:,} cells"
     rows.append(
@@ -187,10 +188,21 @@ def measure_fields(data: Path, finder: CellFinder, simulated: int, choices: bool
     for name in ("lisc", "jtsc"):
         what = f"{name.upper()}, report half, stain unseen in training: a cell found in the middle"
         rows.append(_share(what, crop_hits(data, name, finder), "", "crops"))
-    seconds, there, found = large_seconds(finder)
-    of = f"a simulated photograph of 12 megapixels, {there} cells, {found} found"
-    rows.append(_plain("seconds without classifiers", f"under {GOALS['seconds']:.0f} s", f"{seconds:.1f} s", of))
+    seconds, busy, there, found = large_seconds(finder)
+    of = f"a simulated photograph of 12 megapixels, {there} cells, {found} found; {processor()}"
+    told = f"{seconds:.1f} s by the clock, {busy:.1f} s of processor time"
+    rows.append(_plain("time without classifiers", f"under {GOALS['seconds']:.0f} s", told, of))
     return rows
+
+
+def processor() -> str:
+    """The processor's name where the system tells it, and how many cores this process may use."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        facts = ""
+    names = [line.partition(":")[2].strip() for line in facts.splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {len(os.sched_getaffinity(0))} cores"
 
 
 def _share(what: str, estimate: Estimate, goal: str, of: str) -> dict[str, Any]:
