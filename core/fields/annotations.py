@@ -72,7 +72,8 @@ def label_names(photographs: Sequence[AnnotatedPhotograph]) -> tuple[str, ...]:
 def coco_json(photographs: Sequence[AnnotatedPhotograph]) -> bytes:
     """All photographs as one COCO document (Lin et al. 2014): `bbox` is x, y, width, height in px; ids from 1."""
     labels = label_names(photographs)
-    images, annotations = [], []
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for number, photograph in enumerate(photographs, start=1):
         size = {"width": photograph.width, "height": photograph.height}
         images.append({"id": number, "file_name": photograph.name, **size})

@@ -1,5 +1,5 @@
-"""Counting in the background: photographs are searched and their cells answered by models one after another, in a thread
-that all visitors share; each job tells how far it is, can be stopped, and stops by itself where nobody looks at it."""
+"""Counting in the background: photographs are searched and their cells answered by models one after another, in a
+thread that all visitors share; each job tells how far it is, can be stopped, and ends where nobody looks at it."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class CountJob:
     def run(self) -> None:
         """Do the work; a photograph that fails says so in its own result, and the others go on."""
         try:
-            for self.number, task in enumerate(self.tasks, start=1):
-                self._part = 0.0
+            for number, task in enumerate(self.tasks, start=1):
+                self.number, self._part = number, 0.0
                 if self.cancelled():
                     break
                 self._count(task)

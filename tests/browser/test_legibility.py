@@ -29,6 +29,7 @@ PAGES = (
     "practice",
     "lessons",
     "laboratory",
+    "fields",
     "classroom",
     "fit",
     "train",
