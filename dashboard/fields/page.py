@@ -180,7 +180,7 @@ def _show_results(memory: FieldMemory, key: str, every: dict[str, list[NamedCell
         return
     show_counts(counts, percent / 100)
     offer_exports(memory, every, counts)
-    if key in every and every[key]:
+    if every.get(key):
         with st.expander("Contact sheet by class", icon=":material/grid_view:", expanded=True):
             show_sheet_by_class(memory, key, every[key])
     with st.expander("Compare with annotations", icon=":material/rule:", expanded=bool(memory.truths or memory.told)):
