@@ -82,15 +82,16 @@ def _draw() -> None:
 
 def _choose(memory: FieldMemory, keys: Sequence[str]) -> str:
     """The photograph looked at, and the button that has those counted that are not yet."""
+    titles = {one: file_name(one) for one in keys}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="fields-choice"):
         key = st.selectbox(
-            f"Photographs ({len(keys)})", keys, format_func=lambda one: quoted(file_name(one)), width=320,
+            f"Photographs ({len(keys)})", keys, format_func=titles.__getitem__, width=320,
             **kept_option("fields-photograph", list(keys), keys[0]),
         )  # fmt: skip
         new = [one for one in keys if one not in memory.wanted]
         if new:
             st.button(
-                "Find the cells" if len(keys) == 1 else f"Find the cells of {len(new)} photographs",
+                "Find the cells" if len(keys) == 1 else f"Find the cells of {_photographs(len(new))}",
                 key="fields-find", type="primary", icon=":material/search:", on_click=_want, args=(memory, new),
             )  # fmt: skip
         st.button("Draw another", key="fields-draw", type="tertiary", icon=":material/science:", on_click=_draw)
