@@ -102,7 +102,7 @@ def tasks_for(memory: FieldMemory, classifiers: Sequence[Classifier]) -> list[Co
     return found
 
 
-def look_after(memory: FieldMemory, classifiers: Sequence[Classifier]) -> CountJob | None:
+def counting_job(memory: FieldMemory, classifiers: Sequence[Classifier]) -> CountJob | None:
     """The work that goes on, begun where there is some to do; None where there is none, or where it was stopped."""
     if memory.job is not None and memory.job.going_on:
         return memory.job
@@ -111,7 +111,7 @@ def look_after(memory: FieldMemory, classifiers: Sequence[Classifier]) -> CountJ
     return memory.job
 
 
-def pixels(key: str) -> NDArray[np.uint8]:
+def photograph_pixels(key: str) -> NDArray[np.uint8]:
     """The photograph `(H, W, 3) uint8` of an upload that was decoded before."""
     upload = uploads.store().files[key]
     return uploads.decoded(key, upload.name, upload.data).rgb
@@ -120,10 +120,10 @@ def pixels(key: str) -> NDArray[np.uint8]:
 @st.cache_data(show_spinner=False, max_entries=8, scope="session")
 def whole_address(key: str) -> str:
     """The whole photograph, reduced, as a `data:` address."""
-    return picture_address(fitted(pixels(key), WHOLE_SIDE), quality=85)
+    return picture_address(fitted(photograph_pixels(key), WHOLE_SIDE), quality=85)
 
 
 @st.cache_data(show_spinner=False, max_entries=2000, scope="session")
 def cell_address(key: str, box: tuple[int, int, int, int]) -> str:
     """A cell's window, reduced, as a `data:` address."""
-    return data_address(cell_window(pixels(key), FieldCell(0, box, 1.0, False)), THUMBNAIL)
+    return data_address(cell_window(photograph_pixels(key), FieldCell(0, box, 1.0, False)), THUMBNAIL)

@@ -62,10 +62,10 @@ def field_report_html(
 
 def count_words(row: ClassCount) -> str:
     """A class's number and share with its interval, in words."""
-    return f"{row.number} ({share_words(row.share)})" if row.share.defined else f"{row.number}"
+    return f"{row.number} ({estimate_words(row.share)})" if row.share.defined else f"{row.number}"
 
 
-def share_words(found: Estimate) -> str:
+def estimate_words(found: Estimate) -> str:
     """A share and its interval, in per cent."""
     if found.value is None or found.low is None or found.high is None:
         return "no figure"
@@ -88,8 +88,8 @@ def _counts_table(counts: Mapping[str, Sequence[ClassCount]]) -> str:
 
 
 def _score_words(score: FieldScore) -> str:
-    told = f"Recall {share_words(score.recall)}; precision {share_words(score.precision)}"
-    named = f"; named as annotated {share_words(score.right)} of {score.right.of}" if score.right.of else ""
+    told = f"Recall {estimate_words(score.recall)}; precision {estimate_words(score.precision)}"
+    named = f"; named as annotated {estimate_words(score.right)} of {score.right.of}" if score.right.of else ""
     return f"<h2>Against annotations</h2><p>At an overlap of {OVERLAP:g}: {told}{named}.</p>"
 
 

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.fields.cells import cell_window
 from core.fields.review import FieldReview
 from dashboard import state, uploads
-from dashboard.field_work import FieldMemory, cell_address, pixels
+from dashboard.field_work import FieldMemory, cell_address, photograph_pixels
 from dashboard.fields.tally import NamedCell, disputed_first, file_name
 from dashboard.ui.format import percent, quoted
 from dashboard.ui.html import class_colour, png_bytes, table
@@ -21,7 +21,7 @@ from dashboard.ui.html import class_colour, png_bytes, table
 Change = Callable[[FieldReview], FieldReview]
 
 
-def show_cell(memory: FieldMemory, key: str, cells: Sequence[NamedCell], titles: Mapping[str, str]) -> None:
+def show_chosen_cell(memory: FieldMemory, key: str, cells: Sequence[NamedCell], titles: Mapping[str, str]) -> None:
     """Show the chosen cell, at first the most disputed one, and what can be done with it."""
     if memory.fault:
         st.warning(quoted(memory.fault), icon=":material/block:")
@@ -122,7 +122,7 @@ def _open(memory: FieldMemory, now: NamedCell, page: str) -> None:
     folder = now.one.label or "cells"
     stem = file_name(now.key).rpartition(".")[0] or "photograph"
     try:
-        png = png_bytes(cell_window(pixels(now.key), now.one.cell))
+        png = png_bytes(cell_window(photograph_pixels(now.key), now.one.cell))
         key = uploads.add(f"{folder}/{stem}-cell-{now.number}.png", png)
     except InputError as error:
         st.warning(quoted(str(error)), icon=":material/block:")

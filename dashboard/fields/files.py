@@ -22,7 +22,7 @@ from core.fields.annotations import (
     yolo_zip,
 )
 from core.fields.count import ClassCount
-from core.fields.report import ReportPhotograph, field_report_html, share_words
+from core.fields.report import ReportPhotograph, field_report_html, estimate_words
 from core.fields.truth import OVERLAP, CountedPicture, FieldScore, belongs_to, score_fields
 from dashboard import uploads
 from dashboard.field_work import FieldMemory, whole_address
@@ -47,7 +47,7 @@ def offer_exports(memory: FieldMemory, cells: Cells, counts: Mapping[str, Sequen
             for key, members in cells.items()
         ]
         made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return field_report_html(told, counts, CLASS_COLOURS, made, score_of(memory, cells))
+        return field_report_html(told, counts, CLASS_COLOURS, made, score_against_truth(memory, cells))
 
     ways: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
         ("Report (HTML)", "count.html", "text/html", report),
@@ -72,7 +72,7 @@ def _plain_counts(counts: Mapping[str, Sequence[ClassCount]]) -> dict[str, objec
     }
 
 
-def score_of(memory: FieldMemory, cells: Cells) -> FieldScore | None:
+def score_against_truth(memory: FieldMemory, cells: Cells) -> FieldScore | None:
     """How the cells compare with the annotations that were brought; None without any."""
     keys = [key for key in cells if key in memory.truths]
     if not keys:
@@ -104,7 +104,7 @@ def offer_truth(memory: FieldMemory, key: str, cells: Cells) -> None:
             st.button("Forget the annotations", key="fields-truth-off", type="tertiary", on_click=memory.truths.clear)
     for message in memory.told:
         st.error(quoted(message), icon=":material/block:")
-    score = score_of(memory, cells)
+    score = score_against_truth(memory, cells)
     if score is not None:
         _show_score(score, [file_name(one) for one in cells if one in memory.truths])
 
@@ -153,7 +153,7 @@ def _show_score(score: FieldScore, names: Sequence[str]) -> None:
         ("named as annotated, where the annotation names a class", score.right),
     ]
     lines = [
-        f'<tr><th scope="row">{words}</th><td>{escape(share_words(found))}</td><td>{found.of}</td></tr>'
+        f'<tr><th scope="row">{words}</th><td>{escape(estimate_words(found))}</td><td>{found.of}</td></tr>'
         for words, found in rows
     ]
     heads = [f'<th scope="col">{head}</th>' for head in ("", "share, 95 % interval", "of")]

@@ -13,11 +13,11 @@ from core.fields.annotations import AnnotatedBox, AnnotatedPhotograph
 from core.models.classifier import Classifier
 from core.simulation.crowd import SmearPlan, draw_smear, usual_labels
 from dashboard import uploads
-from dashboard.field_work import FieldMemory, field_memory, look_after, photographs, tasks_for
-from dashboard.fields.cell import show_cell
+from dashboard.field_work import FieldMemory, field_memory, counting_job, photographs, tasks_for
+from dashboard.fields.cell import show_chosen_cell
 from dashboard.fields.files import offer_exports, offer_truth
 from dashboard.fields.picture import show_photograph
-from dashboard.fields.tables import show_counts, show_disputed, show_rumke, show_sheet_by_class
+from dashboard.fields.tables import show_differential, show_disputed, show_rumke, show_sheet_by_class
 from dashboard.fields.tally import NamedCell, counts_of, file_name, named_cells
 from dashboard.models import chosen_names, entry, title
 from dashboard.state import kept, kept_option
@@ -105,7 +105,7 @@ def _want(memory: FieldMemory, keys: Sequence[str]) -> None:
 
 def _show_work(memory: FieldMemory, classifiers: Sequence[Classifier], keys: Sequence[str]) -> None:
     """The work in the background: how far it is, the button that stops it, and the one that goes on."""
-    if look_after(memory, classifiers) is not None:
+    if counting_job(memory, classifiers) is not None:
         _going_on(memory)
     elif memory.stopped and tasks_for(memory, classifiers):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -146,7 +146,7 @@ def _show_photograph_of(memory: FieldMemory, key: str, keys: Sequence[str], clas
             )  # fmt: skip
             show_photograph(memory, key, cells, adding)
         with panel:
-            show_cell(memory, key, cells, titles)
+            show_chosen_cell(memory, key, cells, titles)
         show_disputed(memory, key, cells)
     if every:
         _show_results(memory, key, every, titles)
@@ -179,7 +179,7 @@ def _show_results(memory: FieldMemory, key: str, every: dict[str, list[NamedCell
     except InputError as error:
         st.warning(quoted(str(error)), icon=":material/block:")
         return
-    show_counts(counts, percent / 100)
+    show_differential(counts, percent / 100)
     offer_exports(memory, every, counts)
     if every.get(key):
         with st.expander("Contact sheet by class", icon=":material/grid_view:", expanded=True):

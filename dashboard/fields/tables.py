@@ -19,7 +19,7 @@ SHOWN = 24  # disputed cells at a time
 AT_ONCE = 48  # cells of a page of the contact sheet
 
 
-def show_counts(counts: Mapping[str, Sequence[ClassCount]], width: float) -> None:
+def show_differential(counts: Mapping[str, Sequence[ClassCount]], width: float) -> None:
     """A row a class: how many, the share with its interval, by everyone; and how many cells are still to be counted."""
     labels = list(dict.fromkeys(row.label for rows in counts.values() for row in rows))
     heads = [
