@@ -22,7 +22,7 @@ from core.fields.annotations import (
     yolo_zip,
 )
 from core.fields.count import ClassCount
-from core.fields.report import ReportPhotograph, field_report_html, estimate_words
+from core.fields.report import ReportPhotograph, estimate_words, field_report_html
 from core.fields.truth import OVERLAP, CountedPicture, FieldScore, belongs_to, score_fields
 from dashboard import uploads
 from dashboard.field_work import FieldMemory, whole_address

@@ -13,7 +13,7 @@ from core.fields.annotations import AnnotatedBox, AnnotatedPhotograph
 from core.models.classifier import Classifier
 from core.simulation.crowd import SmearPlan, draw_smear, usual_labels
 from dashboard import uploads
-from dashboard.field_work import FieldMemory, field_memory, counting_job, photographs, tasks_for
+from dashboard.field_work import FieldMemory, counting_job, field_memory, photographs, tasks_for
 from dashboard.fields.cell import show_chosen_cell
 from dashboard.fields.files import offer_exports, offer_truth
 from dashboard.fields.picture import show_photograph
