@@ -9,7 +9,6 @@ from typing import Any
 from urllib.error import URLError
 
 from torch import hub, nn
-from torchvision import models
 
 from core.errors import InputError
 from core.models.staged import StagedNetwork
@@ -23,6 +22,8 @@ INCEPTION_STEM_2 = ("Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2")
 
 def build_resnet50(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """ResNet-50 (He et al. 2016): stem, layer1 to layer4, pooled linear classifier; cut at layer4."""
+    from torchvision import models
+
     net = torchvision_network(models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, imagenet)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)}
     stages |= {name: getattr(net, name) for name in ("layer1", "layer2", "layer3", "layer4")}
@@ -35,6 +36,8 @@ def build_mobilenet_v3_small(n_classes: int, imagenet: bool = False) -> StagedNe
 
     BatchNorm's momentum is 0.1 in place of torchvision's 0.01, which short runs on small sets never catch up with.
     """
+    from torchvision import models
+
     net = torchvision_network(models.mobilenet_v3_small, models.MobileNet_V3_Small_Weights.IMAGENET1K_V1, imagenet)
     stages: dict[str, nn.Module] = {f"features{i}": layer for i, layer in enumerate(net.features)}
     hidden = net.classifier[:-1]
@@ -53,6 +56,8 @@ def build_vgg19(n_classes: int, imagenet: bool = False, batch_norm: bool = False
     120 million parameters. With `batch_norm` every convolution is followed by a batch normalisation, as training from
     scratch needs; `core.models.staged.fold_batch_norm` gives the plain network afterwards.
     """
+    from torchvision import models
+
     features = torchvision_network(models.vgg19, models.VGG19_Weights.IMAGENET1K_V1, imagenet).features
     stages: dict[str, nn.Module] = {}
     start = 0
@@ -156,6 +161,8 @@ def build_inception_v3(n_classes: int, imagenet: bool = False) -> StagedNetwork:
 
     At 120 px the last grid is 2 x 2, at 299 px, the published side, 8 x 8.
     """
+    from torchvision import models
+
     options = {} if imagenet else {"init_weights": False}
     weights = models.Inception_V3_Weights.IMAGENET1K_V1
     net = torchvision_network(models.inception_v3, weights, imagenet, aux_logits=False, **options)
@@ -170,6 +177,8 @@ def build_inception_v3(n_classes: int, imagenet: bool = False) -> StagedNetwork:
 
 def build_mobilenet_v2(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """MobileNetV2 (Sandler et al. 2018): nineteen feature stages and a linear classifier; cut at the last one."""
+    from torchvision import models
+
     net = torchvision_network(models.mobilenet_v2, models.MobileNet_V2_Weights.IMAGENET1K_V2, imagenet)
     stages: dict[str, nn.Module] = {f"features{i}": layer for i, layer in enumerate(net.features)}
     stages["classifier"] = _classifier(1280, n_classes, dropout=0.2)
@@ -178,6 +187,8 @@ def build_mobilenet_v2(n_classes: int, imagenet: bool = False) -> StagedNetwork:
 
 def build_densenet201(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """DenseNet-201 (Huang et al. 2017): stem, four dense blocks with their transitions; cut at the last activation."""
+    from torchvision import models
+
     net = torchvision_network(models.densenet201, models.DenseNet201_Weights.IMAGENET1K_V1, imagenet)
     parts = dict(net.features.named_children())
     stages: dict[str, nn.Module] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,9 @@ from PIL import Image
 
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
-from core.runs.listing import list_runs
-from core.runs.spawn import cancel
 from core.simulation import draw_cell
 from tests.support.browser import PATIENCE
+from tests.support.stand_in_runs import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -30,23 +30,10 @@ framing = "frame"
 on = false
 [[stages]]
 size = 120
-epochs = 60
+epochs = 20
 batch_size = 8
 learning_rate = 1e-3
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the runs, named before the server starts."""
-    folder = tmp_path_factory.mktemp("training")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEUKOLENS_RUNS", str(folder / "runs"))
-        patch.setenv("LEUKOLENS_TRAINING", "on")
-        yield folder / "runs"
-    for entry in list_runs(folder / "runs").runs:
-        if entry.going_on:
-            cancel(RunDirectory(folder / "runs" / entry.name), grace=1)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +50,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, runs: Path, cells: Path) -> None:
-    page.goto(page.url.rstrip("/") + "/train")
+    page.goto("/train")
     place = page.get_by_role("textbox", name="Images: path on the server")
     place.fill(str(cells))
     place.press("Enter")
@@ -73,29 +60,33 @@ def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, r
     uploader = page.get_by_test_id("stFileUploader").filter(has_text="A recipe file")
     recipe = {"name": "tiny.toml", "mimeType": "text/plain", "buffer": RECIPE}
     uploader.locator("input[type=file]").set_input_files(recipe)
-    page.get_by_text("60 epochs at 120 px").wait_for()
+    page.get_by_text("20 epochs at 120 px").wait_for()
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**run=tiny-islam_cnn")
     run = RunDirectory(runs / "tiny-islam_cnn")
+    until(lambda: len(run.history()) > 0, PATIENCE / 1000)
+    training = run.holder()
+    assert training is not None
+    os.kill(training, signal.SIGSTOP)  # it must not be done before the browser has ended it, however slow that is
     page.locator(".js-plotly-plot .scatterlayer").first.wait_for(timeout=PATIENCE)
-    first = len(run.history())
-    sync_api.expect(page.get_by_text(re.compile(r"Epoch \d+ of 60"))).to_have_count(1)
+    page.get_by_text(re.compile(r"Epoch \d+ of 20")).wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Yes, end it").click()
-    page.get_by_text(re.compile(r"Cancelled after \d+ of 60 epochs")).wait_for(timeout=PATIENCE)
-    reached = len(run.history())
-    assert 1 <= first <= reached < 60
+    page.get_by_text("It was asked to end").wait_for()
+    os.kill(training, signal.SIGCONT)
+    page.get_by_text(re.compile(r"Cancelled after \d+ of 20 epochs")).wait_for(timeout=PATIENCE)
+    assert 1 <= len(run.history()) < 20
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Show it in the dashboard").wait_for(timeout=PATIENCE)
     assert run.state() == "done"
-    assert run.history()["epoch"].tolist() == list(range(60))
+    assert run.history()["epoch"].tolist() == list(range(20))
 
 
 def test_the_train_page_fits_a_phone_and_rests_when_nothing_goes_on(page: sync_api.Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     frames: list[object] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))  # noqa: PLW0108
-    page.goto(page.url.rstrip("/") + "/train?run=tiny-islam_cnn")
+    page.goto("/train?run=tiny-islam_cnn")
     page.get_by_text("What was trained").wait_for()
     page.wait_for_timeout(2500)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
