@@ -8,6 +8,7 @@ from benchmarks.adaptation import adaptation
 from benchmarks.causes import causes
 from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
+from benchmarks.fields import fields
 from benchmarks.latency import latency
 from benchmarks.leaks import leaks
 from benchmarks.load import load
@@ -28,6 +29,7 @@ app.command("explain")(explain)
 app.command("adaptation")(adaptation)
 app.command("causes")(causes)
 app.command("decoding")(decoding)
+app.command("fields")(fields)
 app.command("leaks")(leaks)
 app.command("load")(load)
 app.command("models")(models)

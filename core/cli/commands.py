@@ -11,6 +11,7 @@ import typer
 COMMANDS: dict[str, str] = {
     "models": "core.cli.common:models",
     "predict": "core.cli.predict:predict",
+    "count": "core.cli.count:count",
     "preprocess": "core.cli.preprocess:preprocess",
     "explain": "core.cli.explain:explain",
     "train": "core.cli.train:train",
@@ -20,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "datasets": "core.cli.data:datasets",
     "samples": "core.cli.data:samples",
     "runs": "core.cli.runs:runs",
+    "train-finder": "core.cli.train_finder:train_the_finder",
     "add": "core.cli.add:add_model",
     "audit": "core.cli.audit:audit_commands",
 }
