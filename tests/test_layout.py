@@ -65,6 +65,7 @@ ACROSS_PAGES = {
         "compare",
         "evaluate",
         "explain",
+        "lessons",
         "preprocess",
     },  # what Practice and Lessons show of other pages
 }
@@ -76,6 +77,7 @@ SHORT = {
     "core/__main__.py": "starts the command line",
     "core/cli/app.py": "all commands at once",
     "core/cli/train_finder.py": "one command",
+    "core/cli/train_shortcut.py": "one command",
     "core/decoding/colours.py": "the one place of colour profiles",
     "core/errors.py": "the one error, at the bottom",
     "core/explanation/methods/registry.py": "a registry: one line a method",

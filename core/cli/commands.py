@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "samples": "core.cli.data:samples",
     "runs": "core.cli.runs:runs",
     "train-finder": "core.cli.train_finder:train_the_finder",
+    "train-shortcut": "core.cli.train_shortcut:train_the_shortcut",
     "add": "core.cli.add:add_model",
     "audit": "core.cli.audit:audit_commands",
 }
