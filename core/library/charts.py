@@ -1,11 +1,12 @@
-"""Plotly figures of the library's results. Plotly is imported when the first is drawn, so that nobody else waits for
-it."""
+"""Plotly figures of the library's results, and what a notebook shows of them by itself. Plotly is imported when the
+first figure is drawn, so that nobody else waits for it."""
 
 from __future__ import annotations
 
 import base64
 import textwrap
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +75,11 @@ def stage_chart(title: str, stages: Mapping[str, NDArray[np.uint8]]) -> go.Figur
     return _row(list(stages), list(stages.values())).update_layout(**_layout(title))
 
 
+def shown_beside(text: str, rgb: NDArray[np.uint8]) -> str:
+    """HTML of a sentence with the picture `(h, w, 3) uint8` below it, so that a notebook never shows one alone."""
+    return f'<div>{escape(text)}</div><img src="{_address(rgb)}" alt="" style="max-width: 100%">'
+
+
 def _row(titles: Sequence[str], pictures: Sequence[NDArray[np.uint8]]) -> go.Figure:
     """Pictures in a row, without axes, their pixels square."""
     import plotly.graph_objects as go
@@ -94,6 +100,6 @@ def _address(rgb: NDArray[np.uint8]) -> str:
 
 
 def _layout(title: str) -> dict[str, Any]:
-    lines = "<br>".join(textwrap.wrap(title.replace("<", "&lt;"), LETTERS))
+    lines = "<br>".join(textwrap.wrap(escape(title, quote=False), LETTERS))
     place = {"x": 0.01, "y": 0.98, "xanchor": "left", "yanchor": "top"}
     return {"title": {"text": lines, "font": {"size": 14}, **place}, "margin": {"l": 10, "r": 10, "t": TOP, "b": 10}}

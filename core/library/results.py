@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.explanation.engine import Explanation
-from core.explanation.evidence import picture_png
 from core.explanation.methods.registry import METHODS
 from core.explanation.render import picture
-from core.library.charts import map_chart, probability_chart, stage_chart
+from core.library.charts import map_chart, probability_chart, shown_beside, stage_chart
 from core.models.classifier import Prediction, resize
 from core.preprocessing.framing import View
 from core.preprocessing.pipeline import CellCrop
@@ -52,8 +51,8 @@ class CellPrediction(Prediction):
         """The probabilities as bars, in percent, the most probable class on top; the doubts stand in the title."""
         return probability_chart(repr(self), self.classes, self.probabilities)
 
-    def _repr_png_(self) -> bytes:
-        return picture_png(resize(self.seen.rgb, 224))
+    def _repr_html_(self) -> str:
+        return shown_beside(repr(self), resize(self.seen.rgb, 224))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -123,8 +122,8 @@ class CellExplanation(Explanation):
         less = logits[self.against] if self.against else np.float32(0)
         return np.array([logits[name] - less for name in self.classes], dtype=np.float32)
 
-    def _repr_png_(self) -> bytes:
-        return picture_png(np.hstack([self.view, *(picture(self, name) for name in self.classes)]))
+    def _repr_html_(self) -> str:
+        return shown_beside(repr(self), np.hstack([self.view, *(picture(self, name) for name in self.classes)]))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -156,8 +155,8 @@ class PreprocessedCell(CellCrop):
         coloured = {name: _in_colour(stage) for name, stage in self.stages.items()}
         return {name: resize(stage, side) for name, stage in coloured.items()}
 
-    def _repr_png_(self) -> bytes:
-        return picture_png(np.hstack(list(self._pictures(STAGE_SIDE).values())))
+    def _repr_html_(self) -> str:
+        return shown_beside(repr(self), np.hstack(list(self._pictures(STAGE_SIDE).values())))
 
 
 def _in_colour(stage: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import base64
 import contextlib
 import io
 import json
@@ -46,8 +45,8 @@ def _shown(value: Any) -> dict[str, Any]:
     if hasattr(value, "to_plotly_json"):  # a Plotly figure: Jupyter draws it from its JSON
         return {"application/vnd.plotly.v1+json": json.loads(value.to_json()), "text/plain": ["a Plotly figure"]}
     data: dict[str, Any] = {"text/plain": repr(value).splitlines(keepends=True)}
-    if hasattr(value, "_repr_png_"):
-        data["image/png"] = base64.b64encode(value._repr_png_()).decode()
+    if hasattr(value, "_repr_html_"):
+        data["text/html"] = value._repr_html_().splitlines(keepends=True)
     return data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import subprocess
 import sys
@@ -84,9 +85,9 @@ def test_a_path_its_bytes_and_its_pixels_are_one_picture(model: Classifier, tmp_
 
 def test_what_makes_an_answer_worth_little_is_told_with_it(model: Classifier, folder: Path) -> None:
     empty = predict(model, np.zeros((64, 64, 3), np.uint8))
-    assert not empty.seen.found and "No cell found" in repr(empty)
+    assert not empty.seen.found and "No cell found" in repr(empty) and "No cell found" in empty._repr_html_()
     assert "No cell found" in empty.to_plotly().layout.title.text
-    assert "No cell found" in repr(explain(model, np.zeros((64, 64, 3), np.uint8)))
+    assert "No cell found" in explain(model, np.zeros((64, 64, 3), np.uint8))._repr_html_()
     assert predict(model, CELL.image).doubts == ()
     assert "Trained on the cut-out cell, shown the whole frame" in repr(predict(model, CELL.image, framing="frame"))
     space = fit_feature_space(torch.randn(400, 256).abs(), torch.arange(400) % 5)
@@ -162,7 +163,9 @@ def test_the_cell_that_is_cut_out_is_the_one_that_was_drawn() -> None:
     assert cut.to_numpy().shape == (120, 120, 3) and repr(cut).startswith("A cell of ")
     pictures = [trace for trace in cut.to_plotly().data if trace.type == "image"]
     assert len(pictures) == len(cut.stages)
-    with Image.open(io.BytesIO(cut._repr_png_())) as shown:
+    text, _, source = cut._repr_html_().partition('<img src="data:image/png;base64,')
+    assert repr(cut) in text  # a notebook shows the richest kind alone: the sentence must stand beside the picture
+    with Image.open(io.BytesIO(base64.b64decode(source.partition('"')[0]))) as shown:
         assert shown.size == (120 * len(cut.stages), 120)
 
 
