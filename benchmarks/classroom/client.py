@@ -17,6 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
 
 Heard = Callable[[str, float], None]
 FAULT = "the page stopped with an exception"
@@ -44,8 +45,8 @@ class Browser:
         cookie = await asyncio.to_thread(_cookie, self.url)
         address = self.url.replace("http", "ws", 1) + "/_stcore/stream"
         self._link = await connect(
-            address, additional_headers={"Cookie": cookie}, origin=self.url, max_size=None, ping_interval=None,
-            subprotocols=["streamlit", cookie.partition("=")[2]],
+            address, additional_headers={"Cookie": cookie}, origin=Origin(self.url), max_size=None, ping_interval=None,
+            subprotocols=[Subprotocol("streamlit"), Subprotocol(cookie.partition("=")[2])],
         )  # fmt: skip
         self._listening = asyncio.create_task(self._listen())
         await self._run("")
