@@ -6,6 +6,7 @@ import typer
 
 from benchmarks.adaptation import adaptation
 from benchmarks.causes import causes
+from benchmarks.classroom.command import classroom
 from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
 from benchmarks.fields import fields
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("explain")(explain)
 app.command("adaptation")(adaptation)
 app.command("causes")(causes)
+app.command("classroom")(classroom)
 app.command("decoding")(decoding)
 app.command("fields")(fields)
 app.command("leaks")(leaks)
