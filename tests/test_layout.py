@@ -57,6 +57,7 @@ PAGES = (
     "lessons",
     "laboratory",
     "classroom",
+    "fields",
 )
 ACROSS_PAGES = {
     "dashboard/toolbar.py": {"explain"},  # "Forget" drops an upload's maps, masks and scores too

@@ -28,6 +28,7 @@ PAGES = (
     "lessons?lesson=02-what-a-network-sees&step=3",
     "audit",
     "laboratory",
+    "fields",
     "classroom",
     "fit",
     "train",
