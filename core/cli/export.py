@@ -18,6 +18,7 @@ from core.conversion.formats import (
     WRITERS,
     ExportPlan,
     export_plan,
+    onnx_bytes,
     quantised,
     reference_runner,
     runner,
@@ -51,7 +52,7 @@ def export(
         bool, typer.Option("--with-maps", help="Also Grad-CAM of every class, and the distance of unfamiliar pictures.")
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Also a file in 8-bit whole numbers, with its loss. ONNX alone.")
+        bool, typer.Option("--int8", help="Also a file in 8-bit whole numbers, without maps, and its loss. ONNX alone.")
     ] = False,
     data: Annotated[
         Path | None,
@@ -75,14 +76,23 @@ def export(
         document = _document(classifier, plan, form, cells, exported)
         files = {FORMATS[form]: exported} if document["holds"] else {}
         if int8 and document["holds"]:
-            small = quantised(exported, simulated_cells(classifier, first_seed=FIRST_CALIBRATION_SEED).pictures)
-            document["int8"] = _measured(classifier, plan, "onnx", INT8, cells, small)[0]
-            files[INT8] = small
+            document["int8"], files[INT8] = _small(classifier, exported if not with_maps else None, cells)
         write_files(out, {**files, REPORT: json.dumps(document, indent=2).encode()})
     emit(document, _lines(document), as_json)
     if not document["holds"]:
         say(f"The exported file does not answer as {classifier.name} does, and was not kept. {REPORT} has the figures.")
         raise typer.Exit(1)
+
+
+def _small(classifier: Classifier, exported: bytes | None, cells: list[ParityCells]) -> tuple[dict[str, Any], bytes]:
+    """The report on the 8-bit file, and the file: of `exported`, or of an export made without maps.
+
+    Maps and distances of 8-bit numbers are others than the model's, so that the file gives probabilities alone.
+    """
+    plan = export_plan(classifier, maps=False)
+    calibration = simulated_cells(classifier, first_seed=FIRST_CALIBRATION_SEED).pictures
+    small = quantised(exported or onnx_bytes(plan), calibration)
+    return _measured(classifier, plan, "onnx", INT8, cells, small)[0], small
 
 
 def _document(
