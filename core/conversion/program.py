@@ -84,7 +84,7 @@ class CamHead(nn.Module):
         value = pooled.flatten(1)
         for layer in self.dense:
             inputs.append(value)
-            value = layer(value)
+            value = layer(value.clone())  # torchvision's activations write over what they are given
         gradient = self.dense[-1].weight.unsqueeze(0)  # (1, K, D)
         for layer, given in zip(reversed(list(self.dense)[:-1]), reversed(inputs[:-1]), strict=True):
             if isinstance(layer, nn.Linear):

@@ -77,7 +77,13 @@ HEADS = {
         nn.Dropout(0.5),
         nn.Linear(6, 3),
     ),
-    "hard swish": lambda: (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 6), nn.Hardswish(), nn.Linear(6, 3)),
+    "hard swish, in place": lambda: (
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 6),
+        nn.Hardswish(inplace=True),
+        nn.Linear(6, 3),
+    ),
 }
 
 
