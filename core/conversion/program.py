@@ -76,6 +76,7 @@ class CamHead(nn.Module):
                 f"({', '.join(dict.fromkeys(kind.__name__ for kind in kinds))}). Export it without --with-maps."
             )
         self.spatial, self.dense = nn.Sequential(*spatial), nn.ModuleList(dense)
+        self._slopes = [SLOPES.get(type(layer)) for layer in dense]
 
     def forward(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         """Run the head, and go back through it by the chain rule for all classes at once."""
@@ -86,11 +87,12 @@ class CamHead(nn.Module):
             inputs.append(value)
             value = layer(value.clone())  # torchvision's activations write over what they are given
         gradient = self.dense[-1].weight.unsqueeze(0)  # (1, K, D)
-        for layer, given in zip(reversed(list(self.dense)[:-1]), reversed(inputs[:-1]), strict=True):
-            if isinstance(layer, nn.Linear):
-                gradient = torch.matmul(gradient, layer.weight)
+        for place in reversed(range(len(inputs) - 1)):
+            slope = self._slopes[place]
+            if slope is None:
+                gradient = torch.matmul(gradient, self.dense[place].weight)
             else:
-                gradient = gradient * SLOPES[type(layer)](given).unsqueeze(1)
+                gradient = gradient * slope(inputs[place]).unsqueeze(1)
         channels = activations.shape[1]
         sums = gradient.reshape(gradient.shape[0], gradient.shape[1], channels, -1).sum(dim=3)  # (N or 1, K, C)
         weights = sums * self._scale(channels) / (activations.shape[2] * activations.shape[3])
