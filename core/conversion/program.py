@@ -11,6 +11,7 @@ dense layer, which the chain rule gives layer by layer, is therefore all that is
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,9 @@ POOLED = (nn.MaxPool2d, nn.AdaptiveAvgPool2d)
 class StandardisedInput(nn.Module):
     """`(N, 3, S, S)` in [0, 1] -> what the network takes, as `core.models.classifier.standardise`, in operators that
     every runtime has."""
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -86,11 +90,11 @@ class CamHead(nn.Module):
         for layer in self.dense:
             inputs.append(value)
             value = layer(value.clone())  # torchvision's activations write over what they are given
-        gradient = self.dense[-1].weight.unsqueeze(0)  # (1, K, D)
+        gradient = cast(Tensor, self.dense[-1].weight).unsqueeze(0)  # (1, K, D)
         for place in reversed(range(len(inputs) - 1)):
             slope = self._slopes[place]
             if slope is None:
-                gradient = torch.matmul(gradient, self.dense[place].weight)
+                gradient = torch.matmul(gradient, cast(Tensor, self.dense[place].weight))
             else:
                 gradient = gradient * slope(inputs[place]).unsqueeze(1)
         channels = activations.shape[1]
@@ -105,7 +109,7 @@ class CamHead(nn.Module):
         scale = torch.ones(channels)
         for layer in self.spatial:
             if isinstance(layer, nn.BatchNorm2d):
-                scale = scale * layer.weight / torch.sqrt(layer.running_var + layer.eps)
+                scale = scale * layer.weight / torch.sqrt(cast(Tensor, layer.running_var) + layer.eps)
         return scale
 
 
@@ -118,6 +122,12 @@ def _flat(stage: nn.Module) -> list[nn.Module]:
 
 class NoveltyDistance(nn.Module):
     """Activations `(N, C, h, w)` -> `(N,)`, as `FeatureSpace.distance` of their means."""
+
+    centre: Tensor
+    whitening: Tensor
+    means: Tensor
+    residual_scale: Tensor
+    basis: Tensor
 
     def __init__(self, space: FeatureSpace) -> None:
         super().__init__()
