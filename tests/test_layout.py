@@ -21,6 +21,7 @@ CORE = (
     "cli",
     "library",
     "reproduction",
+    "conversion",
     "training",
     "audit",
     "teaching",
@@ -109,6 +110,7 @@ SHARED = """
 OWN_PROCESS = (
     "core/training/",
     "core/cli/",
+    "core/conversion/",
     "core/explanation/reference/child.py",
 )  # run as commands, never inside the dashboard
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "train": "core.cli.train:train",
     "fit": "core.cli.fit:fit",
     "evaluate": "core.cli.evaluate:evaluate",
+    "export": "core.cli.export:export",
     "leaks": "core.cli.data:leaks",
     "datasets": "core.cli.data:datasets",
     "samples": "core.cli.data:samples",
