@@ -20,6 +20,7 @@ FORBIDDEN = {
 CORE = (
     "cli",
     "reproduction",
+    "conversion",
     "training",
     "audit",
     "teaching",
@@ -100,6 +101,7 @@ SHARED = """
 OWN_PROCESS = (
     "core/training/",
     "core/cli/",
+    "core/conversion/",
     "core/explanation/reference/child.py",
 )  # run as commands, never inside the dashboard
 

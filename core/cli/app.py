@@ -11,6 +11,7 @@ from core.cli.data import datasets, leaks, samples
 from core.cli.evaluate import evaluate
 from core.cli.explain import explain
 from core.cli.explain_settings import settings_help
+from core.cli.export import export
 from core.cli.fit import fit
 from core.cli.predict import predict
 from core.cli.preprocess import preprocess
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (models, predict, preprocess, explain, train, fit, evaluate, leaks, datasets, samples, runs):
+for command in (models, predict, preprocess, explain, train, fit, evaluate, export, leaks, datasets, samples, runs):
     app.command(epilog=settings_help() if command is explain else None)(command)
 app.command("add")(add_model)
 app.add_typer(audit_commands, name="audit")
