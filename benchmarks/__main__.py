@@ -16,6 +16,7 @@ from benchmarks.load import load
 from benchmarks.models import models
 from benchmarks.novelty import novelty
 from benchmarks.pages import pages
+from benchmarks.phone import phone
 from benchmarks.precision import precision
 from benchmarks.preprocessing import measure_preset_bounds, preprocessing
 from benchmarks.reproduction import reproduction
@@ -39,6 +40,7 @@ app.command("precision")(precision)
 app.command("latency")(latency)
 app.command("novelty")(novelty)
 app.command("pages")(pages)
+app.command("phone")(phone)
 app.command("preprocessing")(preprocessing)
 app.command("preset-bounds")(measure_preset_bounds)
 app.command("reproduction")(reproduction)
