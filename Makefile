@@ -15,7 +15,7 @@ PIP = $(IN_VENV) -m pip install --disable-pip-version-check --no-input
 CPU_WHEELS = $(shell sed -nE 's/^(torch|torchvision)==([0-9.]+)$$/\1==\2+cpu/p' requirements.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format clean
+.PHONY: help setup run test lint phone format clean
 
 help:  ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' Makefile | expand -t 10
@@ -36,6 +36,13 @@ lint: $(INSTALLED)  ## Check style and types
 	@$(IN_VENV) -m ruff check .
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m mypy
+
+phone: $(INSTALLED)  ## Build the offline app for phones into phone/app (needs Node.js with npm)
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "The phone's app is built with Node.js 18 or later and npm, which were not found." >&2; \
+		echo "On Debian: apt-get install nodejs npm. Everything else of LeukoLens does without." >&2; exit 1; }
+	@cd phone && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && node build.mjs
+	@$(IN_VENV) -m phone.models phone/app
 
 format: $(INSTALLED)  ## Put the code into the one format
 	@$(IN_VENV) -m ruff check --fix .

@@ -6,6 +6,7 @@ import typer
 
 from benchmarks.adaptation import adaptation
 from benchmarks.causes import causes
+from benchmarks.classroom.command import classroom
 from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
 from benchmarks.fields import fields
@@ -15,6 +16,7 @@ from benchmarks.load import load
 from benchmarks.models import models
 from benchmarks.novelty import novelty
 from benchmarks.pages import pages
+from benchmarks.phone import phone
 from benchmarks.precision import precision
 from benchmarks.preprocessing import measure_preset_bounds, preprocessing
 from benchmarks.reproduction import reproduction
@@ -28,6 +30,7 @@ app = typer.Typer(
 app.command("explain")(explain)
 app.command("adaptation")(adaptation)
 app.command("causes")(causes)
+app.command("classroom")(classroom)
 app.command("decoding")(decoding)
 app.command("fields")(fields)
 app.command("leaks")(leaks)
@@ -37,6 +40,7 @@ app.command("precision")(precision)
 app.command("latency")(latency)
 app.command("novelty")(novelty)
 app.command("pages")(pages)
+app.command("phone")(phone)
 app.command("preprocessing")(preprocessing)
 app.command("preset-bounds")(measure_preset_bounds)
 app.command("reproduction")(reproduction)

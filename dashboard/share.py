@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import segno
@@ -10,7 +11,10 @@ import streamlit as st
 
 from dashboard import state, url
 from dashboard.access import LOCAL
+from dashboard.phone import show_phone_link
 from dashboard.uploads import PREFIX
+
+PAGES = Path(__file__).parents[1] / "pages"
 
 
 def show_link() -> None:
@@ -27,6 +31,14 @@ def show_link() -> None:
         st.image(qr_code(address), width=180, alt="QR code of the link")
     if state.get("image").startswith(PREFIX):
         st.caption("An uploaded picture does not travel with the link: who opens it is asked for the file.")
+    _show_phone()
+
+
+def _show_phone() -> None:
+    """The offline app's link, and its QR code where a phone can reach it."""
+    address = show_phone_link(st.context.url or "", tuple(path.stem for path in PAGES.glob("*.py")))
+    if address:
+        st.image(qr_code(address), width=180, alt="QR code of the offline app")
 
 
 def page_address(here: str) -> str:

@@ -19,7 +19,9 @@ FORBIDDEN = {
 # Inside `core`, imports run downwards only; what stands beside the packages is at the bottom.
 CORE = (
     "cli",
+    "library",
     "reproduction",
+    "conversion",
     "training",
     "audit",
     "teaching",
@@ -65,6 +67,7 @@ ACROSS_PAGES = {
         "compare",
         "evaluate",
         "explain",
+        "lessons",
         "preprocess",
     },  # what Practice and Lessons show of other pages
 }
@@ -74,8 +77,9 @@ SHORT = {
     "benchmarks/generated.py": "writes between marks in a page, for two benchmarks",
     "benchmarks/reproduction.py": "one file a benchmark",
     "core/__main__.py": "starts the command line",
-    "core/cli/app.py": "registers the commands",
+    "core/cli/app.py": "all commands at once",
     "core/cli/train_finder.py": "one command",
+    "core/cli/train_shortcut.py": "one command",
     "core/decoding/colours.py": "the one place of colour profiles",
     "core/errors.py": "the one error, at the bottom",
     "core/explanation/methods/registry.py": "a registry: one line a method",
@@ -87,7 +91,9 @@ SHORT = {
     "dashboard/ui/glossary.py": "the words that pages explain",
 }
 SAME_NAME = {
-    "explain": "the engine's function, and the command called `explain`",
+    "explain": "the engine's function, the library's, and the command called `explain`",
+    "predict": "the library's function, and the command called `predict`",
+    "preprocess": "the library's function, and the command called `preprocess`",
 }
 # What changes modules, or all threads of the process: traces, hooks, global generators, switches.
 SHARED = """
@@ -104,6 +110,7 @@ SHARED = """
 OWN_PROCESS = (
     "core/training/",
     "core/cli/",
+    "core/conversion/",
     "core/explanation/reference/child.py",
 )  # run as commands, never inside the dashboard
 
