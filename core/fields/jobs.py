@@ -91,6 +91,7 @@ class CountJob:
                 if self.cancelled():
                     break
                 self._count(task)
+                self._part = 1.0
         finally:
             self._ended.set()
 
