@@ -55,7 +55,9 @@ def pictures() -> dict[str, np.ndarray]:
         "black eyepiece": padded(cell, 0),
         "grey eyepiece": padded(cell, 120),
         "empty": np.full((90, 130, 3), 225, dtype=np.uint8),
-        "over 1,024 px": np.ascontiguousarray(draw_cell("basophil", 75, size=640).image.repeat(3, axis=0).repeat(3, axis=1)),
+        "over 1,024 px": np.ascontiguousarray(
+            draw_cell("basophil", 75, size=640).image.repeat(3, axis=0).repeat(3, axis=1)
+        ),
     }
 
 
