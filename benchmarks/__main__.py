@@ -6,8 +6,10 @@ import typer
 
 from benchmarks.adaptation import adaptation
 from benchmarks.causes import causes
+from benchmarks.classroom.command import classroom
 from benchmarks.decoding import decoding
 from benchmarks.explain.command import explain
+from benchmarks.fields import fields
 from benchmarks.latency import latency
 from benchmarks.leaks import leaks
 from benchmarks.load import load
@@ -28,7 +30,9 @@ app = typer.Typer(
 app.command("explain")(explain)
 app.command("adaptation")(adaptation)
 app.command("causes")(causes)
+app.command("classroom")(classroom)
 app.command("decoding")(decoding)
+app.command("fields")(fields)
 app.command("leaks")(leaks)
 app.command("load")(load)
 app.command("models")(models)

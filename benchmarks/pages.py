@@ -51,20 +51,21 @@ class Visit:
 
 
 @contextmanager
-def fresh_server() -> Iterator[str]:
-    """A server of its own on a free port; yields its address at once, before it answers."""
+def fresh_server(**variables: str) -> Iterator[tuple[str, int]]:
+    """A server of its own on a free port, with these environment variables; yields its address at once, before it
+    answers, and the number of its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     options = ["--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(ENTRY), *options],
-        env={**os.environ, "LEUKOLENS_TRAINING": "on"},
+        env={**os.environ, "LEUKOLENS_TRAINING": "on", **variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -85,8 +86,8 @@ def open_page(browser: Any, address: str, watch: float) -> Visit:
         if "/media/" in found.url and "/static/" not in found.url:
             visit.pictures += int(found.headers.get("content-length", 0))
 
-    with fresh_server() as url:
-        _wait_for(url)
+    with fresh_server() as (url, _):
+        wait_for_server(url)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.on("websocket", lambda link: link.on("framereceived", message))
         page.on("response", response)
@@ -101,7 +102,8 @@ def open_page(browser: Any, address: str, watch: float) -> Visit:
     return visit
 
 
-def _wait_for(url: str) -> None:
+def wait_for_server(url: str) -> None:
+    """Return when the server answers; InputError where it does not within 40 s."""
     for _ in range(400):
         try:
             with urlopen(f"{url}/_stcore/health", timeout=2):

@@ -1,5 +1,7 @@
 """`python -m core`: the engine on the command line."""
 
-from core.cli.app import app
+import sys
 
-app(prog_name="python -m core")
+from core.cli.commands import command_line, words_of
+
+command_line(words_of(sys.argv[1:]))(prog_name="python -m core")

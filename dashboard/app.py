@@ -14,17 +14,17 @@ import streamlit as st
 ROOT = Path(__file__).resolve().parents[1]
 LOG = logging.getLogger("dashboard")
 PAGES = {  # section: its pages, by file and title
-    "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain")),
+    "Look": (("compare", "Compare"), ("preprocess", "Preprocess"), ("explain", "Explain"), ("fields", "Fields")),
     "Learn": (("classroom", "Class"), ("practice", "Practice"), ("lessons", "Lessons"), ("laboratory", "Laboratory")),
     "Judge": (("evaluate", "Evaluate"), ("audit", "Audit")),
     "Make": (("fit", "Fit"), ("train", "Train")),
 }
 FIRST = "compare"
 WITH_SLIDERS = ("preprocess", "explain", "laboratory")  # which take the arrow keys themselves
-WITHOUT_PICTURE = ("audit", "fit", "train", "evaluate", "practice", "lessons")  # pages that are about no single picture
+WITHOUT_PICTURE = ("fields", "audit", "fit", "train", "evaluate", "practice", "lessons")  # about no single picture
 WITHOUT_MODELS = ("fit", "train", "practice", "lessons")  # pages that are not about what several models answer
 OWN_ADDRESS = ("classroom",)  # pages whose address holds secrets, which join no shared choice and no link
-WITH_UPLOADS = ("fit", "practice")  # pages about no single picture that take several
+WITH_UPLOADS = ("fields", "fit", "practice")  # pages about no single picture that take several
 ICON = Path(__file__).with_name("icon.png")  # our own: Streamlit would ask another host for a symbol
 STYLE = Path(__file__).with_name("style.css")
 LEAD = (

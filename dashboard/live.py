@@ -21,6 +21,7 @@ from dashboard.explain.jobs import ExplainRequest, explain_rows
 from dashboard.explain.page import plainly_asked, show_work
 from dashboard.explain.rendering import Look, shown_picture
 from dashboard.images import Subject, chosen_image
+from dashboard.lessons.shortcut import show_shortcut_cells, show_shortcut_figures, show_shortcut_test
 from dashboard.models import chosen_names, entry
 from dashboard.preprocess.controls import parameter_form
 from dashboard.preprocess.stages import show_before_and_after, show_stages
@@ -122,4 +123,7 @@ PARTS: dict[str, Callable[[], None]] = {  # the names that a lesson's step may `
     "calibration": lambda: show_part_of_evaluation("calibration"),
     "elsewhere": lambda: show_part_of_evaluation("overview"),
     "papers": lambda: show_part_of_evaluation("papers"),
+    "shortcut-test": show_shortcut_test,
+    "shortcut": show_shortcut_cells,
+    "shortcut-figures": show_shortcut_figures,
 }

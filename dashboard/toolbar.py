@@ -21,6 +21,7 @@ from dashboard.explain.own_regions import forget_regions
 from dashboard.explain.rendering import forget_drawn_maps, forget_outlines
 from dashboard.explain.scoring import forget_checks
 from dashboard.explain.verification import forget_references
+from dashboard.field_work import forget_fields
 from dashboard.images import pick_from_gallery, upload_title
 from dashboard.models import choose_models, chosen_names, running_on
 from dashboard.own_sets import offer_own_sets
@@ -43,6 +44,7 @@ def forget_explanations() -> None:
     forget_mask()
     forget_regions()
     forget_asked()
+    forget_fields()
 
 
 def shared_controls(picture: bool = True, models: bool = True, arrows: bool = False, uploading: bool = False) -> None:

@@ -19,12 +19,14 @@ FORBIDDEN = {
 # Inside `core`, imports run downwards only; what stands beside the packages is at the bottom.
 CORE = (
     "cli",
+    "library",
     "reproduction",
     "conversion",
     "training",
     "audit",
     "teaching",
     "adaptation",
+    "fields",
     "laboratory",
     "practice",
     "lessons",
@@ -56,6 +58,7 @@ PAGES = (
     "lessons",
     "laboratory",
     "classroom",
+    "fields",
 )
 ACROSS_PAGES = {
     "dashboard/toolbar.py": {"explain"},  # "Forget" drops an upload's maps, masks and scores too
@@ -64,6 +67,7 @@ ACROSS_PAGES = {
         "compare",
         "evaluate",
         "explain",
+        "lessons",
         "preprocess",
     },  # what Practice and Lessons show of other pages
 }
@@ -73,18 +77,23 @@ SHORT = {
     "benchmarks/generated.py": "writes between marks in a page, for two benchmarks",
     "benchmarks/reproduction.py": "one file a benchmark",
     "core/__main__.py": "starts the command line",
-    "core/cli/app.py": "registers the commands",
+    "core/cli/app.py": "all commands at once",
+    "core/cli/train_finder.py": "one command",
+    "core/cli/train_shortcut.py": "one command",
     "core/decoding/colours.py": "the one place of colour profiles",
     "core/errors.py": "the one error, at the bottom",
     "core/explanation/methods/registry.py": "a registry: one line a method",
     "core/explanation/quality/control_maps.py": "the maps that know nothing",
     "core/explanation/reference/__main__.py": "starts the reference's process before anything slow is imported",
+    "core/fields/classify.py": "what stands between a find and a count",
     "dashboard/consensus.py": "shown by three pages",
     "dashboard/share.py": "the link and its code",
     "dashboard/ui/glossary.py": "the words that pages explain",
 }
 SAME_NAME = {
-    "explain": "the engine's function, and the command called `explain`",
+    "explain": "the engine's function, the library's, and the command called `explain`",
+    "predict": "the library's function, and the command called `predict`",
+    "preprocess": "the library's function, and the command called `preprocess`",
 }
 # What changes modules, or all threads of the process: traces, hooks, global generators, switches.
 SHARED = """

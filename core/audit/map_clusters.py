@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
 
 from core.audit.findings import AuditPanel, AuditPicture, AuditTable, Finding, Status
 from core.audit.shards import Document
@@ -94,6 +92,9 @@ def grouped_maps(maps: Grid, seed: int = 0) -> NDArray[np.int64]:
 
     Square roots of shares are unit vectors, so that few bright cells do not outweigh many dim ones.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
     shares = maps.reshape(len(maps), -1)
     roots = np.sqrt(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12))
     best, groups = APART, np.zeros(len(maps), dtype=np.int64)

@@ -9,10 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from core.audit.findings import AuditChart, AuditLine, AuditTable, Finding, StepResult, estimated
 from core.audit.statistics import adaptive_error, brier_score, classwise_error, log_loss, reliability
@@ -142,6 +138,10 @@ def told_by(facts: pd.DataFrame, positive: NDArray[np.bool_], groups: NDArray[np
     None where no fold has both kinds on both of its sides.
     """
     values = facts.to_numpy(dtype=np.float64)
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     areas, weights = [], []
     for train, test in _folds(positive, groups):
         if len(set(positive[train])) < 2 or len(set(positive[test])) < 2:
@@ -156,6 +156,8 @@ def told_by(facts: pd.DataFrame, positive: NDArray[np.bool_], groups: NDArray[np
 def _folds(
     positive: NDArray[np.bool_], groups: NDArray[np.object_] | None
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     empty = np.zeros((len(positive), 1))
     if groups is not None and len(set(groups)) >= FOLDS:
         return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(empty, positive, groups))

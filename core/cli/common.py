@@ -21,11 +21,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from core.errors import InputError
-from core.explanation.evidence import MANIFEST, zipped
 from core.explanation.task import Task
-from core.models.card import read_card
-from core.models.checkpoints import available, default_root
-from core.preprocessing.framing import FRAMINGS
 
 Checkpoints = Annotated[Path | None, typer.Option("--checkpoints", help="Folder of model folders.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
@@ -103,6 +99,8 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
     A manifest of an earlier run goes first, so that one that is there speaks of whole files.
     """
+    from core.explanation.evidence import MANIFEST
+
     try:
         (folder / MANIFEST).unlink(missing_ok=True)
         for name, data in files.items():
@@ -120,6 +118,8 @@ def write_bundle(out: Path, files: Mapping[str, bytes]) -> None:
     if not is_zip(out):
         write_files(out, files)
         return
+    from core.explanation.evidence import zipped
+
     partial = out.with_name(out.name + ".partial")
     try:
         partial.write_bytes(zipped(files))
@@ -220,6 +220,10 @@ def _tell(task: Task, label: str, seconds: float, live: bool) -> None:
 @reports_bad_input
 def models(checkpoints: Checkpoints = None, as_json: AsJson = False) -> None:
     """List the trained models: size, input, what they were trained on and what they reach."""
+    from core.models.card import read_card
+    from core.models.checkpoints import available, default_root
+    from core.preprocessing.framing import FRAMINGS
+
     root = checkpoints or default_root()
     if not root.is_dir():
         raise InputError(f"The checkpoints folder {root} does not exist. Name one with --checkpoints.")

@@ -13,7 +13,8 @@ PICTURE = re.compile(r"!\[")
 DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
 LINK = re.compile(r"\[([^\[\]\n]*)\]\(([^()\s]*)(?:\([^()\s]*\)[^()\s]*)?\)")
 ADDRESS = re.compile(r"https://[^\s<>`\"'\[\]()|\\]{1,300}")
-LINKED_BY_ITSELF = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|www\.)\S+|\S+@\S+")
+WORD = re.compile(r"\S+")
+SCHEME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")  # letters before ://
 ACTING = "<>[]$~:!\\&"  # what begins HTML, links, pictures, mathematics, strikes, directives and entities
 
 
@@ -46,10 +47,28 @@ def shown_markup(text: str) -> str:
 def _escaped(text: str) -> str:
     """Plain text between codes; addresses that a renderer would link by itself become code."""
     done, at = [], 0
-    for found in LINKED_BY_ITSELF.finditer(text):
-        done += [_without_action(text[at : found.start()]), f"`{found[0].replace('`', '')}`"]
-        at = found.end()
+    for found in WORD.finditer(text):
+        start = _address_in(found[0])
+        if start is not None:
+            address = found[0][start:].replace("`", "")
+            done += [_without_action(text[at : found.start() + start]), f"`{address}`"]
+            at = found.end()
     return "".join([*done, _without_action(text[at:])])
+
+
+def _address_in(word: str) -> int | None:
+    """Where a renderer may begin to see an address: a web page's or a mailbox'; None for no such word.
+
+    In time that grows with the word's length alone, which no expression that looks back from “@” or “://” does.
+    """
+    if "@" in word[1:-1]:
+        return 0
+    scheme, page = word.find("://"), word.find("www.")
+    start = scheme
+    while start > 0 and word[start - 1] in SCHEME:
+        start -= 1
+    starts = [start] if 0 <= start < scheme else []
+    return min([*starts, *([page] if page >= 0 else [])], default=None)
 
 
 def _without_action(text: str) -> str:

@@ -25,7 +25,19 @@ HEADING = re.compile(r"^## +(\S.*)$", re.MULTILINE)  # a lazy pattern took secon
 NAME_OF_LESSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 Part = Literal[
-    "none", "cell", "answers", "stages", "maps", "worth", "shifts", "calibration", "elsewhere", "papers"
+    "none",
+    "cell",
+    "answers",
+    "stages",
+    "maps",
+    "worth",
+    "shifts",
+    "calibration",
+    "elsewhere",
+    "papers",
+    "shortcut-test",
+    "shortcut",
+    "shortcut-figures",
 ]  # which live part of the dashboard a step shows
 Line = Annotated[str, Field(min_length=1, max_length=300)]
 StateName = Annotated[str, Field(pattern=r"^[a-z]{2,20}$")]

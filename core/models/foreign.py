@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from core.errors import InputError
 from core.models.staged import StagedNetwork, WholeNetwork
@@ -69,6 +68,8 @@ def foreign_builder(name: str, side_heads: bool = False) -> Build:
 
 
 def _torchvision(model: str, side_heads: bool) -> Build:
+    from torchvision import models
+
     if model not in models.list_models(module=models):
         raise InputError(f"torchvision names no classifier {model!r}: its documentation lists them.")
     options: dict[str, Any] = {"weights": None}

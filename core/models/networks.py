@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 from urllib.error import URLError
 
 from torch import hub, nn
-from torchvision import models
 
 from core.errors import InputError
 from core.models.staged import StagedNetwork
 
 VGG_BLOCK_ENDS = {"block1": 4, "block2": 9, "block3": 18, "block4": 27, "block5": 36}  # stage: end in vgg19.features
 FILTERS = (32, 64, 128, 256)  # assumed: the paper says that they grow
+TINY = (3, 16, 32, 48, 64)  # channels of the tiny CNN
 DENSE = ((512, 0.7), (128, 0.5), (64, 0.3))  # units and dropout
 INCEPTION_STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
 INCEPTION_STEM_2 = ("Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2")
@@ -23,6 +24,8 @@ INCEPTION_STEM_2 = ("Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2")
 
 def build_resnet50(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """ResNet-50 (He et al. 2016): stem, layer1 to layer4, pooled linear classifier; cut at layer4."""
+    from torchvision import models
+
     net = torchvision_network(models.resnet50, models.ResNet50_Weights.IMAGENET1K_V2, imagenet)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)}
     stages |= {name: getattr(net, name) for name in ("layer1", "layer2", "layer3", "layer4")}
@@ -35,6 +38,8 @@ def build_mobilenet_v3_small(n_classes: int, imagenet: bool = False) -> StagedNe
 
     BatchNorm's momentum is 0.1 in place of torchvision's 0.01, which short runs on small sets never catch up with.
     """
+    from torchvision import models
+
     net = torchvision_network(models.mobilenet_v3_small, models.MobileNet_V3_Small_Weights.IMAGENET1K_V1, imagenet)
     stages: dict[str, nn.Module] = {f"features{i}": layer for i, layer in enumerate(net.features)}
     hidden = net.classifier[:-1]
@@ -53,6 +58,8 @@ def build_vgg19(n_classes: int, imagenet: bool = False, batch_norm: bool = False
     120 million parameters. With `batch_norm` every convolution is followed by a batch normalisation, as training from
     scratch needs; `core.models.staged.fold_batch_norm` gives the plain network afterwards.
     """
+    from torchvision import models
+
     features = torchvision_network(models.vgg19, models.VGG19_Weights.IMAGENET1K_V1, imagenet).features
     stages: dict[str, nn.Module] = {}
     start = 0
@@ -156,6 +163,8 @@ def build_inception_v3(n_classes: int, imagenet: bool = False) -> StagedNetwork:
 
     At 120 px the last grid is 2 x 2, at 299 px, the published side, 8 x 8.
     """
+    from torchvision import models
+
     options = {} if imagenet else {"init_weights": False}
     weights = models.Inception_V3_Weights.IMAGENET1K_V1
     net = torchvision_network(models.inception_v3, weights, imagenet, aux_logits=False, **options)
@@ -170,6 +179,8 @@ def build_inception_v3(n_classes: int, imagenet: bool = False) -> StagedNetwork:
 
 def build_mobilenet_v2(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """MobileNetV2 (Sandler et al. 2018): nineteen feature stages and a linear classifier; cut at the last one."""
+    from torchvision import models
+
     net = torchvision_network(models.mobilenet_v2, models.MobileNet_V2_Weights.IMAGENET1K_V2, imagenet)
     stages: dict[str, nn.Module] = {f"features{i}": layer for i, layer in enumerate(net.features)}
     stages["classifier"] = _classifier(1280, n_classes, dropout=0.2)
@@ -178,6 +189,8 @@ def build_mobilenet_v2(n_classes: int, imagenet: bool = False) -> StagedNetwork:
 
 def build_densenet201(n_classes: int, imagenet: bool = False) -> StagedNetwork:
     """DenseNet-201 (Huang et al. 2017): stem, four dense blocks with their transitions; cut at the last activation."""
+    from torchvision import models
+
     net = torchvision_network(models.densenet201, models.DenseNet201_Weights.IMAGENET1K_V1, imagenet)
     parts = dict(net.features.named_children())
     stages: dict[str, nn.Module] = {
@@ -194,3 +207,20 @@ def _classifier(channels: int, n_classes: int, dropout: float = 0.0) -> nn.Seque
     layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     layers += [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(*layers, nn.Linear(channels, n_classes))
+
+
+def build_tiny_cnn(n_classes: int, imagenet: bool = False) -> StagedNetwork:
+    """A network of 47,000 parameters for lessons, trained in a minute; its input has 64x64 px.
+
+    Four 3x3 convolutions of 16, 32, 48 and 64 filters, each with batch normalisation, the first three with a max-pool;
+    average pooling; one linear layer. The cut is the last convolution's stage: a grid of 8x8.
+    """
+    if imagenet:
+        raise InputError('tiny_cnn has no ImageNet weights. Use weights = "none".')
+    stages: dict[str, nn.Module] = {}
+    for number, (before, filters) in enumerate(itertools.pairwise(TINY), start=1):
+        layers = [nn.Conv2d(before, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU()]
+        pool = [nn.MaxPool2d(2)] if number < len(TINY) - 1 else []
+        stages[f"block{number}"] = nn.Sequential(*layers, *pool)
+    stages["classifier"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(TINY[-1], n_classes))
+    return StagedNetwork(stages, cut="block4")

@@ -14,6 +14,7 @@ from core.models.networks import (
     build_mobilenet_v2,
     build_mobilenet_v3_small,
     build_resnet50,
+    build_tiny_cnn,
     build_vgg19,
 )
 from core.models.staged import StagedNetwork
@@ -51,6 +52,7 @@ _ALL = (
     ),
     Architecture("islam_cnn", "Custom CNN", build_islam_cnn, 120, None, "Islam et al. 2024"),
     Architecture("efficientnet_lite0", "EfficientNet-Lite0", build_efficientnet_lite0, 224, 4.65, "Tan & Le 2019"),
+    Architecture("tiny_cnn", "Tiny CNN", build_tiny_cnn, 64, None, "LeukoLens, for lessons"),
     Architecture("inception_v3", "Inception V3", build_inception_v3, 120, 23.85, "Szegedy et al. 2016", smallest=75),
     Architecture("mobilenet_v2", "MobileNetV2", build_mobilenet_v2, 120, 3.50, "Sandler et al. 2018"),
     Architecture("densenet201", "DenseNet-201", build_densenet201, 120, 20.01, "Huang et al. 2017"),

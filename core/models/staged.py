@@ -15,9 +15,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torchvision.models.densenet import _DenseLayer
-from torchvision.models.inception import BasicConv2d
-from torchvision.models.resnet import Bottleneck
 
 from core.errors import InputError
 
@@ -26,10 +23,12 @@ Need = Literal["gradients", "feature map", "weights"]
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-NORMALISED: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {  # convolution, and what alone takes its output
-    Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
-    BasicConv2d: (("conv", "bn"),),
-    _DenseLayer: (("conv1", "norm2"),),
+# By the name of a module's class, so that nobody waits for torchvision without a network of it: a convolution, and what
+# alone takes its output.
+NORMALISED: dict[str, tuple[tuple[str, str], ...]] = {
+    "torchvision.models.resnet.Bottleneck": (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
+    "torchvision.models.inception.BasicConv2d": (("conv", "bn"),),
+    "torchvision.models.densenet._DenseLayer": (("conv1", "norm2"),),
 }
 
 
@@ -115,7 +114,7 @@ def fold_batch_norm(network: StagedNetwork) -> StagedNetwork:
     for module in list(network.eval().modules()):
         if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             _fold_sequence(module)
-        for first, second in NORMALISED.get(type(module), ()):
+        for first, second in NORMALISED.get(f"{type(module).__module__}.{type(module).__qualname__}", ()):
             if folded := _folded(getattr(module, first), getattr(module, second)):
                 setattr(module, first, folded)
                 setattr(module, second, nn.Identity())

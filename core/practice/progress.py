@@ -3,7 +3,9 @@ text that comes back from a browser or a file and is hostile until it is checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Self
 
 import numpy as np
@@ -15,7 +17,8 @@ from core.errors import InputError
 from core.evaluation.intervals import Estimate, wilson
 from core.settings import Settings, faults
 
-LARGEST_TEXT = 64 * 1024  # bytes of a kept text
+LARGEST_TEXT = 512 * 1024  # bytes of a kept text
+MOST_PARTS = 16  # browsers whose figures one record holds
 MOST_COUNTED = 1_000_000
 MOST_MODELS_KEPT = 32
 
@@ -23,6 +26,7 @@ Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 Row = tuple[Count, Count, Count, Count, Count]
 Matrix = tuple[Row, Row, Row, Row, Row]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
+BrowserName = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 EMPTY_ROW: Row = (0, 0, 0, 0, 0)
 EMPTY_MATRIX: Matrix = (EMPTY_ROW, EMPTY_ROW, EMPTY_ROW, EMPTY_ROW, EMPTY_ROW)
 
@@ -54,38 +58,88 @@ class Tally(Settings):
 
     def plus(self, other: Tally) -> Tally:
         """Both together; models beyond the limit are left out."""
+        return self._with(other, np.add)
+
+    def furthest(self, other: Tally) -> Tally:
+        """The larger of each two counts: of two states of one tally, which only grows, the later one."""
+        return self._with(other, np.maximum)
+
+    def _with(self, other: Tally, act: np.ufunc) -> Tally:
         names = list(dict.fromkeys([*self.models, *other.models]))[:MOST_MODELS_KEPT]
-        both = {
-            name: added(self.models.get(name, EMPTY_MATRIX), other.models.get(name, EMPTY_MATRIX)) for name in names
-        }
+        mine, theirs = self.models, other.models
         return Tally(
-            own=added(self.own, other.own),
-            models=both,
-            returned=min(MOST_COUNTED, self.returned + other.returned),
-            recovered=min(MOST_COUNTED, self.recovered + other.recovered),
+            own=_merged(self.own, other.own, act),
+            models={name: _merged(mine.get(name, EMPTY_MATRIX), theirs.get(name, EMPTY_MATRIX), act) for name in names},
+            returned=min(MOST_COUNTED, int(act(self.returned, other.returned))),
+            recovered=min(MOST_COUNTED, int(act(self.recovered, other.recovered))),
         )
 
 
-class PracticeProgress(Settings):
-    """All that is kept of practice: a tally of simulated cells, one of photographs, never mixed."""
+class PracticePart(Settings):
+    """What one browser counted: a tally of simulated cells, one of photographs, never mixed."""
 
-    format: Annotated[int, Field(ge=1, le=1)] = 1
     simulated: Tally = Tally()
     photographs: Tally = Tally()
 
-    def of_kind(self, simulated: bool) -> Tally:
-        """The tally of simulated cells, or that of photographs."""
-        return self.simulated if simulated else self.photographs
 
-    def with_tally(self, simulated: bool, tally: Tally) -> PracticeProgress:
-        """With one of the two replaced."""
-        return self.model_copy(update={"simulated" if simulated else "photographs": tally})
+class PracticeProgress(Settings):
+    """All that is kept of practice: by the browser that counted it, so that the same file joined twice counts once.
+
+    `here` names this browser, by chance: it tells browsers apart, and nobody.
+    """
+
+    format: Annotated[int, Field(ge=2, le=2)] = 2
+    here: BrowserName = Field(default_factory=lambda: secrets.token_hex(8))
+    parts: Annotated[dict[BrowserName, PracticePart], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever counted."""
+        return all(part == PracticePart() for part in self.parts.values())
+
+    @property
+    def simulated(self) -> Tally:
+        """The tally of simulated cells, of all browsers."""
+        return self._together([part.simulated for part in self.parts.values()])
+
+    @property
+    def photographs(self) -> Tally:
+        """The tally of photographs, of all browsers."""
+        return self._together([part.photographs for part in self.parts.values()])
+
+    @staticmethod
+    def _together(tallies: Sequence[Tally]) -> Tally:
+        return functools.reduce(Tally.plus, tallies, Tally())
+
+    def with_change(self, simulated: bool, change: Callable[[Tally], Tally]) -> PracticeProgress:
+        """With a `change` to what this browser counted of simulated cells, or of photographs."""
+        part = self.parts.get(self.here, PracticePart())
+        name = "simulated" if simulated else "photographs"
+        new = part.model_copy(update={name: change(getattr(part, name))})
+        return self.model_copy(update={"parts": {**self.parts, self.here: new}})
 
     def joined_with(self, other: PracticeProgress) -> PracticeProgress:
-        """Both together."""
-        return PracticeProgress(
-            simulated=self.simulated.plus(other.simulated), photographs=self.photographs.plus(other.photographs)
-        )
+        """With what another record knows: of a browser that both know, what was counted furthest.
+
+        InputError where that makes more browsers than a record holds.
+        """
+        parts = dict(self.parts)
+        for name, part in other.parts.items():
+            own = parts.get(name, PracticePart())
+            parts[name] = PracticePart(
+                simulated=own.simulated.furthest(part.simulated), photographs=own.photographs.furthest(part.photographs)
+            )
+        if len(parts) > MOST_PARTS:
+            raise InputError(f"A record holds the figures of {MOST_PARTS} browsers at most; this would make more.")
+        return PracticeProgress(here=self.here, parts=parts)
+
+    def continued_with(self, since: PracticeProgress) -> PracticeProgress:
+        """With what was counted in this browser `since`, before its own record was there: it is added to this one's."""
+        found = self
+        for simulated in (True, False):
+            new = since.simulated if simulated else since.photographs
+            found = found.with_change(simulated, lambda tally, new=new: tally.plus(new))  # type: ignore[misc]
+        return found if not since.empty else self
 
     def to_text(self) -> str:
         """As JSON."""
@@ -109,9 +163,8 @@ def one_more(matrix: Matrix, true: str, named: str) -> Matrix:
     return as_matrix(changed)
 
 
-def added(first: Matrix, second: Matrix) -> Matrix:
-    """The sum of two tables of counts, never above MOST_COUNTED."""
-    return as_matrix(np.array(first) + np.array(second))
+def _merged(first: Matrix, second: Matrix, act: np.ufunc) -> Matrix:
+    return as_matrix(act(np.array(first), np.array(second)))
 
 
 def as_matrix(counts: NDArray[np.int64]) -> Matrix:

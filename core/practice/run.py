@@ -48,7 +48,7 @@ class PracticeRun:
         return sum(place in seen for place in self.waiting)
 
     def answered(self, named: str) -> PracticeRun:
-        """The run after its cell was named: right, and it is done with; wrong, and it comes back `GAP` cells later.
+        """The run after its cell was named: right, and it is done with; wrong, and it comes back after `GAP` others.
 
         Raises InputError where the run is over.
         """

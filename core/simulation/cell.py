@@ -88,7 +88,7 @@ class SimulatedCell:
     blur: float
 
 
-class _Chance:
+class Chance:
     """The random numbers of a drawing, stage by stage: each stage may begin where it begins in the plain drawing."""
 
     def __init__(self, rng: np.random.Generator, states: dict[str, Any] | None = None) -> None:
@@ -113,13 +113,13 @@ def draw(design: CellDesign, seed: int, size: int = 224) -> SimulatedCell:
     if design.as_drawn:
         return draw_cell(design.label, seed, size)
     rng = _generator(CLASSES.index(design.label), seed, size)
-    return _drawn(design, seed, size, _Chance(rng, _states(design.label, seed, size)))
+    return _drawn(design, seed, size, Chance(rng, _states(design.label, seed, size)))
 
 
 @lru_cache(maxsize=128)
 def _states(label: str, seed: int, size: int) -> dict[str, Any]:
     """Where each stage of the plain drawing begins in its stream of random numbers."""
-    chance = _Chance(_generator(CLASSES.index(label), seed, size))
+    chance = Chance(_generator(CLASSES.index(label), seed, size))
     _drawn(design_of(label), seed, size, chance)
     return chance.states
 
@@ -132,16 +132,16 @@ def draw_cell(label: str, seed: int, size: int = 224) -> SimulatedCell:
     """
     if label not in CLASSES:
         raise InputError(f"'{label}' is not a class of white blood cell; choose one of {', '.join(CLASSES)}.")
-    return _drawn(design_of(label), seed, size, _Chance(_generator(CLASSES.index(label), seed, size)))
+    return _drawn(design_of(label), seed, size, Chance(_generator(CLASSES.index(label), seed, size)))
 
 
-def _drawn(design: CellDesign, seed: int, size: int, chance: _Chance) -> SimulatedCell:
+def _drawn(design: CellDesign, seed: int, size: int, chance: Chance) -> SimulatedCell:
     stain, plane = _chosen_stain(chance.at("stain"), size, design), Plane.of(size)
     behind = stain if design.background == AS_DRAWN else _slide_of(stain, design.background, size)
     body, red_radius = _place(chance.at("place"), size, stain.red_cell_radius, HABITS[design.label])
     if design.cell_size != 1:
         body = Disc(body.x, body.y, body.radius * design.cell_size)
-    anatomy = _anatomy(chance, plane, design, body)
+    anatomy = draw_anatomy(chance, plane, design, body)
     around = _surroundings(chance.at("surroundings"), plane, behind, red_radius, body, design.red_cells)
     clear = 1.0 - coverage(anatomy.cell, 0.03 * body.radius + 0.3)[:, :, None]
     within, granules = body_absorbance(chance.at("body"), stain, design, anatomy)
@@ -201,7 +201,8 @@ def _place(rng: np.random.Generator, size: int, red_radius: float, habit: Habit)
     return Disc(float(x), float(y), radius), red_radius * radius / wanted
 
 
-def _anatomy(chance: _Chance, plane: Plane, design: CellDesign, body: Disc) -> Anatomy:
+def draw_anatomy(chance: Chance, plane: Plane, design: CellDesign, body: Disc) -> Anatomy:
+    """Outline and nucleus of a cell about the disc `body` of a plane."""
     rng, habit = chance.at("outline"), HABITS[design.label]
     waviness = habit.waviness * float(np.exp(rng.normal(0.0, 0.35)))
     waves = random_waves(rng, waviness, habit.waves, habit.decay)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
@@ -15,7 +16,7 @@ from core.files import write_whole
 from core.runs.directory import COLUMNS, HISTORY, RunDirectory
 from core.training.module import CellModule
 from core.training.recipe import Recipe
-from core.training.run_state import BEST, LAST, write_state
+from core.training.run_state import BEST, LAST, read_state, write_state
 
 EVERY = 0.5  # s between reports
 
@@ -156,3 +157,15 @@ class RunCheckpoint(Checkpoint):
             write_state({**weights, "architecture": self.recipe.architecture}, self.run / BEST)
         self._improved = False
         trainer.save_checkpoint(self.run / LAST)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Lightning's checkpoints, through `write_state` and `read_state`."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the run's state whole or not at all."""
+        write_state(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """Read it back without unpickling."""
+        return read_state(Path(path))

@@ -23,11 +23,11 @@ from core.models.staged import StagedNetwork, computes_bfloat16, fold_batch_norm
 from core.runs.directory import RunDirectory
 from core.training import run_state
 from core.training.batches import CellData
-from core.training.callbacks import callbacks
+from core.training.callbacks import WholeFiles, callbacks
 from core.training.distributed import first_goes_ahead, join, rank, trainer_options
 from core.training.module import CellModule, class_weights
 from core.training.recipe import Recipe
-from core.training.run_state import BEST, LAST, WholeFiles, read_state
+from core.training.run_state import BEST, LAST, read_state
 from core.training.weights import check_network, initial_network, plain_network, teacher_of, towards_first
 
 Tell = Callable[[str], None]

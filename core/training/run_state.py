@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from core.errors import InputError
 from core.files import read_bounded, write_whole
@@ -174,15 +173,3 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "state_dict" not in state:
         raise InputError(f"{path.name} in {path.parent} holds no training state: start anew in another folder.")
     return state
-
-
-class WholeFiles(TorchCheckpointIO):
-    """Lightning's checkpoints, through `write_state` and `read_state`."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write the run's state whole or not at all."""
-        write_state(checkpoint, Path(path))
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
-        """Read it back without unpickling."""
-        return read_state(Path(path))

@@ -108,10 +108,10 @@ def _drawn(code: str, position: int, model: str, method: str, window: int) -> Cl
         return ClassMap(b"", kind.title, NO_MAP)
 
 
-def prepare(session: ClassSession, done: int) -> int:
+def prepare(session: ClassSession, done: int) -> tuple[int, int]:
     """Ask the models about the present cell before the class comes to that step, from the piece `done` on.
 
-    A little at a time, so that the screen answers to its keys; how many pieces are done then.
+    A little at a time, so that the screen answers to its keys; how many pieces are done then, and how many there are.
     """
     models, methods = session.settings.models, session.settings.methods
     pieces = [(name, "") for name in models] + [(name, method) for method in methods for name in models]
@@ -123,7 +123,7 @@ def prepare(session: ClassSession, done: int) -> int:
         else:
             class_map(session.code, session.position, name, method)
         done += 1
-    return done
+    return done, len(pieces)
 
 
 def forget_sessions() -> None:

@@ -85,7 +85,10 @@ def _prepare(session: ClassSession) -> None:
         return
     place = (session.code, session.position)
     before, done = st.session_state.get(PREPARED, (place, 0))
-    st.session_state[PREPARED] = (place, prepare(session, done if before == place else 0))
+    done, pieces = prepare(session, done if before == place else 0)
+    st.session_state[PREPARED] = (place, done)
+    if done < pieces:
+        st.caption(f"The models get ready: {done} of {pieces}")
 
 
 def _lobby(session: ClassSession) -> None:

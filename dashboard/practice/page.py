@@ -159,8 +159,8 @@ def _answer(named: str) -> None:
         return  # a key pressed twice
     truth = session.run.truths[session.run.now]
     run = session.run.answered(named)
-    tally = own_record().of_kind(session.simulated).counted(truth, named, run.given[-1].first)
-    keep(own_record().with_tally(session.simulated, tally))
+    first = run.given[-1].first
+    keep(own_record().with_change(session.simulated, lambda tally: tally.counted(truth, named, first)))
     st.session_state[SESSION] = replace(session, run=run, telling=True)
 
 
@@ -225,11 +225,7 @@ def _count_model(session: PracticeSession, model: str, truth: str, named: str) -
     given = session.run.given[-1]
     if not given.first or given.place in session.asked:
         return
-    keep(
-        own_record().with_tally(
-            session.simulated, own_record().of_kind(session.simulated).with_model(model, truth, named)
-        )
-    )
+    keep(own_record().with_change(session.simulated, lambda tally: tally.with_model(model, truth, named)))
     st.session_state[SESSION] = replace(session, asked=session.asked | {given.place})
 
 

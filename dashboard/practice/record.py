@@ -16,12 +16,14 @@ from dashboard.ui.format import interval, quoted, share
 from dashboard.ui.html import CLASS_COLOURS, table
 
 PROGRESS, READ, FAULT, FILE = "practice-progress", "practice-read", "practice-fault", "practice-file"
+UNREADABLE = "practice-unreadable"  # what the browser's storage holds that is no record: it is left there
 STORAGE = "practice-storage"
 NAME = "leukolens-practice"  # of the entry in the browser's storage
 JS = """
 export default function ({ data, setStateValue }) {
   try {
     if (data.text === null) setStateValue("kept", window.localStorage.getItem(data.name) ?? "");
+    else if (data.left) return;
     else if (data.text === "") window.localStorage.removeItem(data.name);
     else window.localStorage.setItem(data.name, data.text);
   } catch (refused) {
@@ -29,7 +31,8 @@ export default function ({ data, setStateValue }) {
   }
 }
 """
-"""Reads the entry once (text null), then writes what it is given; a browser that refuses storage keeps nothing."""
+"""Reads the entry once (text null), then writes what it is given, unless the entry is to be `left` as it is; a browser
+that refuses storage keeps nothing."""
 
 
 def own_record() -> PracticeProgress:
@@ -49,7 +52,7 @@ def held_by_browser() -> Any:
 
 
 def take_from_browser() -> None:
-    """Add, once, what this browser had kept to what was done since the page was opened; tell what cannot be read."""
+    """Go on, once, from what this browser had kept; what cannot be read is told of, and left where it is."""
     kept = held_by_browser()
     if st.session_state.get(READ) or kept is None:
         return
@@ -57,28 +60,45 @@ def take_from_browser() -> None:
     if not kept or not isinstance(kept, str):
         return
     try:
-        keep(PracticeProgress.from_text(kept).joined_with(own_record()))
+        keep(PracticeProgress.from_text(kept).continued_with(own_record()))
     except InputError as error:
+        st.session_state[UNREADABLE] = kept
         st.session_state[FAULT] = f"What this browser kept of earlier practice is left out. {error}"
 
 
 def keep_in_browser() -> None:
     """Ask this browser's storage on the first run, and write the figures to it once it has answered."""
-    empty = own_record() == PracticeProgress()
-    text = None if not st.session_state.get(READ) else "" if empty else own_record().to_text()
+    text = None if not st.session_state.get(READ) else "" if own_record().empty else own_record().to_text()
     component = st.components.v2.component(STORAGE, js=JS)
-    component(key=STORAGE, data={"name": NAME, "text": text}, on_kept_change=lambda: None)
+    left = UNREADABLE in st.session_state
+    component(key=STORAGE, data={"name": NAME, "text": text, "left": left}, on_kept_change=lambda: None)
 
 
 def show_record() -> None:
     """Show the figures of simulated cells and of photographs, each where there are any; and the ways to keep them."""
     if st.session_state.get(FAULT):
         st.warning(quoted(st.session_state[FAULT]), icon=":material/block:")
+    if UNREADABLE in st.session_state:
+        _offer_unreadable()
     kinds = {"Simulated cells": own_record().simulated, "Photographs": own_record().photographs}
     for kind, tally in kinds.items():
         if any(map(sum, tally.own)):
             _show_tally(kind, tally)
     _offer_files()
+
+
+def _offer_unreadable() -> None:
+    """What stands in the browser's storage and is no record: a file to keep it, and a way to begin anew over it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.download_button("Save what it kept", st.session_state[UNREADABLE], "leukolens-practice-unread.json",
+                           "application/json", icon=":material/download:", on_click="ignore")  # fmt: skip
+        st.button("Begin anew in this browser", key="practice-anew", on_click=_begin_anew)
+    st.caption("Until then it stays as it is, and nothing new is kept in this browser.")
+
+
+def _begin_anew() -> None:
+    del st.session_state[UNREADABLE]
+    st.session_state[FAULT] = ""
 
 
 def _show_tally(kind: str, tally: Tally) -> None:
@@ -156,7 +176,7 @@ def _load() -> None:
     if file is None:
         return
     try:
-        keep(PracticeProgress.from_text(file.getvalue()).joined_with(own_record()))
+        keep(own_record().joined_with(PracticeProgress.from_text(file.getvalue())))
     except InputError as error:
         st.session_state[FAULT] = str(error)
 

@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
+from core.runs.directory import RunDirectory
+from core.runs.listing import list_runs
+from core.runs.spawn import cancel
 from tests.support.browser import PATIENCE
 from tests.support.tiny_models import make_root
 
@@ -26,16 +30,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own, started from another folder as a user may."""
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the server's trainings; what a test leaves going on is ended."""
+    folder = tmp_path_factory.mktemp("training") / "runs"
+    yield folder
+    for entry in list_runs(folder).runs:
+        if entry.going_on:
+            cancel(RunDirectory(folder / entry.name), grace=1)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory, runs: Path) -> Iterator[str]:
+    """One server for all tests of a worker, started from another folder as a user may; it may train."""
     folder = tmp_path_factory.mktemp("elsewhere")
     port = free_port()
     options = ["--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
     server = subprocess.Popen(
         [sys.executable, "-P", "-m", "streamlit", "run", str(ENTRY), *options],
         cwd=folder,
-        env={**os.environ, "LEUKOLENS_CHECKPOINTS": str(make_root(folder / "models")), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "LEUKOLENS_CHECKPOINTS": str(make_root(folder / "models")),
+            "LEUKOLENS_RUNS": str(runs),
+            "LEUKOLENS_TRAINING": "on",
+            "OMP_NUM_THREADS": "1",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -58,15 +78,22 @@ def wait_for(url: str) -> None:
     pytest.fail("the server did not start")
 
 
-@pytest.fixture
-def page(address: str, chromium: str) -> Iterator[object]:
-    """A page of 1280x800 px at the landing page."""
+@pytest.fixture(scope="package")
+def browser(chromium: str) -> Iterator[Any]:
+    """One browser for this folder's tests, closed behind them: while it is open, no other event loop can run here."""
     sync_api = pytest.importorskip("playwright.sync_api")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(PATIENCE)
-        opened.goto(address)
+        opened = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield opened
-        browser.close()
+        opened.close()
+
+
+@pytest.fixture
+def page(address: str, browser: Any) -> Iterator[Any]:
+    """An empty page of 1280x800 px, with cookies and storage of its own; `goto("/")` leads to the landing page."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    context.close()

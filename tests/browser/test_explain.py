@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def explain(page: sync_api.Page, query: str) -> None:
-    page.goto(page.url.rstrip("/") + f"/explain?{query}")
+    page.goto(f"/explain?{query}")
 
 
 def test_a_slow_map_sharpens_by_itself_and_then_the_page_rests(page: sync_api.Page) -> None:

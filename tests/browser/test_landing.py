@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_choose_upload_and_see_the_answers(page: sync_api.Page) -> None:
+    page.goto("/")
     answers = page.locator(".ll-verdict strong")
     sync_api.expect(answers).to_have_count(len(SHIPPED), timeout=PATIENCE)
     lowest = max(box["y"] + box["height"] for box in (answer.bounding_box() for answer in answers.all()) if box)
@@ -37,6 +38,7 @@ def test_choose_upload_and_see_the_answers(page: sync_api.Page) -> None:
 
 def test_the_result_fits_a_phone(page: sync_api.Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/")
     sync_api.expect(page.locator(".ll-verdict strong")).to_have_count(len(SHIPPED), timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -48,6 +50,7 @@ def picture(seed: int = 77) -> bytes:
 
 
 def bring(page: sync_api.Page, *names: str) -> None:
+    page.goto("/")
     sync_api.expect(page.locator(".ll-verdict strong")).to_have_count(len(SHIPPED), timeout=PATIENCE)
     files = [{"name": name, "mimeType": "image/png", "buffer": picture(place)} for place, name in enumerate(names)]
     page.locator(".st-key-upload input[type=file]").set_input_files(files)
@@ -71,11 +74,13 @@ def test_another_browser_sees_nothing_of_them(page: sync_api.Page, address: str)
     page.wait_for_url("**/?image=upload-*")
     browser = page.context.browser
     assert browser is not None
-    other = browser.new_context().new_page()
+    context = browser.new_context()
+    other = context.new_page()
     other.set_default_timeout(PATIENCE)
     other.goto(page.url)
     other.get_by_text("upload that file to see it here").wait_for()
     sync_api.expect(other.get_by_role("button", name="Forget all uploads")).to_have_count(0)
+    context.close()
 
 
 def test_the_arrow_keys_turn_over_the_uploads(page: sync_api.Page) -> None:
@@ -91,12 +96,13 @@ def test_the_arrow_keys_turn_over_the_uploads(page: sync_api.Page) -> None:
 def test_on_a_phone_upload_answer_and_map_take_three_taps(page: sync_api.Page, address: str) -> None:
     browser = page.context.browser
     assert browser is not None
-    phone = browser.new_context(
+    context = browser.new_context(
         viewport={"width": 390, "height": 844},
         has_touch=True,
         is_mobile=True,
         user_agent="Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
-    ).new_page()
+    )
+    phone = context.new_page()
     phone.set_default_timeout(PATIENCE)
     phone.goto(address)
     sync_api.expect(phone.locator(".ll-verdict strong")).to_have_count(len(SHIPPED), timeout=PATIENCE)
@@ -111,3 +117,4 @@ def test_on_a_phone_upload_answer_and_map_take_three_taps(page: sync_api.Page, a
     shown = phone.locator(".st-key-panel").locator("xpath=ancestor::*[@data-testid='stHorizontalBlock'][1]")
     shown.locator(".js-plotly-plot image").first.wait_for(state="attached")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -26,14 +27,14 @@ PAGES = (
     "lessons",
     "lessons?lesson=02-what-a-network-sees&step=3",
     "audit",
-    "practice",
-    "lessons",
     "laboratory",
+    "fields",
     "classroom",
     "fit",
     "train",
 )
 SMALLEST, BODY, CONTRAST = 13.0, 15.0, 4.5
+STEP, LONGEST = 200, 3000  # ms between two looks, and until a page counts as settled though it still moves
 # A slider's value hangs outside of the thumb that it belongs to: its ground cannot be read off its ancestors.
 # Each visible text with its size, its colour over what lies behind it, and how much of it shows (WCAG 2.2, 1.4.3).
 READ = """
@@ -84,6 +85,19 @@ READ = """
 """
 
 
+def settled(page: sync_api.Page) -> list[dict[str, Any]]:
+    """What the page shows once nothing of it changes any more; charts and parts of their own come after the page."""
+    last, same = "", 0
+    for _ in range(LONGEST // STEP):
+        page.wait_for_timeout(STEP)
+        now = page.evaluate(READ)
+        same = same + 1 if now == last else 0
+        if same == 2:
+            break
+        last = now
+    return json.loads(now)  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_text_is_large_and_dark_enough(page: sync_api.Page, address: str, theme: str) -> None:
     page.emulate_media(color_scheme=theme)
@@ -92,8 +106,7 @@ def test_every_text_is_large_and_dark_enough(page: sync_api.Page, address: str, 
         page.goto(f"{address}/{name}")
         page.locator(".st-key-navigation").wait_for()
         page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=PATIENCE)
-        page.wait_for_timeout(1500)
-        found = json.loads(page.evaluate(READ))
+        found = settled(page)
         assert len(found) > 20, name
         for text in found:
             if text["size"] < (BODY if text["body"] else SMALLEST) - 0.05 or text["contrast"] < CONTRAST - 0.01:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from PIL import Image
 
 from core.classes import CLASSES
 from core.runs.directory import RunDirectory
-from core.runs.listing import list_runs
-from core.runs.spawn import cancel
 from core.simulation import draw_cell
 from tests.support.browser import PATIENCE
 
@@ -36,19 +33,6 @@ learning_rate = 1e-3
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the runs, named before the server starts."""
-    folder = tmp_path_factory.mktemp("training")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEUKOLENS_RUNS", str(folder / "runs"))
-        patch.setenv("LEUKOLENS_TRAINING", "on")
-        yield folder / "runs"
-    for entry in list_runs(folder / "runs").runs:
-        if entry.going_on:
-            cancel(RunDirectory(folder / "runs" / entry.name), grace=1)
-
-
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("cells")
@@ -63,7 +47,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, runs: Path, cells: Path) -> None:
-    page.goto(page.url.rstrip("/") + "/train")
+    page.goto("/train")
     place = page.get_by_role("textbox", name="Images: path on the server")
     place.fill(str(cells))
     place.press("Enter")
@@ -79,7 +63,7 @@ def test_a_training_is_started_cancelled_resumed_and_done(page: sync_api.Page, r
     run = RunDirectory(runs / "tiny-islam_cnn")
     page.locator(".js-plotly-plot .scatterlayer").first.wait_for(timeout=PATIENCE)
     first = len(run.history())
-    sync_api.expect(page.get_by_text(re.compile(r"Epoch \d+ of 60"))).to_have_count(1)
+    page.get_by_text(re.compile(r"Epoch \d+ of 60")).wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Yes, end it").click()
     page.get_by_text(re.compile(r"Cancelled after \d+ of 60 epochs")).wait_for(timeout=PATIENCE)
@@ -95,7 +79,7 @@ def test_the_train_page_fits_a_phone_and_rests_when_nothing_goes_on(page: sync_a
     page.set_viewport_size({"width": 390, "height": 844})
     frames: list[object] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))  # noqa: PLW0108
-    page.goto(page.url.rstrip("/") + "/train?run=tiny-islam_cnn")
+    page.goto("/train?run=tiny-islam_cnn")
     page.get_by_text("What was trained").wait_for()
     page.wait_for_timeout(2500)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

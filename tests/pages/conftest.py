@@ -24,15 +24,14 @@ def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Start the application: `start(page, root=…, image=…, …)` with the query that a link would carry."""
+    """Start the application at a page: `start(page, root=…, image=…, …)` with the query that a link would carry."""
 
     def run(page: str = "compare", root: Path | None = None, **query: str) -> AppTest:
         monkeypatch.setenv("LEUKOLENS_CHECKPOINTS", str(root or tiny_root))
         app = AppTest.from_file(ENTRY, default_timeout=60)
         for name, value in query.items():
             app.query_params[name] = value
-        app.run()
-        return app if page == "compare" else go(app, page)
+        return app.run() if page == "compare" else go(app, page)
 
     return run
 

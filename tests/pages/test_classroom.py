@@ -260,6 +260,16 @@ def test_a_model_that_failed_is_asked_again(view: View, home: ClassStore, monkey
     assert "out of memory" not in html(app) and home.answers(session.code)[0][0].label
 
 
+def test_what_is_prepared_ahead_tells_how_far_it_is(
+    view: View, home: ClassStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(home)
+    home.go_on(session.code, session.key, 0)
+    monkeypatch.setattr("dashboard.classroom.answers.AT_ONCE", 1e-6)  # one piece a look: an answer, then a map
+    app = view(code=session.code, key=session.key)
+    assert "get ready: 1 of 2" in shown(app) and "get ready" not in shown(app.run())
+
+
 def test_own_sessions_are_listed_and_deleted(view: View, home: ClassStore) -> None:
     app = view()
     app = button(app, "Start the session").click().run()

@@ -54,7 +54,7 @@ def use_toys(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
     monkeypatch.setattr(LaunchSpec, "command", command)
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
+def until(true: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until something is so, and fail where it does not become so."""
     deadline = time.monotonic() + seconds
     while not true():

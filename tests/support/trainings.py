@@ -81,7 +81,7 @@ def job_of(cells: Path, folder: Path, recipe: Recipe, resume: bool = False, run:
 
 
 if __name__ == "__main__":
-    from core.cli.app import app
+    from core.cli.commands import command_line
 
     ARCHITECTURES.update(TOYS)
-    app()
+    command_line(["train"])()

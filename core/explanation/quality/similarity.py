@@ -10,8 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from skimage.metrics import structural_similarity
 
 from core.explanation.engine import Explanation
 from core.explanation.methods.registry import METHODS
@@ -61,6 +59,8 @@ def spearman(one: Map, other: Map) -> float | None:
 
 def ranks(values: Map) -> NDArray[np.float64]:
     """The pixels' ranks, flat, less their mean."""
+    from scipy.stats import rankdata
+
     ranked = np.asarray(rankdata(values, axis=None), dtype=np.float64)
     return ranked - ranked.mean()
 
@@ -76,6 +76,8 @@ def map_ssim(one: Map, other: Map) -> float | None:
     tops = float(np.abs(one).max()), float(np.abs(other).max())
     if min(tops) <= 0:
         return None
+    from skimage.metrics import structural_similarity
+
     signed = min(float(one.min()), float(other.min())) < 0
     return float(structural_similarity(one / tops[0], other / tops[1], data_range=2.0 if signed else 1.0))
 

@@ -16,7 +16,7 @@ from core.cli.app import app
 from core.simulation import draw_cell
 from tests.support.tiny_models import make_model
 
-COMMANDS = ("models", "predict", "preprocess", "explain", "train", "evaluate", "samples")
+COMMANDS = ("models", "predict", "count", "preprocess", "explain", "train", "evaluate", "samples", "train-finder")
 
 
 @pytest.fixture(scope="module")

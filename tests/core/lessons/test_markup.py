@@ -58,6 +58,13 @@ def test_addresses_that_renderers_link_by_themselves_become_code() -> None:
         assert rendered(f"x {text} y") == f"<p>x <code>{text}</code> y</p>\n"
 
 
+@pytest.mark.parametrize("sign", ["a", "a@", "a.", "://", "www.", "[", "`", "("])
+def test_a_long_word_takes_no_longer_than_its_length(sign: str) -> None:
+    """An expression that looks ahead from each letter takes hours here."""
+    text = sign * (200_000 // len(sign))
+    assert len(shown_markup(text)) >= len(text) // 2
+
+
 @pytest.mark.parametrize("text", ["<b>", "</p>", "<!--", "<?php", "![a](b)", "[a](b)", "[a](data:text/html,x)", "\x1b"])
 def test_a_check_refuses_them_at_once(text: str) -> None:
     with pytest.raises(InputError):

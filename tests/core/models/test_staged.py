@@ -23,6 +23,7 @@ LAST_GRID = {
     "mobilenet_v3_small": (576, 7, 7),
     "islam_cnn": (256, 7, 7),
     "efficientnet_lite0": (1280, 7, 7),
+    "tiny_cnn": (64, 8, 8),
     "inception_v3": (2048, 2, 2),
     "mobilenet_v2": (1280, 4, 4),
     "densenet201": (1920, 3, 3),

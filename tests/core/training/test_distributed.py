@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.support.training_processes import command, figures, trained, weights
+from tests.support.training_processes import command, figures, trained, trained_alone, weights
 
 RECIPE = """
 name = "shared"
@@ -39,7 +39,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alone(recipe: Path, cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("alone") / "run"
-    trained(command(recipe, cells, run))
+    trained_alone(command(recipe, cells, run), run.parent)
     return run
 
 
@@ -58,7 +58,7 @@ def test_two_processes_give_the_figures_of_one(
 
 def test_two_processes_train_the_folds_of_one(recipe: Path, cells: Path, tmp_path: Path) -> None:
     words = ("--folds", "3", "--epochs", "1", "--json")
-    trained(command(recipe, cells, tmp_path / "alone", *words))
+    trained_alone(command(recipe, cells, tmp_path / "alone", *words), tmp_path)
     out = trained(command(recipe, cells, tmp_path / "shared", *words, "--devices", "2"))
     assert sum(fold["images"] for fold in json.loads(out)["folds"]) == 50
     for fold in ("fold-1", "fold-2", "fold-3"):

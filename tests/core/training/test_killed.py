@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.training.run_state import BEST, LAST, read_state
-from tests.support.training_processes import command, figures, killed, rows, trained, weights
+from tests.support.training_processes import command, figures, killed, rows, trained_alone, weights
 
 RECIPE = """
 name = "killed"
@@ -45,13 +45,13 @@ def test_bit_equal_after_sigkill(cells: Path, tmp_path: Path, seed: int) -> None
     recipe = tmp_path / "killed.toml"
     recipe.write_text(RECIPE)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    trained(command(recipe, cells, whole))
+    trained_alone(command(recipe, cells, whole), tmp_path)
     resume: list[str] = []
     for number in range(2):
         in_time = killed(command(recipe, cells, cut, *resume), cut / "history.csv", seed * 10 + number)
         assert in_time and 0 < rows(cut / "history.csv") < rows(whole / "history.csv")
         resume = ["--resume"]
-    trained(command(recipe, cells, cut, "--resume"))
+    trained_alone(command(recipe, cells, cut, "--resume"), tmp_path)
     pd.testing.assert_frame_equal(figures(whole), figures(cut), check_exact=True)
     ours, theirs = weights(whole), weights(cut)
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
