@@ -54,7 +54,7 @@ class ShortcutPlan:
 
     seed: int = 0
     cells: int = 1200
-    test: int = 500
+    test: int = 400
     epochs: int = 8
     learning_rate: float = 3e-3
 
@@ -96,8 +96,10 @@ def _pictures(cells: Cells, marks: Marks) -> list[Rgb]:
 def _fitted(cells: Cells, plan: ShortcutPlan, tell: Tell) -> StagedNetwork:
     """Fit a new network with one generator for its weights and for the order of the cells."""
     kind = architecture(ARCHITECTURE)
-    torch.manual_seed(plan.seed)
-    network, random = kind.build(len(CLASSES)), torch.Generator().manual_seed(plan.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        network = kind.build(len(CLASSES))
+    random = torch.Generator().manual_seed(plan.seed)
     inputs, labels = to_tensor(_pictures(cells, "as trained"), kind.input_size), torch.from_numpy(_labels(cells))
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=1e-3)
     steps = plan.epochs * (len(cells) // BATCH)
