@@ -18,7 +18,7 @@ from core.cli.common import AsJson, Checkpoints, Stop, emit, reports_bad_input, 
 from core.errors import InputError
 from core.explanation.methods.registry import METHODS, method
 from core.explanation.quality.control_maps import CONTROLS
-from core.laboratory.causes import MeanAgreement, PartCauses, causes_of, mean_agreement
+from core.laboratory.causes import RANKED, MeanAgreement, PartCauses, causes_of, mean_agreement
 from core.laboratory.interventions import REMOVALS
 from core.models.checkpoints import available, default_root, find, load_classifier
 from core.models.classifier import Classifier
@@ -50,7 +50,9 @@ class CauseRow:
 @reports_bad_input
 def causes(
     models: Annotated[list[str] | None, typer.Option("--models", help="Name or folder; repeat. Default: all.")] = None,
-    methods: Annotated[list[str] | None, typer.Option("--methods", help="A method; repeat. Default: all.")] = None,
+    methods: Annotated[
+        list[str] | None, typer.Option("--methods", help="A method; repeat. Default: all that know a class.")
+    ] = None,
     cells: Annotated[int, typer.Option("--cells", min=1, max=10_000, help="Drawn cells a class.")] = 50,
     budget: Annotated[int, typer.Option("--budget", min=0, help="Evaluations a map. Default: the methods' own.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Where measured cells are kept; a second run goes on.")] = KEPT,
@@ -59,7 +61,9 @@ def causes(
     as_json: AsJson = False,
 ) -> None:
     """Take drawn cells apart, and compare what each part did to the answer with each method's evidence on it."""
-    named = tuple(dict.fromkeys(method(name).name for name in methods or METHODS))
+    named = tuple(dict.fromkeys(method(name).name for name in methods or RANKED))
+    if other := [METHODS[name].title for name in named if name not in RANKED]:
+        raise InputError(f"{', '.join(other)} knows no class: it cannot be ranked against what a class lost.")
     places = [find(name, checkpoints) for name in models or available(checkpoints or default_root())]
     if not places:
         raise InputError("There is no model folder. Name another place with --checkpoints.")

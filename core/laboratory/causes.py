@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.explanation.context import ImageContext, scaled_mask
 from core.explanation.engine import Chosen, explain
+from core.explanation.methods.registry import METHODS
 from core.explanation.quality.control_maps import control_maps
 from core.explanation.quality.similarity import positive_share, spearman
 from core.laboratory.effects import probabilities_of
@@ -23,6 +24,10 @@ from core.laboratory.interventions import without_part
 from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image, framed_mask
 from core.simulation import CellDesign, SimulatedCell, draw
+
+RANKED = tuple(name for name, one in METHODS.items() if one.per_class)
+"""The methods that can be ranked against causes. A map without a class, as EigenCAM's, has an arbitrary sign, and
+what is taken away is ranked by what it does to one class."""
 
 Mask = NDArray[np.bool_]
 Map = NDArray[np.float32]

@@ -17,7 +17,7 @@ from core.explanation.engine import explain
 from core.explanation.methods.registry import METHODS
 from core.explanation.quality.control_maps import CONTROLS, control_maps
 from core.explanation.render import overlay
-from core.laboratory.causes import FEWEST_PARTS, PartCauses, measured_causes
+from core.laboratory.causes import FEWEST_PARTS, RANKED, PartCauses, measured_causes
 from core.laboratory.interventions import REMOVALS
 from core.models.classifier import Classifier
 from core.simulation import CellDesign
@@ -26,7 +26,7 @@ from dashboard.laboratory.changes import signed_points
 from dashboard.ui.format import measured, quoted
 from dashboard.ui.html import fitted, table
 
-INSTANT = tuple(name for name, one in METHODS.items() if one.instant)
+INSTANT = tuple(name for name in RANKED if METHODS[name].instant)
 TILE = 200
 NONE = "–"
 
@@ -44,7 +44,7 @@ def show_parts(classifiers: Sequence[Classifier], titles: Sequence[str]) -> None
     chosen = st.pills(
         "Methods", INSTANT, selection_mode="multi", default=["gradcam"], key="laboratory-methods",
         format_func=lambda name: METHODS[name].title,
-        help="Those that need one pass. `python -m benchmarks causes` measures all methods, over many cells.",
+        help="Those that know a class and need one pass. `python -m benchmarks causes` measures more, over many cells.",
     )  # fmt: skip
     design, seed = state.get("drawn"), state.get("drawing")
     for one, title in zip(classifiers, titles, strict=True):

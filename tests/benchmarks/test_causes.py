@@ -67,6 +67,8 @@ def test_it_goes_on_and_adds_methods(models: Path, tmp_path: Path, monkeypatch: 
 def test_what_cannot_be_done_is_said(models: Path, tmp_path: Path) -> None:
     refused = run(models, tmp_path / "c.jsonl", "--methods", "magic")
     assert refused.exit_code == 2 and "No explanation method 'magic'" in refused.stderr
+    classless = run(models, tmp_path / "c.jsonl", "--methods", "gradcam", "--methods", "eigencam")
+    assert classless.exit_code == 2 and "EigenCAM knows no class" in classless.stderr
     other = tmp_path / "other.jsonl"
     other.write_text('{"a": 1}\n{"b": 2}\n', encoding="utf-8")
     with pytest.raises(InputError, match="line 1, is no measured cell"):
