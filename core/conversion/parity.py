@@ -27,7 +27,7 @@ from core.simulation import draw_cell
 CELLS = 100
 FIRST_PARITY_SEED = 1 << 36  # of simulated cells: neither the gallery's, nor training's, nor those of `samples`
 FIRST_CALIBRATION_SEED = FIRST_PARITY_SEED + 1_000_000
-TOLERANCE = 1e-4  # of a probability in float32
+TOLERANCE = 1e-3  # of a probability in float32: a tenth of a point, less than any page shows
 LEAST_CORRELATION = 0.99  # of exported maps with Grad-CAM's
 TIMED = 20
 
