@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.phone import APP, app_megabytes, browser_context, compared, examined, opened, served, simulated_files
+from benchmarks.phone import APP, app_megabytes, compared, examined, opened, served, simulated_files
 from core.decoding import decode
 from core.models.checkpoints import find, load_classifier
 from core.models.classifier import resize
@@ -62,9 +62,10 @@ def pictures() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def context(chromium: str) -> Iterator[Any]:
-    with browser_context(chromium) as made:
-        yield made
+def context(browser: Any) -> Iterator[Any]:
+    made = browser.new_context(viewport={"width": 390, "height": 844})
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

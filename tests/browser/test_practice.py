@@ -13,6 +13,7 @@ def test_figures_outlive_a_reload(page: Any, address: str) -> None:
     page.goto(f"{address}/practice")
     page.get_by_role("button", name="Begin").click()
     page.get_by_text("Which cell is it?").wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()  # its keys act from then on
     assert page.get_by_text("You so far").count() == 0
     page.keyboard.press("3")
     page.get_by_text("It is a").first.wait_for()

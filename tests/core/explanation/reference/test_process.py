@@ -158,8 +158,9 @@ def test_a_child_that_breaks_off_is_told(
 
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored by what runs in the background
 from core.explanation.reference.process import ReferenceProcess
 from core.explanation.reference.question import Question
 process = ReferenceProcess(Question.read(Path(sys.argv[1])))
