@@ -37,6 +37,7 @@ class Browser:
         self._values: dict[str, WidgetState] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
+        self._script = ""  # which page the server shows: a rerun of the whole page begins there
         self._link: ClientConnection
         self._listening: asyncio.Task[None]
 
@@ -82,7 +83,7 @@ class Browser:
         message = BackMsg()
         wanted = message.rerun_script
         wanted.query_string, wanted.page_name, wanted.fragment_id = self.query, self.page, fragment
-        wanted.is_auto_rerun = auto
+        wanted.page_script_hash, wanted.is_auto_rerun = self._script, auto
         wanted.context_info.url = f"{self.url}/{self.page}"
         wanted.context_info.timezone, wanted.context_info.locale = "UTC", "en"
         wanted.widget_states.widgets.extend(self._values.values())
@@ -107,6 +108,8 @@ class Browser:
 
     def _take(self, message: ForwardMsg, moment: float) -> None:
         kind = message.WhichOneof("type")
+        if kind == "navigation":
+            self._script = message.navigation.page_script_hash
         if kind == "new_session" and not message.metadata.run.fragment_ids:
             self._stop(list(self._timers))
             self._buttons.clear()
