@@ -48,7 +48,10 @@ def main() -> None:
     try:
         with st.spinner("Starting the engine; this takes a few seconds, once"):
             from dashboard import state
+            from dashboard.models import spare_the_engine
             from dashboard.toolbar import shared_controls
+
+            spare_the_engine()
         if page.url_path in OWN_ADDRESS:
             state.stay_out(page.url_path)
             page.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,7 +135,25 @@ def shared_classifier(folder: str, signature: tuple[tuple[str, int, int], ...]) 
     """Load a checkpoint once for all sessions; `signature` changes when one of its files does."""
     classifier = checkpoints.load_classifier(Path(folder), chosen_device())
     classifier.predict([np.full((64, 64, 3), 200, dtype=np.uint8)])  # the first pass sets up kernels: nobody's time
+    spare_collections()
     return classifier
+
+
+def spare_collections() -> None:
+    """Leave what is loaded by now out of all later collections of garbage.
+
+    Streamlit collects after each run of a page, and of a fragment that looks every other second: over half a million
+    objects of the engine that took 0.2 s each time, with all other visitors waiting.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def spare_the_engine() -> bool:
+    """The same once, when the engine has been imported; loading a model does it again."""
+    spare_collections()
+    return True
 
 
 @st.cache_data(show_spinner=False, max_entries=4 * MOST_MODELS)
