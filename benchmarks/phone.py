@@ -23,6 +23,7 @@ from PIL import Image
 from core.classes import CLASSES
 from core.decoding import decode
 from core.explanation.engine import explain
+from core.fields.cells import Corners, overlap_of
 from core.models.checkpoints import find, load_classifier
 from core.models.classifier import Classifier
 from core.preprocessing.framing import frame_image
@@ -125,14 +126,10 @@ def examined(page: Any, file: bytes) -> dict[str, Any]:
     return found
 
 
-def box_iou(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Intersection over union of two boxes (x, y, width, height)."""
-    sides = [
-        max(0, min(one[axis] + one[axis + 2], other[axis] + other[axis + 2]) - max(one[axis], other[axis]))
-        for axis in (0, 1)
-    ]
-    both = sides[0] * sides[1]
-    return both / (one[2] * one[3] + other[2] * other[3] - both)
+def corners(box: tuple[int, ...]) -> Corners:
+    """(x, y, width, height) as (left, top, right, bottom)."""
+    x, y, width, height = box
+    return x, y, x + width, y + height
 
 
 def correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
@@ -150,7 +147,7 @@ def compared(page: Any, files: list[bytes], classifiers: list[Classifier]) -> Pa
     for file in files:
         told = examined(page, file)
         view = frame_image(decode(file).rgb, "cell")
-        ious.append(box_iou(tuple(told["box"]), view.box))
+        ious.append(overlap_of(corners(tuple(told["box"])), corners(view.box)))
         for classifier, answer in zip(classifiers, told["answers"], strict=True):
             rows[classifier.name].append(_row(classifier, answer, view.rgb))
     columns = {name: list(zip(*found, strict=True)) for name, found in rows.items()}

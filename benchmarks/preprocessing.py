@@ -18,10 +18,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.cells import Corners, bccd_photographs, empty_crops, images_of_half, jtsc_mask, pbc_training
+from benchmarks.cells import bccd_photographs, empty_crops, images_of_half, jtsc_mask, pbc_training
 from core.cli.common import emit, reports_bad_input
 from core.decoding import read_image
 from core.errors import InputError
+from core.fields.cells import overlap_of
 from core.preprocessing.automatic import Bounds, fit_bounds, suggest_parameters
 from core.preprocessing.parameters import PRESETS, CellParameters
 from core.preprocessing.pipeline import CellCrop, crop_cell
@@ -50,15 +51,6 @@ def preset(name: str) -> Crop:
     return lambda rgb: crop_cell(rgb, parameters)
 
 
-def box_overlap(box: Corners, other: Corners) -> float:
-    """IoU of two boxes (left, top, right, bottom)."""
-    width = min(box[2], other[2]) - max(box[0], other[0])
-    height = min(box[3], other[3]) - max(box[1], other[1])
-    shared = max(0, width) * max(0, height)
-    areas = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (box, other))
-    return shared / max(1, areas - shared)
-
-
 def mask_overlap(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """IoU of two masks of one size."""
     return float((mask & other).sum() / max(1, (mask | other).sum()))
@@ -78,7 +70,7 @@ def on_photographs(data: Path, crop: Crop) -> Figures:
             box is not None
             and any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in field.white_cells)
         )
-        overlaps.append(max(box_overlap(corners, cell) for cell in field.white_cells))
+        overlaps.append(max(overlap_of(corners, cell) for cell in field.white_cells))
     empty = [crop(rgb).found for rgb in empty_crops(fields, CROPS, SEED)]
     return {
         "images": len(hits),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cells import images_of_half
-from benchmarks.preprocessing import automatic, box_overlap, on_masks, on_photographs, preset
+from benchmarks.preprocessing import automatic, on_masks, on_photographs, preset
+from core.fields.cells import overlap_of
 
 pytestmark = pytest.mark.data
 
@@ -24,5 +25,5 @@ def test_the_automatic_mask_is_the_whole_cell(data_root: Path) -> None:
 
 
 def test_box_overlap_by_hand() -> None:
-    assert box_overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert box_overlap((0, 0, 10, 10), (20, 20, 30, 30)) == 0
+    assert overlap_of((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
+    assert overlap_of((0, 0, 10, 10), (20, 20, 30, 30)) == 0
